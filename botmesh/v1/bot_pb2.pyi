@@ -1,0 +1,90 @@
+from botmesh.v1 import event_pb2 as _event_pb2
+from botmesh.v1 import message_pb2 as _message_pb2
+from botmesh.v1 import session_pb2 as _session_pb2
+from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class SendMessageRequest(_message.Message):
+    __slots__ = ("tenant_id", "request_id", "to", "content")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    request_id: str
+    to: str
+    content: _message_pb2.MessageContent
+    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., to: _Optional[str] = ..., content: _Optional[_Union[_message_pb2.MessageContent, _Mapping]] = ...) -> None: ...
+
+class SendMessageResponse(_message.Message):
+    __slots__ = ("message",)
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    message: _message_pb2.Message
+    def __init__(self, message: _Optional[_Union[_message_pb2.Message, _Mapping]] = ...) -> None: ...
+
+class StreamQRRequest(_message.Message):
+    __slots__ = ("tenant_id",)
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    def __init__(self, tenant_id: _Optional[str] = ...) -> None: ...
+
+class StreamQRResponse(_message.Message):
+    __slots__ = ("code", "paired", "failed")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    PAIRED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    code: _session_pb2.QRCode
+    paired: _session_pb2.Paired
+    failed: _session_pb2.PairingFailed
+    def __init__(self, code: _Optional[_Union[_session_pb2.QRCode, _Mapping]] = ..., paired: _Optional[_Union[_session_pb2.Paired, _Mapping]] = ..., failed: _Optional[_Union[_session_pb2.PairingFailed, _Mapping]] = ...) -> None: ...
+
+class GetSessionRequest(_message.Message):
+    __slots__ = ("tenant_id",)
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    def __init__(self, tenant_id: _Optional[str] = ...) -> None: ...
+
+class GetSessionResponse(_message.Message):
+    __slots__ = ("session",)
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    session: _session_pb2.Session
+    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ...) -> None: ...
+
+class LogOutRequest(_message.Message):
+    __slots__ = ("tenant_id", "force")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    force: bool
+    def __init__(self, tenant_id: _Optional[str] = ..., force: _Optional[bool] = ...) -> None: ...
+
+class LogOutResponse(_message.Message):
+    __slots__ = ("session",)
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    session: _session_pb2.Session
+    def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ...) -> None: ...
+
+class StreamEventsRequest(_message.Message):
+    __slots__ = ("tenant_id", "after", "oldest", "latest")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_FIELD_NUMBER: _ClassVar[int]
+    LATEST_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    after: _event_pb2.EventCursor
+    oldest: _empty_pb2.Empty
+    latest: _empty_pb2.Empty
+    def __init__(self, tenant_id: _Optional[str] = ..., after: _Optional[_Union[_event_pb2.EventCursor, _Mapping]] = ..., oldest: _Optional[_Union[_empty_pb2.Empty, _Mapping]] = ..., latest: _Optional[_Union[_empty_pb2.Empty, _Mapping]] = ...) -> None: ...
+
+class StreamEventsResponse(_message.Message):
+    __slots__ = ("event", "head")
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    event: _event_pb2.Event
+    head: _event_pb2.EventCursor
+    def __init__(self, event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., head: _Optional[_Union[_event_pb2.EventCursor, _Mapping]] = ...) -> None: ...

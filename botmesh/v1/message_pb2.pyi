@@ -1,0 +1,93 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class MessageState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MESSAGE_STATE_UNSPECIFIED: _ClassVar[MessageState]
+    MESSAGE_STATE_QUEUED: _ClassVar[MessageState]
+    MESSAGE_STATE_SENDING: _ClassVar[MessageState]
+    MESSAGE_STATE_UNKNOWN: _ClassVar[MessageState]
+    MESSAGE_STATE_SENT: _ClassVar[MessageState]
+    MESSAGE_STATE_DELIVERED: _ClassVar[MessageState]
+    MESSAGE_STATE_READ: _ClassVar[MessageState]
+    MESSAGE_STATE_FAILED: _ClassVar[MessageState]
+MESSAGE_STATE_UNSPECIFIED: MessageState
+MESSAGE_STATE_QUEUED: MessageState
+MESSAGE_STATE_SENDING: MessageState
+MESSAGE_STATE_UNKNOWN: MessageState
+MESSAGE_STATE_SENT: MessageState
+MESSAGE_STATE_DELIVERED: MessageState
+MESSAGE_STATE_READ: MessageState
+MESSAGE_STATE_FAILED: MessageState
+
+class MessageContent(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: TextContent
+    def __init__(self, text: _Optional[_Union[TextContent, _Mapping]] = ...) -> None: ...
+
+class TextContent(_message.Message):
+    __slots__ = ("body",)
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    body: str
+    def __init__(self, body: _Optional[str] = ...) -> None: ...
+
+class Message(_message.Message):
+    __slots__ = ("message_id", "tenant_id", "request_id", "recipient_jid", "whatsapp_id", "state", "reason", "content", "create_time", "sent_time", "delivered_time", "read_time", "update_time")
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_JID_FIELD_NUMBER: _ClassVar[int]
+    WHATSAPP_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    DELIVERED_TIME_FIELD_NUMBER: _ClassVar[int]
+    READ_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    message_id: str
+    tenant_id: str
+    request_id: str
+    recipient_jid: str
+    whatsapp_id: str
+    state: MessageState
+    reason: str
+    content: MessageContent
+    create_time: _timestamp_pb2.Timestamp
+    sent_time: _timestamp_pb2.Timestamp
+    delivered_time: _timestamp_pb2.Timestamp
+    read_time: _timestamp_pb2.Timestamp
+    update_time: _timestamp_pb2.Timestamp
+    def __init__(self, message_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., recipient_jid: _Optional[str] = ..., whatsapp_id: _Optional[str] = ..., state: _Optional[_Union[MessageState, str]] = ..., reason: _Optional[str] = ..., content: _Optional[_Union[MessageContent, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sent_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ReceivedMessage(_message.Message):
+    __slots__ = ("whatsapp_id", "chat_jid", "sender_jid", "sender_number", "push_name", "from_me", "group", "send_time", "content")
+    WHATSAPP_ID_FIELD_NUMBER: _ClassVar[int]
+    CHAT_JID_FIELD_NUMBER: _ClassVar[int]
+    SENDER_JID_FIELD_NUMBER: _ClassVar[int]
+    SENDER_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    PUSH_NAME_FIELD_NUMBER: _ClassVar[int]
+    FROM_ME_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    SEND_TIME_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    whatsapp_id: str
+    chat_jid: str
+    sender_jid: str
+    sender_number: str
+    push_name: str
+    from_me: bool
+    group: bool
+    send_time: _timestamp_pb2.Timestamp
+    content: MessageContent
+    def __init__(self, whatsapp_id: _Optional[str] = ..., chat_jid: _Optional[str] = ..., sender_jid: _Optional[str] = ..., sender_number: _Optional[str] = ..., push_name: _Optional[str] = ..., from_me: _Optional[bool] = ..., group: _Optional[bool] = ..., send_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., content: _Optional[_Union[MessageContent, _Mapping]] = ...) -> None: ...
