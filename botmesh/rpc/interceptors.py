@@ -1,0 +1,219 @@
+"""What stands between the wire and every servicer: typed errors, a log line, the mesh's secret."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeAlias
+
+import grpc
+import grpc.aio
+import structlog
+from google.protobuf.message import DecodeError, Message
+
+from botmesh.errors import REASONS, MeshError, Reason
+from botmesh.rpc import metadata
+from botmesh.rpc.status import AbortStatus, to_rpc_status
+
+log = structlog.get_logger(__name__)
+
+# Open to everyone and not logged: probes ask every few seconds.
+OPEN_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Details = grpc.HandlerCallDetails
+Continuation: TypeAlias = "Callable[[Details], Awaitable[Handler | None]]"
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+_INTERNAL = to_rpc_status(MeshError(Reason.INTERNAL, "internal error"))
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Turns what a servicer raises into a typed status, and writes one line per call.
+
+    A `MeshError` keeps its reason; bytes that are no message of the method are INVALID_REQUEST;
+    everything else becomes INTERNAL "internal error", with the traceback in the log only.
+    """
+
+    def __init__(self) -> None:
+        self._wrapped: dict[tuple[str, Handler], Handler] = {}
+
+    async def intercept_service(self, continuation: Continuation, details: Details) -> Handler:
+        """Wrap the method's handler; the wrapper is made once."""
+        handler = await continuation(details)
+        if handler is None or details.method.startswith(OPEN_PREFIXES):
+            return handler  # type: ignore[return-value]  # None is how gRPC says UNIMPLEMENTED
+        key = (details.method, handler)
+        wrapped = self._wrapped.get(key)
+        if wrapped is None:
+            wrapped = self._wrapped[key] = _wrap(details.method, handler)
+        return wrapped
+
+
+def _wrap(method: str, handler: Handler) -> Handler:
+    decode = None if handler.request_streaming else handler.request_deserializer
+    call = _Call(method, decode)
+    if handler.response_streaming:
+        behavior = handler.stream_stream if handler.request_streaming else handler.unary_stream
+        wrap = call.streaming(behavior)
+        make = (
+            grpc.stream_stream_rpc_method_handler
+            if handler.request_streaming
+            else grpc.unary_stream_rpc_method_handler
+        )
+    else:
+        behavior = handler.stream_unary if handler.request_streaming else handler.unary_unary
+        wrap = call.unary(behavior)
+        make = (
+            grpc.stream_unary_rpc_method_handler
+            if handler.request_streaming
+            else grpc.unary_unary_rpc_method_handler
+        )
+    deserializer = handler.request_deserializer if handler.request_streaming else None
+    return make(
+        wrap,
+        request_deserializer=deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+class _Call:
+    """The wrappers of one method."""
+
+    def __init__(self, method: str, decode: Callable[[bytes], Any] | None) -> None:
+        self._method = method
+        self._decode = decode
+
+    def unary(self, behavior: Callable[..., Any] | None) -> Callable[..., Any]:
+        assert behavior is not None  # noqa: S101 - the kind of handler says which one is set
+
+        async def wrapper(raw: Any, context: Context) -> Any:
+            line = _Line(self._method, context)
+            try:
+                return await behavior(self._request(raw, line), context)
+            except BaseException as error:
+                await line.fail(error)
+                raise
+            finally:
+                line.write()
+
+        return wrapper
+
+    def streaming(self, behavior: Callable[..., Any] | None) -> Callable[..., Any]:
+        assert behavior is not None  # noqa: S101 - the kind of handler says which one is set
+
+        async def wrapper(raw: Any, context: Context) -> AsyncIterator[Any]:
+            line = _Line(self._method, context)
+            try:
+                async for response in behavior(self._request(raw, line), context):
+                    yield response
+            except BaseException as error:
+                await line.fail(error)
+                raise
+            finally:
+                line.write()
+
+        return wrapper
+
+    def _request(self, raw: Any, line: "_Line") -> Any:
+        if self._decode is None:
+            return raw
+        try:
+            request = self._decode(raw)
+        except DecodeError as error:
+            raise MeshError(
+                Reason.INVALID_REQUEST, f"the request is no message of {self._method}"
+            ) from error
+        if isinstance(request, Message):
+            line.bind_tenant(getattr(request, "tenant_id", ""))
+        return request
+
+
+class _Line:
+    """The log line of one call."""
+
+    def __init__(self, method: str, context: Context) -> None:
+        self._method = method
+        self._context = context
+        self._started = time.monotonic()
+        self._code = grpc.StatusCode.OK
+        self._reason: Reason | None = None
+        structlog.contextvars.clear_contextvars()
+        bound = {
+            name: value
+            for key, value in context.invocation_metadata() or ()
+            if (name := _LOGGED.get(key)) is not None
+        }
+        if bound:
+            structlog.contextvars.bind_contextvars(**bound)
+
+    def bind_tenant(self, tenant_id: str) -> None:
+        if tenant_id:
+            structlog.contextvars.bind_contextvars(tenant_id=tenant_id[:63])
+
+    async def fail(self, error: BaseException) -> None:
+        """Send the status that belongs to an error; does not return for a typed or unknown one."""
+        if isinstance(error, MeshError):
+            self._code, self._reason = error.code, error.reason
+            await self._abort(to_rpc_status(error))
+        if isinstance(error, grpc.aio.AbortError):  # a status passed on from another server
+            self._code = _status_code(self._context)
+            return
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            self._code = grpc.StatusCode.CANCELLED
+            return
+        self._code, self._reason = grpc.StatusCode.INTERNAL, Reason.INTERNAL
+        log.error("rpc_crashed", method=self._method, exc_info=error)
+        await self._abort(_INTERNAL)
+
+    async def _abort(self, status: AbortStatus) -> None:
+        await self._context.abort_with_status(status)
+
+    def write(self) -> None:
+        loggable = self._reason is not None and REASONS[self._reason].loggable
+        (log.warning if loggable else log.info)(
+            "rpc_finished",
+            method=self._method,
+            code=self._code.name,
+            reason=None if self._reason is None else self._reason.value,
+            duration_ms=round((time.monotonic() - self._started) * 1000, 2),
+        )
+
+
+_LOGGED = {
+    metadata.REQUEST_ID: "request_id",
+    metadata.ATTEMPT: "attempt",
+    metadata.TENANT_ID: "tenant_id",
+}
+
+
+def _status_code(context: Context) -> grpc.StatusCode:
+    code = context.code()
+    if isinstance(code, grpc.StatusCode):
+        return code
+    return next((c for c in grpc.StatusCode if c.value[0] == code), grpc.StatusCode.UNKNOWN)
+
+
+class SecretInterceptor(grpc.aio.ServerInterceptor):
+    """Lets only callers through that know the mesh's secret; health and reflection stay open."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+        self._refusal: Handler = grpc.unary_unary_rpc_method_handler(_refuse)
+
+    async def intercept_service(self, continuation: Continuation, details: Details) -> Handler:
+        """Refuse the call unless its metadata carries the secret."""
+        if details.method.startswith(OPEN_PREFIXES) or self._knows(details):
+            return await continuation(details)  # type: ignore[return-value]  # None: UNIMPLEMENTED
+        return self._refusal
+
+    def _knows(self, details: Details) -> bool:
+        for key, value in details.invocation_metadata or ():
+            if key == metadata.SECRET:
+                given = value if isinstance(value, bytes) else value.encode()
+                return hmac.compare_digest(given, self._secret)
+        return False
+
+
+async def _refuse(_request: bytes, _context: Context) -> bytes:
+    raise MeshError(Reason.UNAUTHENTICATED, "the mesh's secret is missing or wrong")

@@ -1,0 +1,88 @@
+"""Structured logs: one JSON object per line, or readable lines on a terminal.
+
+Never log message text, QR codes or keys. Phone numbers and JIDs are shortened by a processor, so a
+forgotten call site cannot leak one under a usual key.
+"""
+
+import logging
+import re
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+LogFormat = Literal["auto", "json", "console"]
+
+_NUMBER_KEYS = frozenset({"jid", "lid", "number", "phone", "phone_number", "account", "to", "chat"})
+_LONG_DIGITS = re.compile(r"(\+?\d{3})\d{2,}(\d{3})(?!\d)")
+
+
+def configure(level: str = "info", fmt: LogFormat = "auto", **bound: str) -> None:
+    """Send this process's log, the standard library's included, to stderr.
+
+    Args:
+        level: the lowest level that is written.
+        fmt: ``json``, ``console``, or ``auto``: readable on a terminal, else JSON.
+        bound: keys that every line of this process carries, e.g. ``process="gateway"``.
+    """
+    as_json = fmt == "json" or (fmt == "auto" and not sys.stderr.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _bind(bound),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info if as_json else _keep,
+        _shorten_numbers,
+    ]
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    _route_standard_library(shared, renderer, number)
+
+
+def shorten_number(text: str) -> str:
+    """A phone number or JID with its middle digits hidden: ``+5215512345678`` -> ``+521…678``."""
+    return _LONG_DIGITS.sub(r"\1…\2", text)
+
+
+def _route_standard_library(shared: list[Processor], renderer: Processor, level: int) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    # Libraries are chatty below warning; what they do is ours to report.
+    root.setLevel(max(level, logging.WARNING))
+
+
+def _bind(bound: dict[str, str]) -> Processor:
+    def processor(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        for key, value in bound.items():
+            event.setdefault(key, value)
+        return event
+
+    return processor
+
+
+def _keep(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return event
+
+
+def _shorten_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    for key in _NUMBER_KEYS & event.keys():
+        event[key] = shorten_number(str(event[key]))
+    return event
