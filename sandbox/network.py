@@ -1,0 +1,125 @@
+"""The whole of the simulated WhatsApp: where every stanza of every line is dispatched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sandbox.authority import NoiseAuthority
+from sandbox.faults import Faults, RefuseConnections, Silence
+from sandbox.handset import Handset
+from sandbox.line import Line, Transport
+from sandbox.lines import Lines
+from sandbox.login import Login
+from sandbox.mail import Mail
+from sandbox.pairing import Pairing
+from sandbox.queries import Queries
+from sandbox.state.devices import Device
+from sandbox.state.store import Store
+from sandbox.unknown import Kind, Unknown
+from sandbox.wire.node import Node
+
+_SILENTLY_TAKEN: Final = frozenset({"presence", "chatstate", "ib"})
+
+
+class Network:
+    """The parts, put together."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.authority = NoiseAuthority(store.database)
+        self.unknown = Unknown()
+        self.faults = Faults()
+        self.lines = Lines()
+        self.handset = Handset(store)
+        self.mail = Mail(store, self.lines, self.handset, self.faults, self.unknown)
+        self.pairing = Pairing(store, self.faults)
+        self.login = Login(store, self.lines, self.pairing, self.faults)
+        self.queries = Queries(
+            store, self.lines, self.handset, self.mail, self.pairing, self.unknown
+        )
+
+    def connect(self, transport: Transport) -> Connection:
+        """Take a new client."""
+        return Connection(self, transport)
+
+    def refuses(self) -> bool:
+        """Whether new connections are refused now."""
+        return self.faults.bite(RefuseConnections) is not None
+
+    def refresh_silence(self) -> None:
+        """Apply the silences that are set, and end those that are over."""
+        silences = [
+            fault.number for fault in self.faults.all() if isinstance(fault.behaviour, Silence)
+        ]
+        for line in self.lines.of_number(""):
+            number = line.device.number if line.device else ""
+            silent = "" in silences or number in silences
+            if line.silent and not silent:
+                line.silent = False
+                if line.active:
+                    self.mail.flush(line)
+            line.silent = silent
+
+    def opened(self, line: Line, payload: Any) -> None:
+        """A line's handshake is done."""
+        with self.store.database.transaction():
+            self.login.opened(line, payload)
+
+    def received(self, line: Line, stanza: Node) -> None:
+        """A stanza came in."""
+        with self.store.database.transaction():
+            if line.device is None:
+                self._take_unpaired(line, stanza)
+            else:
+                self._take(line, line.device, stanza)
+
+    def _take_unpaired(self, line: Line, stanza: Node) -> None:
+        answer = stanza.tag == "iq" and stanza.text("type") == "result"
+        if not self.pairing.answered(line, stanza) and not answer and stanza.tag != "ib":
+            self.unknown.report(Kind.STANZA, line.name, str(stanza))
+
+    def _take(self, line: Line, device: Device, stanza: Node) -> None:
+        if stanza.tag == "iq":
+            self.queries.answer(line, device, stanza)
+        elif stanza.tag == "message":
+            self.mail.take(line, device, stanza)
+        elif stanza.tag == "receipt":
+            self.mail.receipt(device, stanza)
+            line.send(_acknowledged(stanza))
+        elif stanza.tag == "ack":
+            self.mail.confirm(device, stanza)
+        elif stanza.tag not in _SILENTLY_TAKEN:
+            self.unknown.report(Kind.STANZA, line.name, str(stanza))
+
+
+class Connection:
+    """One client's line in the network."""
+
+    def __init__(self, network: Network, transport: Transport) -> None:
+        self._network = network
+        self._line = Line(
+            transport,
+            network.authority,
+            network.opened,
+            network.received,
+            network.store.database.defer,
+        )
+        network.lines.open.add(self._line)
+        self.feed: Callable[[bytes], None] = self._line.feed
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._network.pairing.lost(self._line)
+        self._network.lines.leave(self._line)
+
+
+def _acknowledged(receipt: Node) -> Node:
+    attrs: dict[str, Any] = {
+        "class": "receipt",
+        "id": receipt.text("id"),
+        "from": receipt.jid("to"),
+        "type": receipt.text("type"),
+        "participant": receipt.jid("participant"),
+    }
+    return Node("ack", attrs)

@@ -1,0 +1,264 @@
+"""The questions of a logged-in device (``<iq>``) and their answers.
+
+A query is known by its namespace, type and first child. One that is not known is reported and
+answered with error 501, so that the client does not wait for its 75 seconds.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from sandbox.handset import Handset
+from sandbox.line import Line
+from sandbox.lines import Lines, end, removed
+from sandbox.mail import Mail
+from sandbox.pairing import Pairing
+from sandbox.signal.agreement import Bundle
+from sandbox.signal.keys import DJB_TYPE
+from sandbox.state.devices import Device
+from sandbox.state.phones import Phone
+from sandbox.state.store import Store
+from sandbox.unknown import Kind, Unknown
+from sandbox.wire.jid import CONTACT_SERVER, SERVER, Jid, parse
+from sandbox.wire.node import Node
+
+_MEDIA_LIFETIME_SECONDS: Final = 3600
+_MEDIA_BUCKETS: Final = 12
+_PRIVACY: Final = {
+    "last": "all",
+    "online": "all",
+    "profile": "all",
+    "status": "all",
+    "readreceipts": "all",
+    "groupadd": "all",
+    "calladd": "all",
+}
+_Answer = Callable[[Line, Device, Node], list[Node] | None]
+
+
+class Queries:
+    """Answers queries."""
+
+    def __init__(
+        self,
+        store: Store,
+        lines: Lines,
+        handset: Handset,
+        mail: Mail,
+        pairing: Pairing,
+        unknown: Unknown,
+    ) -> None:
+        self._store = store
+        self._lines = lines
+        self._handset = handset
+        self._mail = mail
+        self._pairing = pairing
+        self._unknown = unknown
+        self._answers: dict[tuple[str, str, str], _Answer] = {
+            ("w:p", "get", ""): self._nothing,
+            ("encrypt", "get", "count"): self._count_keys,
+            ("encrypt", "set", "registration"): self._save_keys,
+            ("encrypt", "get", "key"): self._give_keys,
+            ("passive", "set", "active"): self._go_active,
+            ("passive", "set", "passive"): self._nothing,
+            ("usync", "get", "usync"): self._describe_users,
+            ("privacy", "set", "tokens"): self._nothing,
+            ("privacy", "get", "privacy"): self._privacy,
+            ("blocklist", "get", ""): self._block_list,
+            ("w:m", "set", "media_conn"): self._media,
+            ("w:sync:app:state", "set", "sync"): self._app_state,
+            ("urn:xmpp:whatsapp:dirty", "set", "clean"): self._nothing,
+            ("md", "set", "remove-companion-device"): self._unlink,
+        }
+
+    def answer(self, line: Line, device: Device, query: Node) -> None:
+        """Answer one query."""
+        if query.text("type") in ("result", "error"):
+            return
+        first = query.children[0].tag if query.children else ""
+        answer = self._answers.get((query.text("xmlns"), query.text("type"), first))
+        attrs: dict[str, str | int | Jid | None] = {
+            "from": query.jid("to") or SERVER,
+            "id": query.text("id"),
+            "type": "result",
+        }
+        if answer is None:
+            self._unknown.report(Kind.QUERY, str(device.jid), str(query))
+            error = Node("error", {"code": 501, "text": "feature-not-implemented"})
+            line.send(Node("iq", {**attrs, "type": "error"}, [error]))
+            return
+        line.send(Node("iq", attrs, answer(line, device, query)))
+        if first == "active":
+            self._welcome(line, device)
+        elif first == "remove-companion-device":
+            self.log_out(device)
+
+    def log_out(self, device: Device) -> None:
+        """Unlink a device, and tell it if it is there."""
+        with self._store.database.transaction():
+            self._store.devices.remove(device)
+        line = self._lines.of(device.number, device.device)
+        if line is not None:
+            end(line, removed())
+
+    @staticmethod
+    def _nothing(_line: Line, _device: Device, _query: Node) -> None:
+        return None
+
+    def _count_keys(self, _line: Line, device: Device, _query: Node) -> list[Node]:
+        return [Node("count", {"value": self._store.devices.pre_key_count(device)})]
+
+    def _save_keys(self, _line: Line, device: Device, query: Node) -> None:
+        signed = query.find("skey")
+        if signed is not None:
+            device.signed_pre_key_id = int.from_bytes(signed.bytes_of("id"), "big")
+            device.signed_pre_key = signed.bytes_of("value")
+            device.signature = signed.bytes_of("signature")
+        keys = query.find("list")
+        self._store.devices.save_keys(
+            device,
+            [
+                (int.from_bytes(key.bytes_of("id"), "big"), key.bytes_of("value"))
+                for key in (keys.all("key") if keys else ())
+            ],
+        )
+
+    def _give_keys(self, _line: Line, _device: Device, query: Node) -> list[Node]:
+        asked = query.find("key")
+        users = [self._keys_of(user.jid("jid")) for user in (asked.all("user") if asked else ())]
+        return [Node("list", content=users)]
+
+    def _keys_of(self, jid: Jid | None) -> Node:
+        phone = self._store.phones.at(jid) if jid else None
+        bundle = self._bundle(phone, jid.device) if phone and jid else None
+        if bundle is None:
+            return Node("user", {"jid": jid}, [Node("error", {"code": 404})])
+        content = [
+            Node("registration", content=bundle.registration_id.to_bytes(4, "big")),
+            Node("type", content=DJB_TYPE),
+            Node("identity", content=bundle.identity),
+        ]
+        if bundle.pre_key_id is not None:
+            content.append(_key("key", bundle.pre_key_id, bundle.pre_key))
+        content.append(
+            _key("skey", bundle.signed_pre_key_id, bundle.signed_pre_key, bundle.signature)
+        )
+        return Node("user", {"jid": jid}, content)
+
+    def _bundle(self, phone: Phone, number: int) -> Bundle | None:
+        if number == 0:
+            return self._handset.bundle(phone) if phone.on_whatsapp else None
+        device = self._store.devices.get(phone.number, number)
+        return None if device is None or device.removed else self._store.devices.bundle(device)
+
+    @staticmethod
+    def _go_active(line: Line, _device: Device, _query: Node) -> None:
+        line.active = True
+
+    def _welcome(self, line: Line, device: Device) -> None:
+        """After the answer to ``active``: what waited, and how much it was."""
+        self._pairing.logged_in(device)
+        waiting = self._store.queue.waiting(device.number, device.device)
+        kinds = [queued.kind for queued in waiting]
+        preview = {
+            "count": len(kinds),
+            "appdata": 0,
+            "message": kinds.count("message"),
+            "notification": kinds.count("notification"),
+            "receipt": kinds.count("receipt"),
+        }
+        line.send(Node("ib", {"from": SERVER}, [Node("offline_preview", preview)]))
+        count = self._mail.flush(line, offline=True)
+        line.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": count})]))
+
+    def _describe_users(self, _line: Line, device: Device, query: Node) -> list[Node]:
+        question, asked = query.find("usync", "query"), query.find("usync", "list")
+        tags = {child.tag for child in (question.children if question else ())}
+        unknown = tags - {
+            "business", "contact", "devices", "disappearing_mode", "lid", "picture", "status",
+            "username",
+        }  # fmt: skip
+        if unknown:
+            self._unknown.report(Kind.QUERY, str(device.jid), str(query))
+        users = [self._describe(user, tags) for user in (asked.all("user") if asked else ())]
+        attrs = dict(query.children[0].attrs)
+        return [Node("usync", attrs, [Node("list", content=users)])]
+
+    def _describe(self, user: Node, tags: set[str]) -> Node:
+        contact = user.find("contact")
+        jid = parse(contact.data.decode()) if contact else user.jid("jid")
+        phone = self._store.phones.at(jid) if jid else None
+        here = phone is not None and phone.on_whatsapp
+        content: list[Node] = []
+        attrs: dict[str, str | int | Jid | None] = {"jid": jid}
+        if contact is not None:
+            content.append(Node("contact", {"type": "in" if here else "out"}, contact.data))
+            attrs = {"jid": phone.lid_jid if phone and here else jid}
+            if phone is not None and here:
+                attrs["pn_jid"] = phone.jid
+            elif jid is not None and jid.server == CONTACT_SERVER:
+                attrs = {"jid": Jid(jid.user, SERVER.server)}
+        if phone is not None and here:
+            content += self._facts(phone, tags)
+        return Node("user", attrs, content)
+
+    def _facts(self, phone: Phone, tags: set[str]) -> list[Node]:
+        facts = []
+        if "devices" in tags:
+            numbers = [0, *(device.device for device in self._store.devices.of(phone.number))]
+            listed = [Node("device", {"id": number}) for number in numbers]
+            facts.append(Node("devices", content=[Node("device-list", content=listed)]))
+        if "lid" in tags:
+            facts.append(Node("lid", {"val": phone.lid_jid}))
+        if "status" in tags:
+            facts.append(Node("status", content=b""))
+        return facts
+
+    @staticmethod
+    def _privacy(_line: Line, _device: Device, _query: Node) -> list[Node]:
+        categories = [
+            Node("category", {"name": name, "value": value}) for name, value in _PRIVACY.items()
+        ]
+        return [Node("privacy", content=categories)]
+
+    @staticmethod
+    def _block_list(_line: Line, _device: Device, _query: Node) -> list[Node]:
+        return [Node("list", content=[])]
+
+    @staticmethod
+    def _media(_line: Line, _device: Device, _query: Node) -> list[Node]:
+        attrs: dict[str, str | int | Jid | None] = {
+            "auth": secrets.token_urlsafe(24),
+            "ttl": _MEDIA_LIFETIME_SECONDS,
+            "auth_ttl": _MEDIA_LIFETIME_SECONDS,
+            "max_buckets": _MEDIA_BUCKETS,
+        }
+        host = Node("host", {"hostname": "mmg.whatsapp.net"})
+        return [Node("media_conn", attrs, [host])]
+
+    @staticmethod
+    def _app_state(_line: Line, _device: Device, query: Node) -> list[Node]:
+        """No collection has anything new."""
+        sync = query.find("sync")
+        collections = [
+            Node(
+                "collection",
+                {"name": asked.text("name"), "version": asked.text("version") or "0"},
+                [],
+            )
+            for asked in (sync.all("collection") if sync else ())
+        ]
+        return [Node("sync", content=collections)]
+
+    @staticmethod
+    def _unlink(_line: Line, _device: Device, _query: Node) -> None:
+        return None
+
+
+def _key(tag: str, number: int, public: bytes, signature: bytes = b"") -> Node:
+    content = [Node("id", content=number.to_bytes(3, "big")), Node("value", content=public)]
+    if signature:
+        content.append(Node("signature", content=signature))
+    return Node(tag, content=content)

@@ -1,0 +1,161 @@
+"""The two kinds of Signal message as bytes: a version byte, protobuf fields, and a MAC.
+
+A normal message carries ratchet key 1, counter 2, previous counter 3 and ciphertext 4, then the
+first 8 bytes of an HMAC over both identities and all of that. A pre-key message wraps one, with
+pre-key id 1, base key 2, identity 3, registration id 5 and signed pre-key id 6 beside it at 4.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Final
+
+VERSION: Final = 3
+_VERSION_BYTE: Final = bytes((VERSION << 4 | VERSION,))
+_MAC_SIZE: Final = 8
+_VARINT: Final = 0
+_BYTES: Final = 2
+
+
+class SignalError(Exception):
+    """A message that cannot be read, or is not meant for us, or was read before."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalMessage:
+    """One step of the ratchet. Keys are 33 bytes, the curve's type first."""
+
+    ratchet: bytes
+    counter: int
+    previous: int
+    ciphertext: bytes
+    raw: bytes = b""
+
+    def seal(self, mac_key: bytes, sender: bytes, receiver: bytes) -> bytes:
+        """The message as bytes, with its MAC."""
+        body = _VERSION_BYTE + _fields(
+            (1, self.ratchet), (2, self.counter), (3, self.previous), (4, self.ciphertext)
+        )
+        return body + _mac(mac_key, sender, receiver, body)
+
+    def check(self, mac_key: bytes, sender: bytes, receiver: bytes) -> None:
+        """Raise SignalError unless the MAC is right."""
+        expected = _mac(mac_key, sender, receiver, self.raw[:-_MAC_SIZE])
+        if not hmac.compare_digest(expected, self.raw[-_MAC_SIZE:]):
+            raise SignalError("a message with a wrong MAC")
+
+
+@dataclass(frozen=True, slots=True)
+class PreKeyMessage:
+    """A first message: a normal one with what its reader needs to build the session."""
+
+    registration_id: int
+    pre_key_id: int | None
+    signed_pre_key_id: int
+    base_key: bytes
+    identity: bytes
+    message: bytes
+
+    def seal(self) -> bytes:
+        """The message as bytes."""
+        pre_key = () if self.pre_key_id is None else ((1, self.pre_key_id),)
+        return _VERSION_BYTE + _fields(
+            (5, self.registration_id),
+            *pre_key,
+            (6, self.signed_pre_key_id),
+            (2, self.base_key),
+            (3, self.identity),
+            (4, self.message),
+        )
+
+
+def read_message(raw: bytes) -> SignalMessage:
+    """Read a normal message; raises SignalError."""
+    fields = _read(raw[:-_MAC_SIZE])
+    return SignalMessage(
+        _bytes(fields, 1), _number(fields, 2), _number(fields, 3), _bytes(fields, 4), raw
+    )
+
+
+def read_pre_key_message(raw: bytes) -> PreKeyMessage:
+    """Read a pre-key message; raises SignalError."""
+    fields = _read(raw)
+    return PreKeyMessage(
+        registration_id=_number(fields, 5),
+        pre_key_id=_number(fields, 1) if 1 in fields else None,
+        signed_pre_key_id=_number(fields, 6),
+        base_key=_bytes(fields, 2),
+        identity=_bytes(fields, 3),
+        message=_bytes(fields, 4),
+    )
+
+
+def _mac(key: bytes, sender: bytes, receiver: bytes, body: bytes) -> bytes:
+    return hmac.digest(key, sender + receiver + body, "sha256")[:_MAC_SIZE]
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _fields(*fields: tuple[int, int | bytes]) -> bytes:
+    out = bytearray()
+    for number, value in fields:
+        if isinstance(value, bytes):
+            out += _varint(number << 3 | _BYTES) + _varint(len(value)) + value
+        else:
+            out += _varint(number << 3 | _VARINT) + _varint(value)
+    return bytes(out)
+
+
+def _read(raw: bytes) -> dict[int, int | bytes]:
+    """The fields after the version byte."""
+    if len(raw) < 2 or raw[0] >> 4 != VERSION:
+        raise SignalError("a message of another version")
+    fields: dict[int, int | bytes] = {}
+    at = 1
+    try:
+        while at < len(raw):
+            key, at = _read_varint(raw, at)
+            value, at = _read_varint(raw, at)
+            if key & 7 == _VARINT:
+                fields[key >> 3] = value
+            elif key & 7 == _BYTES and at + value <= len(raw):
+                fields[key >> 3] = raw[at : at + value]
+                at += value
+            else:
+                raise SignalError("a message with a broken field")
+    except IndexError as error:
+        raise SignalError("a message that ends too early") from error
+    return fields
+
+
+def _read_varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = raw[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+
+
+def _bytes(fields: dict[int, int | bytes], number: int) -> bytes:
+    value = fields.get(number)
+    if not isinstance(value, bytes):
+        raise SignalError(f"a message without field {number}")
+    return value
+
+
+def _number(fields: dict[int, int | bytes], number: int) -> int:
+    value = fields.get(number, 0)
+    if not isinstance(value, int):
+        raise SignalError(f"a message whose field {number} is no number")
+    return value

@@ -1,0 +1,1 @@
+"""What the sandbox remembers, in one SQLite file."""

@@ -1,0 +1,137 @@
+"""The phones' chats: what each has received and written, and what the server accepted."""
+
+from __future__ import annotations
+
+import enum
+import sqlite3
+import time
+from dataclasses import dataclass
+
+from sandbox.state.database import Database
+
+
+class Direction(enum.IntEnum):
+    """How a message came into a phone's chat."""
+
+    RECEIVED = 1
+    WRITTEN = 2
+    COMPANION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message in a phone's chat. Sender and chat are numbers; times are Unix seconds."""
+
+    sequence: int
+    number: str
+    direction: Direction
+    id: str
+    sender: str
+    sender_device: int
+    chat: str
+    text: str
+    content: bytes
+    at: float
+    delivery: int = 1
+    arrivals: int = 1
+    delivered_at: float | None = None
+    read_at: float | None = None
+
+
+class Messages:
+    """The chats of all phones."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, message: Message) -> Message:
+        """Put a message into a phone's chat; its sequence and delivery are filled in."""
+        (delivery,) = self._database.execute(
+            "SELECT COUNT(*) + 1 FROM messages WHERE number = ? AND id = ? AND sender = ?",
+            message.number,
+            message.id,
+            message.sender,
+        ).fetchone()
+        cursor = self._database.execute(
+            "INSERT INTO messages (number, direction, id, sender, sender_device, chat, text,"
+            " content, at, delivery) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            message.number,
+            message.direction,
+            message.id,
+            message.sender,
+            message.sender_device,
+            message.chat,
+            message.text,
+            message.content,
+            message.at,
+            delivery,
+        )
+        return self.get(int(cursor.lastrowid or 0))
+
+    def get(self, sequence: int) -> Message:
+        """The message with a sequence number."""
+        row = self._database.execute(
+            "SELECT * FROM messages WHERE sequence = ?", sequence
+        ).fetchone()
+        return _message(row)
+
+    def after(self, number: str, sequence: int, limit: int) -> list[Message]:
+        """A phone's messages after a sequence number, oldest first."""
+        rows = self._database.execute(
+            "SELECT * FROM messages WHERE number = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+            number,
+            sequence,
+            limit,
+        )
+        return [_message(row) for row in rows]
+
+    def with_id(self, number: str, message_id: str) -> list[Message]:
+        """The deliveries of one message to a phone."""
+        rows = self._database.execute(
+            "SELECT * FROM messages WHERE number = ? AND id = ? ORDER BY sequence",
+            number,
+            message_id,
+        )
+        return [_message(row) for row in rows]
+
+    def mark(self, number: str, message_id: str, *, read: bool) -> None:
+        """Note that a message was delivered, or read, now; the first time counts."""
+        column = "read_at" if read else "delivered_at"
+        self._database.execute(
+            f"UPDATE messages SET {column} = COALESCE({column}, ?) WHERE number = ? AND id = ?",
+            time.time(),
+            number,
+            message_id,
+        )
+
+    def count(self, direction: Direction) -> int:
+        """How many messages came into chats in one way."""
+        (count,) = self._database.execute(
+            "SELECT COUNT(*) FROM messages WHERE direction = ?", direction
+        ).fetchone()
+        return int(count)
+
+    def accept(self, number: str, device: int, message_id: str) -> tuple[int, int]:
+        """Note that a device has sent a message: when it first came, and how often by now."""
+        row = self._database.execute(
+            "INSERT INTO accepted (number, device, id, accepted_at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET arrivals = arrivals + 1"
+            " RETURNING accepted_at, arrivals",
+            number,
+            device,
+            message_id,
+            int(time.time()),
+        ).fetchone()
+        if row[1] > 1:
+            self._database.execute(
+                "UPDATE messages SET arrivals = ? WHERE id = ? AND sender = ?",
+                row[1],
+                message_id,
+                number,
+            )
+        return int(row[0]), int(row[1])
+
+
+def _message(row: sqlite3.Row) -> Message:
+    values = {key: row[key] for key in Message.__slots__}
+    return Message(**(values | {"direction": Direction(row["direction"])}))
