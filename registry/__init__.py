@@ -1,0 +1,1 @@
+"""Who the tenants are and where they live: the tenants' database and discovery."""

@@ -1,0 +1,1 @@
+"""Where each tenant's botnode answers: the ports and their implementations."""

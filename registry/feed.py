@@ -1,0 +1,77 @@
+"""Following the tenants as they change."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from registry.database import ChangeGate, Database
+from registry.repository import TenantRepository
+from registry.tenant import Tenant
+
+POLL_INTERVAL_S = 0.1
+RETRY_INTERVAL_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedChange:
+    """What changed, in the order of the changes.
+
+    With `is_snapshot` it is the whole picture: a tenant that is not in it is gone. `seq` is the
+    number of the last change that it includes.
+    """
+
+    is_snapshot: bool
+    tenants: Sequence[Tenant]
+    deleted: Sequence[str]
+    seq: int
+
+
+class TenantFeed:
+    """The tenants' changes, whoever made them in whichever process, seen within about 100 ms."""
+
+    def __init__(self, database: Database, *, poll_interval_s: float = POLL_INTERVAL_S) -> None:
+        self._database = database
+        self._poll_interval_s = poll_interval_s
+
+    async def watch(self) -> AsyncIterator[FeedChange]:
+        """Yields a snapshot first, then changes; several to one tenant may come as the last one.
+
+        Never ends. A database that is away is waited for, and what was missed is seen after it; a
+        database that was set back to an older state gives a new snapshot.
+        """
+        seq: int | None = None
+        while True:
+            try:
+                gate = await asyncio.to_thread(self._database.change_gate)
+                try:
+                    async for change in self._follow(gate, seq):
+                        seq = change.seq
+                        if change.is_snapshot or change.tenants or change.deleted:
+                            yield change
+                finally:
+                    gate.close()
+            except SQLAlchemyError as error:
+                log.warning("registry_unreachable", error=str(error.__cause__ or error))
+                await asyncio.sleep(RETRY_INTERVAL_S)
+
+    async def _follow(self, gate: ChangeGate, seq: int | None) -> AsyncIterator[FeedChange]:
+        while True:
+            if await gate.moved():
+                change = await asyncio.to_thread(self._read, seq)
+                seq = change.seq
+                yield change
+            await asyncio.sleep(self._poll_interval_s)
+
+    def _read(self, seq: int | None) -> FeedChange:
+        with self._database.reading() as session:
+            tenants = TenantRepository(session)
+            now = tenants.seq()
+            if seq is None or now < seq:
+                return FeedChange(True, [row.to_tenant() for row in tenants.all()], [], now)
+            changed = [row.to_tenant() for row in tenants.changed_since(seq)]
+            return FeedChange(False, changed, tenants.deleted_since(seq), now)

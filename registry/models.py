@@ -1,0 +1,125 @@
+"""The registry's tables."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Dialect, Integer, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from registry.tenant import DesiredState, ObservedState, Tenant
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite, which knows no zones, keeps it without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Refuses a time without a zone: nobody could tell later which one was meant."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Gives the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables; the naming convention lets migrations name every constraint."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def _tenant_id() -> TypeEngine[Any]:
+    # Bytewise on PostgreSQL too, so that pages come in the same order everywhere.
+    return String(63).with_variant(String(63, collation="C"), "postgresql")
+
+
+class RegistryRow(Base):
+    """The one row about the registry itself: whose it is, and the counter of changes."""
+
+    __tablename__ = "registry"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    mesh: Mapped[str] = mapped_column(String(63))
+    updated_seq: Mapped[int] = mapped_column(BigInteger)
+
+
+class TenantRow(Base):
+    """A tenant."""
+
+    __tablename__ = "tenants"
+
+    tenant_id: Mapped[str] = mapped_column(_tenant_id(), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    bot_port: Mapped[int] = mapped_column(Integer, unique=True)
+    desired_state: Mapped[str] = mapped_column(String(16))
+    desired_generation: Mapped[int] = mapped_column(BigInteger)
+    delete_data: Mapped[bool]
+    observed_state: Mapped[str] = mapped_column(String(16))
+    observed_generation: Mapped[int] = mapped_column(BigInteger)
+    account: Mapped[str | None] = mapped_column(String(32))
+    session_state: Mapped[str | None] = mapped_column(String(32))
+    address: Mapped[str | None] = mapped_column(String(262))
+    instance: Mapped[str | None] = mapped_column(String(32))
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    pid: Mapped[int | None] = mapped_column(Integer)
+    restarts: Mapped[int] = mapped_column(Integer)
+    last_exit: Mapped[str | None] = mapped_column(String(200))
+    home: Mapped[str | None] = mapped_column(String(64))
+    updated_seq: Mapped[int] = mapped_column(BigInteger, index=True)
+    create_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    update_time: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    def to_tenant(self) -> Tenant:
+        """The row as the rest of the program sees it."""
+        return Tenant(
+            tenant_id=self.tenant_id,
+            name=self.name,
+            bot_port=self.bot_port,
+            desired_state=DesiredState(self.desired_state),
+            desired_generation=self.desired_generation,
+            observed_state=ObservedState(self.observed_state),
+            observed_generation=self.observed_generation,
+            delete_data=self.delete_data,
+            account=self.account,
+            session_state=self.session_state,
+            address=self.address,
+            instance=self.instance,
+            epoch=self.epoch,
+            pid=self.pid,
+            restarts=self.restarts,
+            last_exit=self.last_exit,
+            home=self.home,
+            updated_seq=self.updated_seq,
+            create_time=self.create_time,
+            update_time=self.update_time,
+        )
+
+
+class TombstoneRow(Base):
+    """A tenant that is gone, so that whoever follows the changes learns of it.
+
+    Kept for good: there is one at most per id that ever was, and creating the id again removes it.
+    """
+
+    __tablename__ = "tenant_tombstones"
+
+    tenant_id: Mapped[str] = mapped_column(_tenant_id(), primary_key=True)
+    updated_seq: Mapped[int] = mapped_column(BigInteger, index=True)
+    delete_time: Mapped[datetime] = mapped_column(UtcDateTime)

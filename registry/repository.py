@@ -1,0 +1,129 @@
+"""Reading and writing tenants within one transaction. Writes are flushed; the caller commits."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from botmesh.errors import MeshError, Reason
+from registry.models import RegistryRow, TenantRow, TombstoneRow
+from registry.tenant import DesiredState, ObservedState
+
+
+class TenantRepository:
+    """The tenants, within the transaction of one session.
+
+    Every change carries the next number of the one counter. Taking a number locks the counter's
+    row until the commit: numbers become visible in their order, and writers queue up behind one
+    another, so a writer that takes its number first can read before it writes without a race.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def next_seq(self) -> int:
+        """Take the next number; from here on no other writer runs until the commit."""
+        self._session.execute(update(RegistryRow).values(updated_seq=RegistryRow.updated_seq + 1))
+        return self.seq()
+
+    def seq(self) -> int:
+        """The number of the last change."""
+        return self._session.scalars(select(RegistryRow.updated_seq)).one()
+
+    def find(self, tenant_id: str) -> TenantRow | None:
+        """The tenant's row, or None."""
+        return self._session.get(TenantRow, tenant_id)
+
+    def get(self, tenant_id: str) -> TenantRow:
+        """The tenant's row.
+
+        Raises:
+            MeshError: TENANT_NOT_FOUND.
+        """
+        row = self.find(tenant_id)
+        if row is None:
+            raise tenant_not_found(tenant_id)
+        return row
+
+    def page(self, after: str, limit: int) -> Sequence[TenantRow]:
+        """At most `limit` tenants with ids after `after`, in the order of their ids."""
+        query = select(TenantRow).where(TenantRow.tenant_id > after)
+        return self._session.scalars(query.order_by(TenantRow.tenant_id).limit(limit)).all()
+
+    def all(self) -> Sequence[TenantRow]:
+        """Every tenant, in the order of the last changes."""
+        return self._session.scalars(select(TenantRow).order_by(TenantRow.updated_seq)).all()
+
+    def changed_since(self, seq: int) -> Sequence[TenantRow]:
+        """Tenants changed after that number, in the order of their changes."""
+        query = select(TenantRow).where(TenantRow.updated_seq > seq)
+        return self._session.scalars(query.order_by(TenantRow.updated_seq)).all()
+
+    def deleted_since(self, seq: int) -> Sequence[str]:
+        """Ids of tenants that went after that number, in the order they went."""
+        query = select(TombstoneRow.tenant_id).where(TombstoneRow.updated_seq > seq)
+        return self._session.scalars(query.order_by(TombstoneRow.updated_seq)).all()
+
+    def ports(self) -> Sequence[int]:
+        """The tenants' ports, ascending."""
+        return self._session.scalars(select(TenantRow.bot_port).order_by(TenantRow.bot_port)).all()
+
+    def check_port_free(self, port: int) -> None:
+        """Raise PORT_TAKEN when a tenant has that port."""
+        holder = self._session.scalars(
+            select(TenantRow.tenant_id).where(TenantRow.bot_port == port)
+        ).one_or_none()
+        if holder is not None:
+            text = f"port {port} is tenant {holder}'s"
+            metadata = {"bot_port": str(port), "tenant_id": holder}
+            raise MeshError(Reason.PORT_TAKEN, text, metadata=metadata)
+
+    def add(
+        self,
+        tenant_id: str,
+        name: str,
+        *,
+        bot_port: int,
+        desired_state: DesiredState,
+        seq: int,
+        now: datetime,
+    ) -> TenantRow:
+        """Add a tenant that no host has seen yet."""
+        self._session.execute(delete(TombstoneRow).where(TombstoneRow.tenant_id == tenant_id))
+        row = TenantRow(
+            tenant_id=tenant_id,
+            name=name,
+            bot_port=bot_port,
+            desired_state=desired_state,
+            desired_generation=1,
+            delete_data=False,
+            observed_state=ObservedState.UNOBSERVED,
+            observed_generation=0,
+            epoch=0,
+            restarts=0,
+            updated_seq=seq,
+            create_time=now,
+            update_time=now,
+        )
+        self._session.add(row)
+        self._session.flush()
+        return row
+
+    def touch(self, row: TenantRow, *, seq: int, now: datetime) -> None:
+        """Mark a row that was changed and write it."""
+        row.updated_seq = seq
+        row.update_time = now
+        self._session.flush()
+
+    def remove(self, row: TenantRow, *, seq: int, now: datetime) -> None:
+        """Remove a tenant, leaving a tombstone."""
+        self._session.add(TombstoneRow(tenant_id=row.tenant_id, updated_seq=seq, delete_time=now))
+        self._session.delete(row)
+        self._session.flush()
+
+
+def tenant_not_found(tenant_id: str) -> MeshError:
+    """The error for a tenant that is not there."""
+    text = f"there is no tenant {tenant_id}"
+    return MeshError(Reason.TENANT_NOT_FOUND, text, metadata={"tenant_id": tenant_id})
