@@ -43,8 +43,14 @@ class DataDir:
     secret: str = field(repr=False)
 
     @classmethod
-    def open(cls, path: Path, mesh: str, *, sandbox: bool = False) -> "DataDir":
+    def open(cls, path: Path, mesh: str, *, sandbox: bool | None = None) -> "DataDir":
         """Open the directory, and make and mark it first where there is none.
+
+        Args:
+            path: the directory.
+            mesh: whose it must be.
+            sandbox: whether it must be a sandbox's; None takes it as it is marked, and marks a
+                new one as not a sandbox's.
 
         Raises:
             DataDirError: it belongs to another mesh or kind of mesh, or cannot be written.
@@ -54,7 +60,7 @@ class DataDir:
             raise DataDirError(f"BOTMESH_DATA_DIR {path} contains {' '.join(sorted(found))}")
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mark = _mark(path, mesh, sandbox=sandbox)
+            mark = _mark(path, mesh, sandbox=bool(sandbox))
             secret = _create_once(path / SECRET, secrets.token_hex(32)).strip()
         except OSError as error:
             raise DataDirError(f"BOTMESH_DATA_DIR {path} cannot be used: {error}") from error
@@ -63,10 +69,10 @@ class DataDir:
             raise DataDirError(
                 f"BOTMESH_DATA_DIR {path} belongs to mesh '{mark['mesh']}', not '{mesh}'"
             )
-        if mark["sandbox"] != sandbox:
+        if sandbox is not None and mark["sandbox"] != sandbox:
             kind = "a sandbox" if mark["sandbox"] else "real WhatsApp accounts"
             raise DataDirError(f"BOTMESH_DATA_DIR {path} was made for {kind}")
-        return cls(path, mesh, sandbox, str(mark["host_id"]), secret)
+        return cls(path, mesh, bool(mark["sandbox"]), str(mark["host_id"]), secret)
 
     @staticmethod
     def is_marked_sandbox(path: Path) -> bool:

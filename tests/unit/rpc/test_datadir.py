@@ -30,6 +30,7 @@ def test_a_sandbox_folder_is_never_a_real_one(tmp_path: Path, made_as: bool) -> 
     DataDir.open(tmp_path, "blue", sandbox=made_as)
     with pytest.raises(DataDirError, match="was made for"):
         DataDir.open(tmp_path, "blue", sandbox=not made_as)
+    assert DataDir.open(tmp_path, "blue").is_sandbox is made_as
 
 
 @pytest.mark.parametrize("name", ["a?b", "a#b", "a%b"])
