@@ -77,6 +77,7 @@ class Fault:
     recipient: str = ""
     times: int | None = None
     until: float | None = None
+    seconds: float | None = None
     bitten: int = 0
 
     def over(self) -> bool:
@@ -104,7 +105,7 @@ class Faults:
     ) -> Fault:
         """Add a fault."""
         until = None if seconds is None else time.monotonic() + seconds
-        fault = Fault(next(self._ids), behaviour, number, recipient, times, until)
+        fault = Fault(next(self._ids), behaviour, number, recipient, times, until, seconds)
         self._faults.append(fault)
         return fault
 

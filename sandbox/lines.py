@@ -36,6 +36,13 @@ class Lines:
         if before is not None:
             end(before, replaced())
 
+    def reset(self, number: str) -> int:
+        """Cut a phone's devices off, or every line for an empty number; how many there were."""
+        lines = self.of_number(number) if number else list(self.open)
+        for line in lines:
+            line.reset()
+        return len(lines)
+
     def leave(self, line: Line) -> None:
         """A line is gone."""
         self.open.discard(line)

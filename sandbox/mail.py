@@ -20,6 +20,7 @@ from sandbox.line import Line
 from sandbox.lines import Lines
 from sandbox.signal.messages import SignalError
 from sandbox.state.devices import Device
+from sandbox.state.messages import Message
 from sandbox.state.phones import Phone
 from sandbox.state.queue import Queued
 from sandbox.state.store import Store
@@ -66,33 +67,34 @@ class Mail:
         elif hold.seconds is not None:
             asyncio.get_running_loop().call_later(hold.seconds, line.send, Node("ack", attrs))
 
-    def write(self, phone: Phone, to: Phone, text: str) -> str:
+    def write(self, phone: Phone, to: Phone, text: str) -> Message:
         """A phone writes a text: to the other phone and its devices, and to its own devices."""
         message_id = "3A" + secrets.token_hex(9).upper()
         content = text_content(text)
         copy = sent_copy(to.lid_jid, content)
         with self._store.database.transaction():
-            self._handset.note_written(phone, to, message_id, content)
+            written = self._handset.note_written(phone, to, message_id, content)
             if to.on_whatsapp:
                 for jid in self.addresses(to):
                     self._post(phone, to, message_id, self._handset.seal(phone, jid, content))
             for device in self._store.devices.of(phone.number):
                 self._post(phone, to, message_id, self._handset.seal(phone, device.lid_jid, copy))
-        return message_id
+        return written
 
-    def mark_read(self, phone: Phone, message_id: str) -> int:
-        """A phone reads messages; their senders are told. How many there were."""
+    def mark_read(self, phone: Phone, message_id: str) -> Message | None:
+        """A phone reads a message, and its sender is told; none if the phone has no such."""
         found = [
             message
             for message in self._store.messages.with_id(phone.number, message_id)
             if message.sender != phone.number
         ]
+        if not found:
+            return None
         with self._store.database.transaction():
-            for message in found[:1]:
-                self._store.messages.mark(phone.number, message_id, read=True)
-                sender = self._store.phones.get(message.sender)
-                self._receipt(phone.lid_jid, sender, message_id, "read")
-        return len(found)
+            self._store.messages.mark(phone.number, message_id, read=True)
+            sender = self._store.phones.get(found[0].sender)
+            self._receipt(phone.lid_jid, sender, message_id, "read")
+        return self._store.messages.get(found[0].sequence)
 
     def receipt(self, device: Device, stanza: Node) -> None:
         """A device's receipt: it confirms what was delivered, and goes on to who wrote it."""

@@ -76,9 +76,11 @@ class Messages:
         return _message(row)
 
     def after(self, number: str, sequence: int, limit: int) -> list[Message]:
-        """A phone's messages after a sequence number, oldest first."""
+        """A phone's messages (or, with no number, all) after a sequence number, oldest first."""
+        condition = "number = ?1" if number else "?1 = ''"
         rows = self._database.execute(
-            "SELECT * FROM messages WHERE number = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+            f"SELECT * FROM messages WHERE {condition} AND sequence > ?2"
+            " ORDER BY sequence LIMIT ?3",
             number,
             sequence,
             limit,

@@ -1,0 +1,1 @@
+"""The control of a sandbox WhatsApp, as a contract."""
