@@ -1,0 +1,154 @@
+"""BotService as the gateway serves it: every method of the descriptor, bytes in and bytes out."""
+
+import asyncio
+import math
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+from botmesh.errors import MeshError, Reason, invalid
+from botmesh.rpc import metadata
+from botmesh.v1 import bot_pb2
+from gateway.call import Call, ForwardedError, Method, outcome_unknown
+from gateway.drain import Drain
+from gateway.forwarder import Forwarder
+from gateway.policy import POLICIES, MethodPolicy
+from gateway.resolver import shutting_down
+from gateway.streams import StreamForwarder
+
+SERVICE = bot_pb2.DESCRIPTOR.services_by_name["BotService"]
+
+# A botnode's deadline lies this much before the caller's, so that its answer, or a typed error
+# in place of it, is back in time.
+MARGIN_S = 0.02
+MARGIN_SHARE = 0.1
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class BotServicer:
+    """Forwards the methods of BotService to the botnode of the tenant that a request names.
+
+    A request is read only for whom it concerns; what goes on are the caller's own bytes.
+    """
+
+    def __init__(
+        self, forwarder: Forwarder, streams: StreamForwarder, drain: Drain, *, mesh: str
+    ) -> None:
+        self._forwarder = forwarder
+        self._streams = streams
+        self._drain = drain
+        self._mesh = mesh
+
+    def handler(self, policies: Mapping[str, MethodPolicy] = POLICIES) -> grpc.GenericRpcHandler:
+        """The handler for a server: one entry for each method of the contract."""
+        handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
+        for described in SERVICE.methods:
+            method = Method(
+                described.name,
+                f"/{SERVICE.full_name}/{described.name}",
+                GetMessageClass(described.input_type),
+                policies[described.name],
+            )
+            if described.client_streaming:
+                raise TypeError(f"{method.path}: client streams are not forwarded")
+            handlers[described.name] = (
+                grpc.unary_stream_rpc_method_handler(self._stream(method))
+                if described.server_streaming
+                else grpc.unary_unary_rpc_method_handler(self._unary(method))
+            )
+        return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
+
+    def _unary(self, method: Method) -> Any:
+        forward, drain = self._forwarder.forward, self._drain
+
+        async def unary(request: bytes, context: Context) -> bytes:
+            call = self._read(method, request, context, method.policy.timeout_s)
+            task = drain.enter()
+            try:
+                return await forward(call)
+            except ForwardedError as error:
+                await context.abort(error.code, error.details, error.trailers)
+                raise AssertionError("abort returns to nobody") from error
+            except asyncio.CancelledError:
+                if not drain.ended(task):
+                    raise  # the caller hung up
+                if method.policy.request_id:
+                    raise outcome_unknown(call) from None
+                raise shutting_down() from None
+            finally:
+                drain.leave(task)
+
+        return unary
+
+    def _stream(self, method: Method) -> Any:
+        drain = self._drain
+
+        async def stream(request: bytes, context: Context) -> AsyncIterator[bytes]:
+            call = self._read(method, request, context, math.inf)
+            task = drain.enter(stream=True)
+            try:
+                async with aclosing(self._streams.forward(call)) as responses:
+                    async for response in responses:
+                        yield response
+            except ForwardedError as error:
+                await context.abort(error.code, error.details, error.trailers)
+            except asyncio.CancelledError:
+                if not drain.ended(task):
+                    raise
+                raise shutting_down() from None
+            finally:
+                drain.leave(task)
+
+        return stream
+
+    def _read(self, method: Method, raw: bytes, context: Context, default_s: float) -> Call:
+        """What the gateway has to know of a request.
+
+        Raises:
+            MeshError: INVALID_REQUEST.
+        """
+        try:
+            request: Any = method.request.FromString(raw)
+        except DecodeError as error:
+            text = f"the request is no {method.request.DESCRIPTOR.full_name}"
+            raise MeshError(Reason.INVALID_REQUEST, text) from error
+        tenant_id: str = request.tenant_id
+        request_id: str = request.request_id if method.policy.request_id else ""
+        for key, value in context.invocation_metadata() or ():
+            if key == metadata.TENANT_ID:
+                tenant_id = _agreed(tenant_id, value, "tenant_id")
+            elif key == metadata.REQUEST_ID:
+                request_id = _agreed(request_id, value, "request_id")
+            elif key == metadata.MESH and value != self._mesh:
+                raise invalid(metadata.MESH, f"this gateway's mesh is '{self._mesh}'")
+        if method.policy.request_id:
+            request_id = _checked_uuid(request_id) if request_id else str(uuid.uuid4())
+        remaining_s = context.time_remaining()
+        if remaining_s is None:
+            remaining_s = default_s
+        elif default_s != math.inf:
+            remaining_s -= min(MARGIN_S, remaining_s * MARGIN_SHARE)
+        return Call(method, tenant_id, request_id, raw, time.monotonic() + remaining_s)
+
+
+def _agreed(body: str, value: str | bytes, field: str) -> str:
+    """The body's field, or the metadata's in its place; they must not differ."""
+    if body and value != body:
+        raise invalid(field, "differs between the request and its metadata")
+    return body or str(value)
+
+
+def _checked_uuid(value: str) -> str:
+    try:
+        uuid.UUID(value)
+    except ValueError as error:
+        raise invalid("request_id", "must be a UUID") from error
+    return value

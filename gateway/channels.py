@@ -1,0 +1,114 @@
+"""One gRPC channel per address, kept open while calls use it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import grpc.aio
+
+from botmesh.rpc.server import MAX_MESSAGE_BYTES
+
+# Milliseconds where a key says so.
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    # The forwarder is the one retry layer; this also keeps core from repeating a call in silence.
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),
+    # A botnode that comes back on its port is found within one such pause.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 250),
+    # How long a connection attempt may take: something else may sit on the port and be silent.
+    ("grpc.min_reconnect_backoff_ms", 2_000),
+    # A botnode that is stopped or hung, or a cut line, is noticed while calls wait.
+    ("grpc.keepalive_time_ms", 15_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+)
+
+Unary = Callable[..., Any]
+
+
+class Link:
+    """The channel to one address, and how many calls are on it."""
+
+    __slots__ = ("_callables", "address", "calls", "channel", "retired", "used")
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self.calls = 0
+        self.used = True
+        self.retired = False
+        self._callables: dict[str, Unary] = {}
+
+    def unary(self, path: str) -> Unary:
+        """The callable of a unary method: bytes in, bytes out."""
+        found = self._callables.get(path)
+        if found is None:
+            found = self._callables[path] = self.channel.unary_unary(path)
+        return found
+
+    def stream(self, path: str) -> Unary:
+        """The callable of a server-streaming method: bytes in, bytes out."""
+        found = self._callables.get(path)
+        if found is None:
+            found = self._callables[path] = self.channel.unary_stream(path)
+        return found
+
+
+class Channels:
+    """The channels by address, made when first used.
+
+    A caller takes a link, uses it and gives it back; a link whose address was retired is closed
+    when the last caller has given it back.
+    """
+
+    def __init__(self) -> None:
+        self._links: dict[str, Link] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def take(self, address: str) -> Link:
+        """The link to an address; give it back with `give_back`."""
+        link = self._links.get(address)
+        if link is None:
+            link = self._links[address] = Link(address)
+        link.calls += 1
+        link.used = True
+        return link
+
+    def give_back(self, link: Link) -> None:
+        """Say that a call is over."""
+        link.calls -= 1
+        if link.retired and not link.calls:
+            self._close(link)
+
+    def retire(self, address: str) -> None:
+        """No route leads to this address any more."""
+        link = self._links.pop(address, None)
+        if link is None:
+            return
+        link.retired = True
+        if not link.calls:
+            self._close(link)
+
+    def sweep(self) -> None:
+        """Close the channels that nobody used since the last sweep: an idle tenant costs none."""
+        for link in list(self._links.values()):
+            if not link.used and not link.calls:
+                self.retire(link.address)
+            link.used = False
+
+    async def close(self) -> None:
+        """Close all channels; calls that are still on them are cancelled."""
+        for link in self._links.values():
+            self._close(link)
+        self._links.clear()
+        await asyncio.gather(*self._closing)
+
+    def _close(self, link: Link) -> None:
+        task = asyncio.get_running_loop().create_task(link.channel.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

@@ -1,0 +1,127 @@
+"""Unary calls: resolve, call, and try again where that is right."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import grpc.aio
+from tenacity import AsyncRetrying, RetryCallState
+
+from botmesh.errors import MeshError, Reason
+from botmesh.rpc import metadata
+from gateway.call import Call, Course
+from gateway.channels import Channels
+from gateway.policy import RetryDecision
+from gateway.resolver import Resolver
+from registry.discovery.port import Route
+
+Luck = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Credentials:
+    """What a botnode is shown with each attempt: who is calling, for whom, and how often."""
+
+    def __init__(self, *, mesh: str, secret: str) -> None:
+        self._identity = ((metadata.SECRET, secret), (metadata.MESH, mesh))
+
+    def metadata(self, call: Call, attempt: int) -> tuple[tuple[str, str], ...]:
+        """The metadata of one attempt."""
+        common = (
+            *self._identity,
+            (metadata.TENANT_ID, call.tenant_id),
+            (metadata.ATTEMPT, str(attempt)),
+        )
+        return (*common, (metadata.REQUEST_ID, call.request_id)) if call.request_id else common
+
+
+class Forwarder:
+    """Forwards unary calls. `luck` gives a random number from 0 to 1."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        channels: Channels,
+        credentials: Credentials,
+        *,
+        luck: Luck = random.random,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._resolver = resolver
+        self._channels = channels
+        self._credentials = credentials
+        self._luck = luck
+        self._sleep = sleep
+
+    async def forward(self, call: Call) -> bytes:
+        """The botnode's answer, as it came.
+
+        Raises:
+            ForwardedError: the botnode's own error.
+            MeshError: what the gateway has to say itself.
+        """
+        route = self._resolver.find(call.tenant_id)
+        if route is None:
+            return await self._insist(call)
+        try:
+            # The usual case pays for no retry machinery: that costs as much as the hop's own work.
+            return await self.attempt(call, route, 1)
+        except grpc.aio.AioRpcError as error:
+            return await self._insist(call, (error, route))
+
+    async def attempt(self, call: Call, route: Route, number: int) -> bytes:
+        """One try at one address."""
+        timeout_s = call.expires - time.monotonic()
+        if timeout_s <= 0:
+            raise MeshError(Reason.BOTNODE_UNAVAILABLE, "the call's time was over before it left")
+        link = self._channels.take(route.address)
+        try:
+            answer: bytes = await link.unary(call.method.path)(
+                call.request,
+                timeout=timeout_s,
+                metadata=self._credentials.metadata(call, number),
+            )
+            return answer
+        finally:
+            self._channels.give_back(link)
+
+    async def _insist(
+        self, call: Call, lost: tuple[grpc.aio.AioRpcError, Route] | None = None
+    ) -> bytes:
+        """Try until it is settled. `lost` is an attempt that was made already, and where."""
+        course = Course(call, self._luck)
+        decision: RetryDecision | None = None
+
+        async def attempt() -> bytes:
+            nonlocal lost
+            if lost is None:
+                route = await self._resolver.wait(call.tenant_id, call.expires)
+                try:
+                    return await self.attempt(call, route, course.failed + 1)
+                except grpc.aio.AioRpcError as failed:
+                    error = failed
+            else:
+                (error, route), lost = lost, None
+            failure = course.note(error, route.address)
+            if failure.stale:
+                self._resolver.mark_stale(route, failure.retry_after_s)
+            raise error
+
+        def again(state: RetryCallState) -> bool:
+            nonlocal decision
+            assert state.outcome is not None  # noqa: S101 - asked only after an attempt
+            failed = isinstance(state.outcome.exception(), grpc.aio.AioRpcError)
+            decision = course.decide(call.remaining_s()) if failed else None
+            return decision is not None
+
+        retrying = AsyncRetrying(
+            retry=again,
+            wait=lambda _: 0.0 if decision is None else decision.pause_s,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return await retrying(attempt)
+        except (grpc.aio.AioRpcError, MeshError) as error:
+            raise course.verdict(error) from None

@@ -1,0 +1,204 @@
+"""Server streams that go on over a restart of their botnode."""
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Protocol
+
+import grpc.aio
+
+from botmesh.errors import MeshError, Reason
+from botmesh.v1 import bot_pb2, event_pb2
+from gateway.call import Call, Course
+from gateway.channels import Channels
+from gateway.forwarder import Credentials, Luck, Sleep
+from gateway.resolver import Resolver
+from registry.discovery.port import Route
+
+# As long as a botnode shows codes; each restart of one begins its own count anew.
+PAIRING_LIMIT_S = 30 * 60.0
+
+
+class Resumption(Protocol):
+    """What one stream has to remember to go on at another botnode process."""
+
+    def request(self) -> bytes:
+        """What to ask the next botnode."""
+        ...
+
+    def is_news(self, response: bytes) -> bool:
+        """Whether the caller shall get this response; it is remembered."""
+        ...
+
+
+class Again:
+    """Asks the same again and passes everything on."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+
+    def request(self) -> bytes:
+        """The caller's request."""
+        return self._request
+
+    def is_news(self, response: bytes) -> bool:  # noqa: ARG002 - the port's
+        """Everything is."""
+        return True
+
+
+class Pairing:
+    """StreamQR: watches again; a code that the caller has already is not repeated.
+
+    A botnode ends its process after some rounds of codes, so its own limit would never come.
+    """
+
+    def __init__(self, request: bytes, clock: Callable[[], float] = time.monotonic) -> None:
+        self._request = request
+        self._clock = clock
+        self._until = clock() + PAIRING_LIMIT_S
+        self._code = ""
+
+    def request(self) -> bytes:
+        """The caller's request."""
+        if self._clock() >= self._until:
+            raise MeshError(
+                Reason.PAIRING_TIMED_OUT,
+                "nobody scanned a code in 30 minutes",
+                retry_after=timedelta(seconds=1),
+            )
+        return self._request
+
+    def is_news(self, response: bytes) -> bool:
+        """Everything but the code that was passed on last."""
+        step = bot_pb2.StreamQRResponse.FromString(response)
+        if step.WhichOneof("step") != "code":
+            return True
+        if step.code.code == self._code:
+            return False
+        self._code = step.code.code
+        return True
+
+
+class Events:
+    """StreamEvents: goes on after the last event that was passed on."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = bot_pb2.StreamEventsRequest.FromString(request)
+        self._raw = request
+        self._started = False
+
+    def request(self) -> bytes:
+        """The caller's request, moved to where the stream stands."""
+        return self._request.SerializeToString() if self._started else self._raw
+
+    def is_news(self, response: bytes) -> bool:
+        """Everything is."""
+        item = bot_pb2.StreamEventsResponse.FromString(response)
+        if item.HasField("event"):
+            self._go_on_after(item.event.cursor)
+        elif not self._started and self._request.WhichOneof("start") in (None, "latest"):
+            # Whoever starts at the newest end starts after the head that is told first.
+            self._go_on_after(item.head)
+        return True
+
+    def _go_on_after(self, cursor: event_pb2.EventCursor) -> None:
+        self._request.after.CopyFrom(cursor)
+        self._started = True
+
+
+RESUMPTIONS: Mapping[str, Callable[[bytes], Resumption]] = MappingProxyType(
+    {"StreamQR": Pairing, "StreamEvents": Events}
+)
+
+
+class StreamForwarder:
+    """Forwards server streams. `luck` gives a random number from 0 to 1."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        channels: Channels,
+        credentials: Credentials,
+        *,
+        luck: Luck = random.random,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._resolver = resolver
+        self._channels = channels
+        self._credentials = credentials
+        self._luck = luck
+        self._sleep = sleep
+
+    async def forward(self, call: Call) -> AsyncGenerator[bytes, None]:
+        """The botnode's responses, and its successors' after it, as they came.
+
+        Raises:
+            ForwardedError: the botnode's own error.
+            MeshError: what the gateway has to say itself.
+        """
+        resumption = RESUMPTIONS.get(call.method.name, Again)(call.request)
+        course = Course(call, self._luck)
+        patience = _Patience(call)
+        attempt = 1
+        while True:
+            try:
+                route = await self._resolver.wait(call.tenant_id, patience.until())
+                responses = self._open(call, route, resumption.request(), attempt)
+                async with aclosing(responses):
+                    async for response in responses:
+                        course.start_over()
+                        patience.start_over()
+                        if resumption.is_news(response):
+                            yield response
+            except grpc.aio.AioRpcError as error:
+                failure = course.note(error, route.address)
+                decision = course.decide(patience.until() - time.monotonic())
+                if decision is None:
+                    raise course.verdict(error) from None
+                if failure.stale:
+                    self._resolver.mark_stale(route, failure.retry_after_s)
+            else:
+                return
+            attempt += 1
+            await self._sleep(decision.pause_s)
+
+    async def _open(
+        self, call: Call, route: Route, request: bytes, attempt: int
+    ) -> AsyncGenerator[bytes, None]:
+        remaining_s = call.remaining_s()
+        link = self._channels.take(route.address)
+        responses = link.stream(call.method.path)(
+            request,
+            timeout=None if math.isinf(remaining_s) else max(remaining_s, 0.0),
+            metadata=self._credentials.metadata(call, attempt),
+        )
+        try:
+            async for response in responses:
+                yield response
+        finally:
+            responses.cancel()
+            self._channels.give_back(link)
+
+
+class _Patience:
+    """Until when a stream may go without a botnode: some time from when it lost the last one."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._until: float | None = None
+
+    def until(self) -> float:
+        """A time of the monotonic clock."""
+        if self._until is None:
+            limit = time.monotonic() + self._call.method.policy.timeout_s
+            self._until = min(self._call.expires, limit)
+        return self._until
+
+    def start_over(self) -> None:
+        """There is a botnode again."""
+        self._until = None
