@@ -129,7 +129,7 @@ def watch_liveness(fd: int, stop: StopSignal) -> None:
 
 
 def _complain(error: Exception) -> None:
-    log.error("start_failed", error=str(error))
-    if not sys.stderr.isatty():
-        return
-    sys.stderr.write(f"botmesh: {error}\n")
+    if sys.stderr.isatty():
+        sys.stderr.write(f"botmesh: {error}\n")
+    else:
+        log.error("start_failed", error=str(error))

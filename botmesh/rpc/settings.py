@@ -59,10 +59,15 @@ class MeshSettings(BaseSettings):
 S = TypeVar("S", bound=BaseSettings)
 
 
-def load(settings: type[S]) -> S:
-    """Read the environment; on a mistake say which variable it is and exit with 78."""
+def load(settings: type[S], **given: Any) -> S:
+    """Read the environment; on a mistake say which variable it is and exit with 78.
+
+    Args:
+        settings: the class to fill.
+        given: fields that were given otherwise, e.g. on the command line; they win.
+    """
     try:
-        return settings()
+        return settings(**given)
     except ValidationError as error:
         _exit_naming_variables(settings, error)
 

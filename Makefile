@@ -1,0 +1,70 @@
+# Everything a checkout needs stands here. On a machine with python3 (3.11+) and make:
+#   make run    the mesh with the sandbox WhatsApp, no phone and no network needed
+#   make demo   the whole job by script
+#   make test   the tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint format protos check-protos buf lock wheel clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP) ## make .venv with the locked dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "botmesh needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' \
+		|| { echo "$(PYTHON) has no venv module; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV) (once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup ## start the mesh in the sandbox; Ctrl+C stops it
+	@exec $(BIN)/botmesh up --sandbox
+
+demo: setup ## pair, send, receive, kill and recover, by script
+	@exec $(BIN)/python -m botmesh.demo
+
+test: setup ## all tests
+	@$(BIN)/python -m pytest
+
+lint: setup ## ruff and mypy
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: setup ## let ruff format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+protos: setup ## generate the stubs anew
+	@$(BIN)/python protos/generate.py
+
+check-protos: protos ## prove that the committed stubs are fresh
+	@git diff --exit-code --stat -- botmesh || { echo "The stubs are stale: run 'make protos' and commit."; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard -- botmesh)" \
+		|| { echo "Stubs that are not committed:"; git ls-files --others --exclude-standard -- botmesh; exit 1; }
+
+buf: ## lint the contract (needs npm)
+	@npm install --silent --no-fund --no-audit --prefix .tools/buf @bufbuild/buf@1.75.0
+	@.tools/buf/node_modules/.bin/buf lint
+	@.tools/buf/node_modules/.bin/buf format --diff --exit-code
+
+lock: setup ## lock the dependencies anew
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--extra mesh --extra postgres --group dev pyproject.toml -o requirements.lock
+
+wheel: setup ## build the wheel
+	@$(BIN)/python -m hatchling build -t wheel
+
+clean: ## remove what make made
+	@rm -rf $(VENV) build dist .tools

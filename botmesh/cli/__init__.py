@@ -1,0 +1,1 @@
+"""The ``botmesh`` command: what operators type."""

@@ -1,0 +1,58 @@
+"""The command's line to the gateway."""
+
+import contextlib
+from collections.abc import Iterator
+
+import grpc
+
+from botmesh.cli import output
+from botmesh.errors import from_rpc_error
+
+DEFAULT_GATEWAY = "127.0.0.1:50051"
+# Long enough for a botnode that is just starting, short enough for a person who waits.
+TIMEOUT_S = 30.0
+
+# The same call may succeed later: the shell's EX_TEMPFAIL idea, without its number.
+RETRY_LATER = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)
+
+
+@contextlib.contextmanager
+def channel(address: str) -> Iterator[grpc.Channel]:
+    """A channel to the gateway; errors of calls inside end the command with one sentence."""
+    options = [("grpc.enable_http_proxy", 0)]
+    with grpc.insecure_channel(address, options=options) as opened, explained(address):
+        yield opened
+
+
+@contextlib.contextmanager
+def explained(address: str, *, start_with: str = "botmesh up") -> Iterator[None]:
+    """Turn a failed call into one sentence with its reason, and an exit status."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
+        known = from_rpc_error(error)
+        status = output.EXIT_RETRY if code in RETRY_LATER else output.EXIT_REFUSED
+        if known is not None:
+            output.fail(
+                known.message,
+                reason=known.reason.value,
+                code=code.name,
+                metadata=known.metadata,
+                violations={v.field: v.description for v in known.violations},
+                exit_code=status,
+            )
+        if code is grpc.StatusCode.UNAVAILABLE:
+            output.fail(
+                f"nothing answers at {address}; is the mesh running ({start_with})?",
+                code=code.name,
+                exit_code=status,
+            )
+        details = error.details() if isinstance(error, grpc.Call) else str(error)
+        output.fail(f"{code.name}: {details}", code=code.name, exit_code=status)

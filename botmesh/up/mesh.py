@@ -1,0 +1,127 @@
+"""Starts the parts of a mesh in order and stops them in reverse."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from botmesh.rpc.datadir import DataDir
+from botmesh.up.child import Child, Program
+from botmesh.up.settings import UpSettings
+from sandbox import addresses
+from sandbox.addresses import Addresses
+
+START_LIMIT_S = 30.0
+POLL_S = 0.05
+STOP_LIMIT_S = 8.0
+# Botnodes get 8 s to stop before the host kills them; the host itself needs a little more.
+HOST_STOP_LIMIT_S = 12.0
+# What children see of our environment: nothing of it can configure another mesh by accident.
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
+# What a real mesh's botnodes need to reach WhatsApp from behind a company's proxy.
+NETWORK = ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+
+
+class Mesh:
+    """The processes of one mesh: the sandbox if wanted, the gateway, and the host."""
+
+    def __init__(self, settings: UpSettings, data: DataDir, notify: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._data = data
+        self._notify = notify
+        self._stack = contextlib.AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start everything.
+
+        Raises:
+            StartError: a part ended or did not answer in time; what was started is stopped again.
+        """
+        try:
+            network = {key: os.environ[key] for key in NETWORK if key in os.environ}
+            if self._settings.sandbox:
+                network = (await self._start_sandbox()).environment()
+            gateway = await self._run("gateway")
+            await gateway.until(_serving(self._settings.gateway_address), START_LIMIT_S)
+            await self._run("botnode.host", env=network, stop_limit_s=HOST_STOP_LIMIT_S)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything, the host and its botnodes first."""
+        await self._stack.aclose()
+
+    async def _start_sandbox(self) -> Addresses:
+        folder = self._data.path / "sandbox"
+        child = await self._run(
+            "sandbox",
+            env={"BOTMESH_SANDBOX_DATA_DIR": str(folder)},
+            liveness_variable="BOTMESH_SANDBOX_DIE_WITH_FD",
+        )
+        return await child.until(_written_by(child, folder), START_LIMIT_S)
+
+    async def _run(
+        self,
+        module: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        stop_limit_s: float = STOP_LIMIT_S,
+        liveness_variable: str = "BOTMESH_LIVENESS_FD",
+    ) -> Child:
+        name = module.rpartition(".")[2]
+        program = Program(
+            name=name,
+            argv=[sys.executable, "-m", module],
+            env={**self._environment(), **(env or {})},
+            log_path=self._data.logs / f"{name}.log",
+            stop_limit_s=stop_limit_s,
+            liveness_variable=liveness_variable,
+        )
+        child = Child(program, self._notify)
+        self._stack.push_async_callback(child.stop)
+        await child.start()
+        return child
+
+    def _environment(self) -> dict[str, str]:
+        settings = self._settings
+        own = {
+            "BOTMESH_MESH": settings.mesh,
+            "BOTMESH_DATA_DIR": str(self._data.path),
+            "BOTMESH_LOG_LEVEL": settings.log_level,
+            "BOTMESH_LOG_FORMAT": "json",
+            "BOTMESH_GATEWAY_HOST": settings.gateway_host,
+            "BOTMESH_GATEWAY_PORT": str(settings.gateway_port),
+        }
+        if settings.database_url:
+            own["BOTMESH_DATABASE_URL"] = settings.database_url
+        return {key: os.environ[key] for key in PASSED_ON if key in os.environ} | own
+
+
+async def _written_by(child: Child, folder: Path) -> Addresses:
+    """Where the sandbox is, once this very process has written it."""
+    while True:
+        with contextlib.suppress(OSError, ValueError):
+            found = addresses.read(folder)
+            if found.pid == child.pid:
+                return found
+        await asyncio.sleep(POLL_S)
+
+
+async def _serving(address: str) -> None:
+    """Return when the server at an address says that it serves."""
+    options = [("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", 200)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        while True:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+            await asyncio.sleep(POLL_S)

@@ -1,0 +1,110 @@
+"""Runs a mesh until it is told to stop, and shows it meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import grpc
+import grpc.aio
+
+from botmesh import __version__
+from botmesh.cli import output
+from botmesh.rpc import lifecycle
+from botmesh.rpc.datadir import DataDir
+from botmesh.rpc.lifecycle import StopSignal
+from botmesh.up import examples, guide
+from botmesh.up.mesh import Mesh
+from botmesh.up.settings import UpSettings
+from botmesh.up.view import View, view_on
+from botmesh.v1 import ListTenantsRequest, Tenant, TenantServiceStub
+
+if TYPE_CHECKING:
+    from botmesh.v1.tenant_pb2_grpc import TenantServiceAsyncStub
+
+ASK_S = 0.5
+# Parts stop one after the other, each within its own limit; this is over all of them.
+STOP_LIMIT_S = 30.0
+MOST_SHOWN = 1000
+
+
+def run(settings: UpSettings) -> int:
+    """Run the mesh; return the exit status."""
+    return lifecycle.run(lambda stop: _run(settings, stop), stop_limit_s=STOP_LIMIT_S)
+
+
+async def _run(settings: UpSettings, stop: StopSignal) -> None:
+    data = DataDir.open(settings.data_dir, settings.mesh, sandbox=settings.sandbox)
+    output.console.print(_headline(settings), markup=False, highlight=False)
+    view = view_on(output.console)
+    mesh = Mesh(settings, data, view.say)
+    try:
+        started = asyncio.ensure_future(mesh.start())
+        told = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({started, told}, return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            started.cancel()
+        else:
+            started.result()
+            await _show_until(told, settings, data, view)
+    finally:
+        view.say("Stopping ...")
+        await mesh.stop()
+        view.close()
+
+
+async def _show_until(
+    told: "asyncio.Future[None]", settings: UpSettings, data: DataDir, view: View
+) -> None:
+    async with _channel(settings.gateway_address) as channel:
+        if settings.sandbox:
+            await examples.create_once(channel, data.path)
+        for line in _introduction(settings, data):
+            view.say(line)
+        stub = TenantServiceStub(channel)
+        proposed = False
+        while not told.done():
+            tenants = await _tenants(stub)
+            if tenants is not None:
+                view.show(tenants)
+            if tenants and not proposed:
+                proposed = True
+                for line in guide.proposals(settings, _first_example(tenants)):
+                    view.say(line)
+            await asyncio.wait({told}, timeout=ASK_S)
+
+
+def _headline(settings: UpSettings) -> str:
+    what = "the sandbox WhatsApp" if settings.sandbox else "WhatsApp"
+    return f"botmesh {__version__}, mesh '{settings.mesh}', on {what}"
+
+
+def _introduction(settings: UpSettings, data: DataDir) -> list[str]:
+    return [
+        "Discovery: embedded (this machine only)",
+        f"Gateway:   {settings.gateway_address}",
+        f"Data:      {data.path}",
+        "Ctrl+C stops everything.",
+    ]
+
+
+def _first_example(tenants: list[Tenant]) -> str:
+    ids = [tenant.tenant_id for tenant in tenants]
+    return next((name for name in examples.EXAMPLES if name in ids), ids[0])
+
+
+async def _tenants(stub: "TenantServiceAsyncStub") -> list[Tenant] | None:
+    """The tenants; None while the gateway does not answer."""
+    try:
+        request = ListTenantsRequest(page_size=MOST_SHOWN)
+        return list((await stub.ListTenants(request, timeout=2)).tenants)
+    except grpc.aio.AioRpcError:
+        return None
+
+
+@asynccontextmanager
+async def _channel(address: str) -> AsyncIterator[grpc.aio.Channel]:
+    async with grpc.aio.insecure_channel(
+        address, options=[("grpc.enable_http_proxy", 0)]
+    ) as channel:
+        yield channel
