@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 from pydantic import ValidationError
+from pydantic_settings import CliApp
 
 from sandbox.app import StartError, run
 from sandbox.settings import SandboxSettings
@@ -20,7 +21,7 @@ _EXIT_CONFIG: Final = 78
 def main() -> int:
     """Run a sandbox; the exit status."""
     try:
-        settings = SandboxSettings(_cli_parse_args=True)
+        settings = CliApp.run(SandboxSettings)
     except ValidationError as error:
         for problem in error.errors():
             name = str(problem["loc"][0])

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-import grpc
 import structlog
+from grpc import aio
 
 from botmesh.sandbox.v1 import sandbox_pb2_grpc
 from sandbox import authority
@@ -62,13 +62,13 @@ async def _serve(
     network = Network(store)
     proxy = Proxy(authority.tls_context(folder), network.unknown, network.refuses, network.connect)
     loop = asyncio.get_running_loop()
-    control = grpc.aio.server(options=_SERVER_OPTIONS)
+    control = aio.server(options=_SERVER_OPTIONS)
 
     async def listen(port: int) -> asyncio.Server:
         return await loop.create_server(proxy.door, HOST, port, backlog=_BACKLOG)
 
     async def listen_for_control(port: int) -> int:
-        return control.add_insecure_port(f"{HOST}:{port}")
+        return int(control.add_insecure_port(f"{HOST}:{port}"))
 
     control_port, _ = await _bind(
         store.database, "control", settings.control_port, listen_for_control

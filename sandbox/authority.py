@@ -7,7 +7,7 @@ intermediate one, and its key is the server's static Noise key.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import ssl
 import time
@@ -24,8 +24,8 @@ from sandbox.signal.keys import KeyPair
 from sandbox.state.database import Database
 
 HOSTS: Final = ("whatsapp.com", "whatsapp.net")
-_LIFETIME: Final = datetime.timedelta(days=3650)
-_SKEW: Final = datetime.timedelta(days=1)
+_LIFETIME: Final = dt.timedelta(days=3650)
+_SKEW: Final = dt.timedelta(days=1)
 
 
 def is_whatsapp(host: str) -> bool:
@@ -104,7 +104,7 @@ def _make_certificates(folder: Path) -> None:
 def _certificate(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return x509.CertificateBuilder(
         subject_name=subject,
         issuer_name=issuer,

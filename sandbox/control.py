@@ -139,7 +139,7 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
     async def SetPhone(self, request: pb.SetPhoneRequest, _context: Any) -> Any:
         phone = self._phone("phone", request.phone)
         for name in ("online", "receipts", "on_whatsapp", "push_name"):
-            if request.HasField(name):  # type: ignore[arg-type]
+            if request.HasField(name):
                 setattr(phone, name, getattr(request, name))
         self._store.phones.save(phone)
         self._network.mail.wake(phone)

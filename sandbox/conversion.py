@@ -36,7 +36,7 @@ def message(item: Message) -> pb.Message:
     result = pb.Message(
         sequence=item.sequence,
         phone=plus(item.number),
-        direction=pb.Direction.ValueType(int(item.direction)),
+        direction=pb.Direction.Name(int(item.direction)),
         message_id=item.id,
         sender=plus(item.sender),
         sender_device=item.sender_device,
@@ -93,7 +93,7 @@ def device(store: Store, item: Device, since: float | None) -> pb.Device:
 def unknown(item: UnknownThing) -> pb.Unknown:
     """Something that was not understood."""
     return pb.Unknown(
-        kind=pb.UnknownKind.ValueType(int(item.kind)),
+        kind=pb.UnknownKind.Name(int(item.kind)),
         sender=item.sender,
         text=item.text,
         time=timestamp(item.at),

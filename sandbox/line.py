@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 
 from sandbox import protobufs
 from sandbox.authority import NoiseAuthority
-from sandbox.signal.keys import KeyPair
+from sandbox.signal.keys import KEY_SIZE, KeyPair
 from sandbox.state.devices import Device
 from sandbox.wire import binary, tokens
 from sandbox.wire.node import Node
@@ -130,7 +130,7 @@ class Line:
             self._finish(_handshake_message(frame).clientFinish)
 
     def _answer_hello(self, client_ephemeral: bytes) -> None:
-        if len(client_ephemeral) != 32:
+        if len(client_ephemeral) != KEY_SIZE:
             raise NoiseError("a client hello without a key")
         shake = self._handshake
         shake.mix_hash(client_ephemeral)

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from typing import Final
 
 from sandbox.faults import Faults, HoldAck, SendError
@@ -203,12 +204,12 @@ class Mail:
             "notify": phone.push_name,
             "addressing_mode": "lid",
         }
-        owner = self._store.phones.at(envelope.to)
-        assert owner is not None
-        if owner is phone and owner is not to:
+        own = envelope.to.user == phone.lid
+        if own and phone is not to:
             attrs |= {"recipient": to.lid_jid, "peer_recipient_pn": to.jid}
         else:
             attrs["sender_pn"] = phone.jid
+        owner = phone if own else to
         self._deliver(owner.number, envelope.to.device, Node("message", attrs, [envelope.node()]))
 
     def _receipt(
@@ -233,8 +234,7 @@ class Mail:
         if device == 0:
             phone = self._store.phones.get(number)
             self._store.queue.add(number, 0, node)
-            wake = asyncio.get_running_loop().call_soon
-            self._store.database.defer(lambda: wake(self.wake, phone) and None)
+            self._store.database.defer(lambda: _soon(lambda: self.wake(phone)))
             return
         known = self._store.devices.get(number, device)
         if known is None or known.removed:
@@ -277,6 +277,10 @@ class Mail:
             if recipient is not None:
                 receipt.attrs["recipient"] = recipient
             self._deliver(phone.number, sender.device, receipt)
+
+
+def _soon(act: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(act)
 
 
 def _receipt(reader: Jid, message_id: str, kind: str) -> Node:

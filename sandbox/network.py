@@ -36,7 +36,12 @@ class Network:
         self.pairing = Pairing(store, self.faults)
         self.login = Login(store, self.lines, self.pairing, self.faults)
         self.queries = Queries(
-            store, self.lines, self.handset, self.mail, self.pairing, self.unknown
+            store=store,
+            lines=self.lines,
+            handset=self.handset,
+            mail=self.mail,
+            pairing=self.pairing,
+            unknown=self.unknown,
         )
 
     def connect(self, transport: Transport) -> Connection:

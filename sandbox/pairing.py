@@ -26,7 +26,7 @@ from sandbox import protobufs
 from sandbox.faults import Faults, ShortQr
 from sandbox.line import Line
 from sandbox.lines import end
-from sandbox.signal.keys import DJB_TYPE, verify
+from sandbox.signal.keys import DJB_TYPE, KEY_SIZE, verify
 from sandbox.state.devices import Device
 from sandbox.state.phones import Phone
 from sandbox.state.store import Store
@@ -34,6 +34,8 @@ from sandbox.wire.jid import SERVER, Jid
 from sandbox.wire.node import Node
 
 REFS: Final = 6
+_CODE_PARTS: Final = 5
+_REGISTRATION_ID_SIZE: Final = 4
 _FIRST_OF_SIX_SECONDS: Final = 60
 _OTHER_SECONDS: Final = 20
 _GRACE_SECONDS: Final = 5
@@ -109,7 +111,7 @@ class Pairing:
             )
         )
         if short.seconds is not None:
-            self._later(short.seconds, lambda: self._offers.get(line) and line.close())
+            self._later(short.seconds, lambda: self._run_out(line))
 
     async def scan(self, phone: Phone, code: str) -> Device:
         """Link the device that shows a code; returns when it has logged in; raises ScanError."""
@@ -153,6 +155,10 @@ class Pairing:
     def waiting(self) -> int:
         """How many clients show codes."""
         return len(self._offers)
+
+    def _run_out(self, line: Line) -> None:
+        if line in self._offers:
+            line.close()
 
     def _find(self, ref: str) -> Offer:
         for offer in self._offers.values():
@@ -219,7 +225,8 @@ class Pairing:
 
 def key_problem(data: Any) -> str:
     """What is wrong with the keys of a client that registers; empty if nothing is."""
-    if len(data.eIdent) != 32 or len(data.eSkeyVal) != 32 or len(data.eRegid) != 4:
+    sizes = (len(data.eIdent), len(data.eSkeyVal), len(data.eRegid))
+    if sizes != (KEY_SIZE, KEY_SIZE, _REGISTRATION_ID_SIZE):
         return "a key of the wrong size"
     if not verify(data.eIdent, DJB_TYPE + data.eSkeyVal, data.eSkeySig):
         return "a signed pre-key whose signature is wrong"
@@ -251,7 +258,7 @@ def _ref() -> str:
 def _read(code: str) -> tuple[str, bytes, bytes, bytes]:
     """The ref, Noise key, identity and secret in a code; raises ScanError."""
     parts = code.rpartition("#")[2].split(",")
-    if len(parts) != 5:
+    if len(parts) != _CODE_PARTS:
         raise ScanError(ScanProblem.MALFORMED)
     try:
         noise, identity, secret = (base64.b64decode(part, validate=True) for part in parts[1:4])

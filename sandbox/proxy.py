@@ -13,10 +13,10 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import structlog
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -96,13 +96,12 @@ class _Door(asyncio.Protocol):
         self._head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._proxy.doors.add(transport)
+        self._transport = cast("asyncio.Transport", transport)
+        self._proxy.doors.add(self._transport)
         if self._proxy.refused():
-            _reset(transport)
+            _reset(self._transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._proxy.doors.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
@@ -143,14 +142,13 @@ class _Web(asyncio.Protocol):
         self._message = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._proxy.doors.add(transport)
+        self._transport = cast("asyncio.Transport", transport)
+        self._proxy.doors.add(self._transport)
         early, self._head = self._head, b""
         if early:
             self.data_received(early)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         if self._transport is not None:
             self._proxy.doors.discard(self._transport)
         if self._receiver is not None:
@@ -198,17 +196,19 @@ class _Web(asyncio.Protocol):
                 self._protocol.send_response(response)
                 if self._protocol.handshake_exc is None:
                     self._receiver = self._proxy.receive(self)
-            elif event.opcode in (Opcode.BINARY, Opcode.CONT):
+            elif isinstance(event, Frame) and event.opcode in (Opcode.BINARY, Opcode.CONT):
                 self._message += event.data
                 if event.fin:
                     message, self._message = self._message, b""
-                    self._deliver(message)
+                    self._deliver(self._receiver, message)
 
-    def _deliver(self, message: bytes) -> None:
-        assert self._receiver is not None
+    def _deliver(self, receiver: Receiver | None, message: bytes) -> None:
+        """Hand a message over; whatever fails in it ends this line and no other."""
+        if receiver is None:
+            return
         try:
-            self._receiver.feed(message)
-        except Exception:
+            receiver.feed(message)
+        except Exception:  # noqa: BLE001
             _log.exception("line_failed")
             self.reset()
 

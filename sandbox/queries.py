@@ -43,6 +43,7 @@ class Queries:
 
     def __init__(
         self,
+        *,
         store: Store,
         lines: Lines,
         handset: Handset,

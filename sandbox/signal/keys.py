@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 DJB_TYPE: Final = b"\x05"
+KEY_SIZE: Final = 32
+SIGNATURE_SIZE: Final = 64
 _PRIME: Final = 2**255 - 19
 _SIGN_BIT: Final = 0x80
 
@@ -59,7 +61,7 @@ class KeyPair:
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the signature over the message was made with the key's private half."""
-    if len(signature) != 64 or len(public) != 32:
+    if len(signature) != SIGNATURE_SIZE or len(public) != KEY_SIZE:
         return False
     u = int.from_bytes(public, "little") & (1 << 255) - 1
     if (u + 1) % _PRIME == 0:

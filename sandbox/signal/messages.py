@@ -16,6 +16,7 @@ _VERSION_BYTE: Final = bytes((VERSION << 4 | VERSION,))
 _MAC_SIZE: Final = 8
 _VARINT: Final = 0
 _BYTES: Final = 2
+_MORE: Final = 0x80
 
 
 class SignalError(Exception):
@@ -97,8 +98,8 @@ def _mac(key: bytes, sender: bytes, receiver: bytes, body: bytes) -> bytes:
 
 def _varint(value: int) -> bytes:
     out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
+    while value >= _MORE:
+        out.append(value & (_MORE - 1) | _MORE)
         value >>= 7
     out.append(value)
     return bytes(out)
@@ -116,7 +117,7 @@ def _fields(*fields: tuple[int, int | bytes]) -> bytes:
 
 def _read(raw: bytes) -> dict[int, int | bytes]:
     """The fields after the version byte."""
-    if len(raw) < 2 or raw[0] >> 4 != VERSION:
+    if not raw or raw[0] >> 4 != VERSION:
         raise SignalError("a message of another version")
     fields: dict[int, int | bytes] = {}
     at = 1
@@ -141,9 +142,9 @@ def _read_varint(raw: bytes, at: int) -> tuple[int, int]:
     while True:
         byte = raw[at]
         at += 1
-        value |= (byte & 0x7F) << shift
+        value |= (byte & (_MORE - 1)) << shift
         shift += 7
-        if byte < 0x80:
+        if byte < _MORE:
             return value, at
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -207,17 +207,16 @@ def _unaes(key: bytes, iv: bytes, sealed: bytes) -> bytes:
     return unpadder.update(decryptor.update(sealed) + decryptor.finalize()) + unpadder.finalize()
 
 
-def _dump_chain(chain: Chain) -> list[object]:
+def _dump_chain(chain: Chain) -> list[Any]:
     skipped = {str(index): seed.hex() for index, seed in chain.skipped.items()}
     return [chain.ratchet.hex(), chain.key.hex(), chain.index, skipped]
 
 
-def _load_chain(data: list[object]) -> Chain:
+def _load_chain(data: list[Any]) -> Chain:
     ratchet, key, index, skipped = data
-    assert isinstance(index, int) and isinstance(skipped, dict)
     return Chain(
-        bytes.fromhex(str(ratchet)),
-        bytes.fromhex(str(key)),
+        bytes.fromhex(ratchet),
+        bytes.fromhex(key),
         index,
         {int(at): bytes.fromhex(seed) for at, seed in skipped.items()},
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from dataclasses import dataclass
-from typing import Final
 
 from sandbox.signal.agreement import Bundle
 from sandbox.state.database import Database
@@ -45,12 +44,6 @@ class Device:
         return Jid(self.lid, LID_SERVER, self.device)
 
 
-_COLUMNS: Final = (
-    "number, device, noise_key, identity, registration_id, signed_pre_key_id, signed_pre_key,"
-    " signature, account, platform, removed, paired_at"
-)
-
-
 class Devices:
     """All linked devices, kept in memory and written through."""
 
@@ -81,7 +74,9 @@ class Devices:
         """Remember a device that has just been linked."""
         self._remember(device)
         self._database.execute(
-            f"INSERT INTO devices ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO devices (number, device, noise_key, identity, registration_id,"
+            " signed_pre_key_id, signed_pre_key, signature, account, platform, removed, paired_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             device.number,
             device.device,
             device.noise_key,
@@ -104,12 +99,11 @@ class Devices:
             device.number,
             device.device,
         )
-        for table in ("device_pre_keys", "queue"):
-            self._database.execute(
-                f"DELETE FROM {table} WHERE number = ? AND device = ?",
-                device.number,
-                device.device,
-            )
+        for forget in (
+            "DELETE FROM device_pre_keys WHERE number = ? AND device = ?",
+            "DELETE FROM queue WHERE number = ? AND device = ?",
+        ):
+            self._database.execute(forget, device.number, device.device)
 
     def record_login(self, device: Device) -> None:
         """Count a login."""

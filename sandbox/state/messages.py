@@ -77,14 +77,11 @@ class Messages:
 
     def after(self, number: str, sequence: int, limit: int) -> list[Message]:
         """A phone's messages (or, with no number, all) after a sequence number, oldest first."""
-        condition = "number = ?1" if number else "?1 = ''"
-        rows = self._database.execute(
-            f"SELECT * FROM messages WHERE {condition} AND sequence > ?2"
-            " ORDER BY sequence LIMIT ?3",
-            number,
-            sequence,
-            limit,
+        one, every = (
+            "SELECT * FROM messages WHERE number = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
+            "SELECT * FROM messages WHERE ?1 = '' AND sequence > ?2 ORDER BY sequence LIMIT ?3",
         )
+        rows = self._database.execute(one if number else every, number, sequence, limit)
         return [_message(row) for row in rows]
 
     def with_id(self, number: str, message_id: str) -> list[Message]:
@@ -98,12 +95,16 @@ class Messages:
 
     def mark(self, number: str, message_id: str, *, read: bool) -> None:
         """Note that a message was delivered, or read, now; the first time counts."""
-        column = "read_at" if read else "delivered_at"
         self._database.execute(
-            f"UPDATE messages SET {column} = COALESCE({column}, ?) WHERE number = ? AND id = ?",
+            "UPDATE messages SET"
+            " delivered_at = CASE WHEN direction = ?5 THEN NULL ELSE COALESCE(delivered_at, ?1) END,"
+            " read_at = CASE WHEN ?2 THEN COALESCE(read_at, ?1) ELSE read_at END"
+            " WHERE number = ?3 AND id = ?4",
             time.time(),
+            read,
             number,
             message_id,
+            Direction.RECEIVED,
         )
 
     def count(self, direction: Direction) -> int:

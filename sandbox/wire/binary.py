@@ -27,6 +27,7 @@ BINARY_32: Final = 254
 NIBBLE_8: Final = 255
 
 PACKED_MAX: Final = 127
+_BYTE_RANGE: Final = 256
 _COMPRESSED: Final = 2
 _NIBBLES: Final = frozenset("0123456789-.")
 _HEX: Final = frozenset("0123456789ABCDEF")
@@ -77,7 +78,7 @@ def _write_node(out: bytearray, node: Node) -> None:
 def _write_list_size(out: bytearray, size: int) -> None:
     if size == 0:
         out.append(EMPTY)
-    elif size < 256:
+    elif size < _BYTE_RANGE:
         out += bytes((LIST_8, size))
     else:
         out.append(LIST_16)
@@ -105,7 +106,7 @@ def _write_packed(out: bytearray, kind: int, digits: str) -> None:
 
 def _write_raw(out: bytearray, data: bytes) -> None:
     size = len(data)
-    if size < 256:
+    if size < _BYTE_RANGE:
         out += bytes((BINARY_8, size))
     elif size < 1 << 20:
         out.append(BINARY_20)
@@ -164,7 +165,7 @@ class _Reader:
         value = self._value(kind)
         return str(value).encode()
 
-    def _value(self, kind: int | None = None) -> str | Jid | None:
+    def _value(self, kind: int | None = None) -> str | Jid | None:  # noqa: PLR0911
         kind = self._byte() if kind is None else kind
         if kind == EMPTY:
             return None

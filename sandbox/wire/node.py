@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from sandbox.wire.jid import Jid
 
+_SHOWN_MAX: Final = 64
 Content = bytes | list["Node"] | None
 
 
@@ -50,11 +52,12 @@ class Node:
 
     def find(self, *path: str) -> Node | None:
         """The first node under the given path of tags."""
-        node: Node | None = self
+        node = self
         for tag in path:
-            node = next((child for child in node.children if child.tag == tag), None)
-            if node is None:
+            found = next((child for child in node.children if child.tag == tag), None)
+            if found is None:
                 return None
+            node = found
         return node
 
     def all(self, tag: str) -> Iterator[Node]:
@@ -77,6 +80,6 @@ class Node:
 
 def _show(data: bytes) -> str:
     """Short printable content as it is, anything else by its length."""
-    if len(data) <= 64 and data.isascii() and data.decode().isprintable():
+    if len(data) <= _SHOWN_MAX and data.isascii() and data.decode().isprintable():
         return data.decode()
     return f"[{len(data)} bytes]"
