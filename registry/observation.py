@@ -36,6 +36,19 @@ class Observation:
     only_instance: str | None = None
 
 
+# Session states in which no account is linked for certain; others may not know the number yet.
+_UNLINKED_STATES = frozenset({"UNPAIRED", "LOGGED_OUT"})
+
+
+def session_columns(state: str, number: str | None) -> Observed:
+    """The columns that a session's state and number (E.164, or None) change."""
+    if number is not None:
+        return Observed(session_state=state, account=number)
+    if state in _UNLINKED_STATES:
+        return Observed(session_state=state, account=None)
+    return Observed(session_state=state)
+
+
 def apply(observation: Observation, row: TenantRow) -> bool:
     """Enter an observation into a row; tell whether that changed the row.
 

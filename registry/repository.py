@@ -14,18 +14,25 @@ from registry.tenant import DesiredState, ObservedState
 class TenantRepository:
     """The tenants, within the transaction of one session.
 
-    Every change carries the next number of the one counter. Taking a number locks the counter's
-    row until the commit: numbers become visible in their order, and writers queue up behind one
-    another, so a writer that takes its number first can read before it writes without a race.
+    A transaction that changes anything takes the next number of the one counter, and its rows
+    carry it. Writers queue up behind the counter's row, from `lock` until they commit: so numbers
+    become visible in their order, and what a writer read is still so when it writes.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._taken: int | None = None
 
-    def next_seq(self) -> int:
-        """Take the next number; from here on no other writer runs until the commit."""
-        self._session.execute(update(RegistryRow).values(updated_seq=RegistryRow.updated_seq + 1))
-        return self.seq()
+    def lock(self) -> None:
+        """Wait until no other writer runs; none will until the commit."""
+        self._session.execute(select(RegistryRow.id).with_for_update())
+
+    def _next_seq(self) -> int:
+        if self._taken is None:
+            raised = RegistryRow.updated_seq + 1
+            self._session.execute(update(RegistryRow).values(updated_seq=raised))
+            self._taken = self.seq()
+        return self._taken
 
     def seq(self) -> int:
         """The number of the last change."""
@@ -86,7 +93,6 @@ class TenantRepository:
         *,
         bot_port: int,
         desired_state: DesiredState,
-        seq: int,
         now: datetime,
     ) -> TenantRow:
         """Add a tenant that no host has seen yet."""
@@ -102,7 +108,7 @@ class TenantRepository:
             observed_generation=0,
             epoch=0,
             restarts=0,
-            updated_seq=seq,
+            updated_seq=self._next_seq(),
             create_time=now,
             update_time=now,
         )
@@ -110,15 +116,17 @@ class TenantRepository:
         self._session.flush()
         return row
 
-    def touch(self, row: TenantRow, *, seq: int, now: datetime) -> None:
+    def touch(self, row: TenantRow, now: datetime) -> None:
         """Mark a row that was changed and write it."""
-        row.updated_seq = seq
+        row.updated_seq = self._next_seq()
         row.update_time = now
         self._session.flush()
 
-    def remove(self, row: TenantRow, *, seq: int, now: datetime) -> None:
+    def remove(self, row: TenantRow, now: datetime) -> None:
         """Remove a tenant, leaving a tombstone."""
-        self._session.add(TombstoneRow(tenant_id=row.tenant_id, updated_seq=seq, delete_time=now))
+        self._session.add(
+            TombstoneRow(tenant_id=row.tenant_id, updated_seq=self._next_seq(), delete_time=now)
+        )
         self._session.delete(row)
         self._session.flush()
 

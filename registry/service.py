@@ -63,14 +63,14 @@ class Tenants:
             check_port(bot_port)
         state = DesiredState.RUNNING if running else DesiredState.STOPPED
 
-        def work(tenants: TenantRepository, seq: int) -> TenantRow:
+        def work(tenants: TenantRepository) -> TenantRow:
             if (row := tenants.find(tenant_id)) is not None:
                 raise _tenant_exists(row)
             if bot_port:
                 tenants.check_port_free(bot_port)
             port = bot_port or first_free_port(tenants.ports())
             return tenants.add(
-                tenant_id, name, bot_port=port, desired_state=state, seq=seq, now=self._clock()
+                tenant_id, name, bot_port=port, desired_state=state, now=self._clock()
             )
 
         return await self._write(work)
@@ -190,13 +190,13 @@ class Tenants:
         Returns those whose home it is now, of the ones named.
         """
 
-        def work(tenants: TenantRepository, seq: int) -> frozenset[str]:
+        def work(tenants: TenantRepository) -> frozenset[str]:
             mine = set()
             for tenant_id in tenant_ids:
                 row = tenants.find(tenant_id)
                 if row is not None and row.home is None:
                     row.home = host_id
-                    tenants.touch(row, seq=seq, now=self._clock())
+                    tenants.touch(row, self._clock())
                 if row is not None and row.home == host_id:
                     mine.add(tenant_id)
             return frozenset(mine)
@@ -206,14 +206,17 @@ class Tenants:
     async def observe(self, host_id: str, observations: Sequence[Observation]) -> None:
         """Enter what a host saw, in that order, in one transaction.
 
-        Ignored for tenants that are gone or have another home, and where `observation.apply` says.
+        A tenant without a home may be observed too: that it does not run, as wanted. Ignored for
+        tenants that are gone or have another home, and where `observation.apply` says so.
         """
 
-        def work(tenants: TenantRepository, seq: int) -> None:
+        def work(tenants: TenantRepository) -> None:
             for observation in observations:
                 row = tenants.find(observation.tenant_id)
-                if row is not None and row.home == host_id and apply(observation, row):
-                    tenants.touch(row, seq=seq, now=self._clock())
+                if row is None or row.home not in (None, host_id):
+                    continue
+                if apply(observation, row):
+                    tenants.touch(row, self._clock())
 
         await self._transaction(work)
 
@@ -223,11 +226,11 @@ class Tenants:
         Returns False when that is not so, or it is gone already. Its port is free from here on.
         """
 
-        def work(tenants: TenantRepository, seq: int) -> bool:
+        def work(tenants: TenantRepository) -> bool:
             row = tenants.find(tenant_id)
             if row is None or row.home != host_id or row.desired_state != DesiredState.DELETED:
                 return False
-            tenants.remove(row, seq=seq, now=self._clock())
+            tenants.remove(row, self._clock())
             return True
 
         return await self._transaction(work)
@@ -243,7 +246,7 @@ class Tenants:
     ) -> Tenant:
         check_tenant_id(tenant_id)
 
-        def work(tenants: TenantRepository, seq: int) -> TenantRow:
+        def work(tenants: TenantRepository) -> TenantRow:
             row = tenants.get(tenant_id)
             if row.desired_state == DesiredState.DELETED and not deleting:
                 text = f"tenant {tenant_id} is being deleted"
@@ -252,19 +255,20 @@ class Tenants:
             before = row.to_tenant()
             change(row, tenants)
             if row.to_tenant() != before:
-                tenants.touch(row, seq=seq, now=self._clock())
+                tenants.touch(row, self._clock())
             return row
 
         return await self._write(work)
 
-    async def _write(self, work: Callable[[TenantRepository, int], TenantRow]) -> Tenant:
-        return await self._transaction(lambda tenants, seq: work(tenants, seq).to_tenant())
+    async def _write(self, work: Callable[[TenantRepository], TenantRow]) -> Tenant:
+        return await self._transaction(lambda tenants: work(tenants).to_tenant())
 
-    async def _transaction(self, work: Callable[[TenantRepository, int], _T]) -> _T:
+    async def _transaction(self, work: Callable[[TenantRepository], _T]) -> _T:
         def run() -> _T:
             with self._database.writing() as session:
                 tenants = TenantRepository(session)
-                return work(tenants, tenants.next_seq())
+                tenants.lock()
+                return work(tenants)
 
         return await asyncio.to_thread(run)
 

@@ -15,11 +15,8 @@ from typing import Protocol
 
 from registry.discovery.port import Announcement, Route, RouteChange, Snapshot
 from registry.feed import TenantFeed
-from registry.observation import Observation, Observed
+from registry.observation import Observation, Observed, session_columns
 from registry.tenant import DesiredState, Tenant
-
-# Session states in which no account is linked for certain; others may not know the number yet.
-_UNLINKED_STATES = frozenset({"UNPAIRED", "LOGGED_OUT"})
 
 
 class ObservationSink(Protocol):
@@ -43,13 +40,13 @@ class EmbeddedRegistration:
         changes = Observed(
             address=announcement.address, instance=announcement.instance, epoch=announcement.epoch
         )
-        changes.update(_session(announcement.state, announcement.number))
+        changes.update(session_columns(announcement.state, announcement.number))
         await self._sink.observe(Observation(announcement.tenant_id, changes))
 
     async def update(self, *, state: str, number: str | None) -> None:
         """Write the session into the row, while it is this process's."""
         if (announced := self._announced) is not None:
-            changes = _session(state, number)
+            changes = session_columns(state, number)
             observation = Observation(announced.tenant_id, changes, announced.instance)
             await self._sink.observe(observation)
 
@@ -103,11 +100,3 @@ def routes_of(tenant: Tenant) -> Sequence[Route]:
     if tenant.home is None and tenant.desired_state is DesiredState.RUNNING:
         return (Route(tenant.tenant_id, f"127.0.0.1:{tenant.bot_port}", "", 0),)
     return ()
-
-
-def _session(state: str, number: str | None) -> Observed:
-    if number is not None:
-        return Observed(session_state=state, account=number)
-    if state in _UNLINKED_STATES:
-        return Observed(session_state=state, account=None)
-    return Observed(session_state=state)
