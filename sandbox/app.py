@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
+import grpc.aio
 import structlog
-from grpc import aio
 
 from botmesh.sandbox.v1 import sandbox_pb2_grpc
 from sandbox import authority
@@ -62,7 +62,7 @@ async def _serve(
     network = Network(store)
     proxy = Proxy(authority.tls_context(folder), network.unknown, network.refuses, network.connect)
     loop = asyncio.get_running_loop()
-    control = aio.server(options=_SERVER_OPTIONS)
+    control = grpc.aio.server(options=_SERVER_OPTIONS)
 
     async def listen(port: int) -> asyncio.Server:
         return await loop.create_server(proxy.door, HOST, port, backlog=_BACKLOG)

@@ -16,11 +16,11 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from sandbox import protobufs
+from sandbox.keydesk import KeyDesk
 from sandbox.signal import agreement, messages, session
-from sandbox.signal.agreement import Bundle
 from sandbox.signal.messages import SignalError
 from sandbox.state.messages import Direction, Message
-from sandbox.state.phones import SIGNED_PRE_KEY_ID, Phone
+from sandbox.state.phones import Phone
 from sandbox.state.store import Store
 from sandbox.wire.jid import Jid, parse
 from sandbox.wire.node import Node
@@ -42,8 +42,9 @@ class Envelope:
 class Handset:
     """The phones' own doing."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, keys: KeyDesk) -> None:
         self._store = store
+        self._keys = keys
         self.arrived: Callable[[Message], object] = id
 
     def read(self, phone: Phone, stanza: Node) -> Message:
@@ -59,26 +60,14 @@ class Handset:
             raise SignalError("a message whose content is no protobuf") from error
         return self._keep(phone, sender, stanza, content)
 
-    def bundle(self, phone: Phone) -> Bundle:
-        """What others need to write to the phone first; uses up one pre-key."""
-        number, pre_key = self._store.phones.offer_pre_key(phone)
-        return Bundle(
-            registration_id=phone.registration_id,
-            identity=phone.identity.public,
-            signed_pre_key_id=SIGNED_PRE_KEY_ID,
-            signed_pre_key=phone.signed_pre_key.public,
-            signature=self._store.phones.signed_pre_key_signature(phone),
-            pre_key_id=number,
-            pre_key=pre_key.public,
-        )
-
     def seal(self, phone: Phone, to: Jid, content: Any) -> Envelope:
         """Encrypt a message for one device, starting a session where there is none."""
         current = self._store.phones.session(phone, to)
         if current is None:
-            current = agreement.write_first(
-                phone.identity, phone.registration_id, self._bundle_of(to)
-            )
+            bundle = self._keys.bundle(to)
+            if bundle is None:
+                raise SignalError(f"there is no device {to}")
+            current = agreement.write_first(phone.identity, phone.registration_id, bundle)
         kind, body = current.encrypt(_pad(content.SerializeToString()))
         self._store.phones.save_session(phone, to, current)
         return Envelope(to, kind, body)
@@ -99,17 +88,6 @@ class Handset:
                 at=time.time(),
             )
         )
-
-    def _bundle_of(self, jid: Jid) -> Bundle:
-        owner = self._store.phones.at(jid)
-        if owner is None:
-            raise SignalError(f"nobody has the address {jid}")
-        if jid.device == 0:
-            return self.bundle(owner)
-        device = self._store.devices.get(owner.number, jid.device)
-        if device is None:
-            raise SignalError(f"there is no device {jid}")
-        return self._store.devices.bundle(device)
 
     def _decrypt(self, phone: Phone, sender: Jid, body: Node) -> bytes:
         kind = body.text("type")

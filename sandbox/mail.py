@@ -26,7 +26,7 @@ from sandbox.state.phones import Phone
 from sandbox.state.queue import Queued
 from sandbox.state.store import Store
 from sandbox.unknown import Kind, Unknown
-from sandbox.wire.jid import Jid
+from sandbox.wire.jid import SERVER, Jid
 from sandbox.wire.node import Node
 
 _READ: Final = frozenset({"read", "played"})
@@ -141,6 +141,16 @@ class Mail:
             with self._store.database.transaction():
                 for queued in self._store.queue.waiting(phone.number, 0):
                     self._ring(phone, queued)
+
+    def notify(self, device: Device, kind: str, content: Node) -> None:
+        """Send a device a notification from the server."""
+        attrs: dict[str, str | int | Jid | None] = {
+            "from": SERVER,
+            "type": kind,
+            "id": secrets.token_hex(8),
+            "t": int(time.time()),
+        }
+        self._deliver(device.number, device.device, Node("notification", attrs, [content]))
 
     def addresses(self, phone: Phone) -> list[Jid]:
         """A user's devices by LID, the phone first."""

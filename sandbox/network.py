@@ -8,6 +8,7 @@ from typing import Any, Final
 from sandbox.authority import NoiseAuthority
 from sandbox.faults import Faults, RefuseConnections, Silence
 from sandbox.handset import Handset
+from sandbox.keydesk import KeyDesk
 from sandbox.line import Line, Transport
 from sandbox.lines import Lines
 from sandbox.login import Login
@@ -31,14 +32,15 @@ class Network:
         self.unknown = Unknown()
         self.faults = Faults()
         self.lines = Lines()
-        self.handset = Handset(store)
+        self.keys = KeyDesk(store, self._ask_for_keys)
+        self.handset = Handset(store, self.keys)
         self.mail = Mail(store, self.lines, self.handset, self.faults, self.unknown)
         self.pairing = Pairing(store, self.faults)
         self.login = Login(store, self.lines, self.pairing, self.faults)
         self.queries = Queries(
             store=store,
             lines=self.lines,
-            handset=self.handset,
+            keys=self.keys,
             mail=self.mail,
             pairing=self.pairing,
             unknown=self.unknown,
@@ -78,6 +80,9 @@ class Network:
                 self._take_unpaired(line, stanza)
             else:
                 self._take(line, line.device, stanza)
+
+    def _ask_for_keys(self, device: Device, left: int) -> None:
+        self.mail.notify(device, "encrypt", Node("count", {"value": left}))
 
     def _take_unpaired(self, line: Line, stanza: Node) -> None:
         answer = stanza.tag == "iq" and stanza.text("type") == "result"

@@ -24,6 +24,8 @@ from websockets.server import ServerProtocol
 from sandbox.authority import is_whatsapp
 from sandbox.line import Transport
 from sandbox.unknown import Kind, Unknown
+from sandbox.wire.binary import MalformedNodeError
+from sandbox.wire.noise import NoiseError
 
 _HEAD_MAX: Final = 16 * 1024
 _MESSAGE_MAX: Final = 1 << 24
@@ -208,6 +210,9 @@ class _Web(asyncio.Protocol):
             return
         try:
             receiver.feed(message)
+        except (NoiseError, MalformedNodeError) as error:
+            self._proxy.unknown.report(Kind.FRAME, "", str(error))
+            self.reset()
         except Exception:  # noqa: BLE001
             _log.exception("line_failed")
             self.reset()

@@ -10,12 +10,11 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from sandbox.handset import Handset
+from sandbox.keydesk import KeyDesk
 from sandbox.line import Line
 from sandbox.lines import Lines, end, removed
 from sandbox.mail import Mail
 from sandbox.pairing import Pairing
-from sandbox.signal.agreement import Bundle
 from sandbox.signal.keys import DJB_TYPE
 from sandbox.state.devices import Device
 from sandbox.state.phones import Phone
@@ -46,14 +45,14 @@ class Queries:
         *,
         store: Store,
         lines: Lines,
-        handset: Handset,
+        keys: KeyDesk,
         mail: Mail,
         pairing: Pairing,
         unknown: Unknown,
     ) -> None:
         self._store = store
         self._lines = lines
-        self._handset = handset
+        self._keys = keys
         self._mail = mail
         self._pairing = pairing
         self._unknown = unknown
@@ -132,8 +131,7 @@ class Queries:
         return [Node("list", content=users)]
 
     def _keys_of(self, jid: Jid | None) -> Node:
-        phone = self._store.phones.at(jid) if jid else None
-        bundle = self._bundle(phone, jid.device) if phone and jid else None
+        bundle = self._keys.bundle(jid) if jid else None
         if bundle is None:
             return Node("user", {"jid": jid}, [Node("error", {"code": 404})])
         content = [
@@ -147,12 +145,6 @@ class Queries:
             _key("skey", bundle.signed_pre_key_id, bundle.signed_pre_key, bundle.signature)
         )
         return Node("user", {"jid": jid}, content)
-
-    def _bundle(self, phone: Phone, number: int) -> Bundle | None:
-        if number == 0:
-            return self._handset.bundle(phone) if phone.on_whatsapp else None
-        device = self._store.devices.get(phone.number, number)
-        return None if device is None or device.removed else self._store.devices.bundle(device)
 
     @staticmethod
     def _go_active(line: Line, _device: Device, _query: Node) -> None:

@@ -97,7 +97,7 @@ class Messages:
         """Note that a message was delivered, or read, now; the first time counts."""
         self._database.execute(
             "UPDATE messages SET"
-            " delivered_at = CASE WHEN direction = ?5 THEN NULL ELSE COALESCE(delivered_at, ?1) END,"
+            " delivered_at = CASE direction WHEN ?5 THEN NULL ELSE COALESCE(delivered_at, ?1) END,"
             " read_at = CASE WHEN ?2 THEN COALESCE(read_at, ?1) ELSE read_at END"
             " WHERE number = ?3 AND id = ?4",
             time.time(),

@@ -1,0 +1,51 @@
+"""Hands out the keys that are needed to write to a device first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sandbox.signal.agreement import Bundle
+from sandbox.state.devices import Device
+from sandbox.state.phones import SIGNED_PRE_KEY_ID, Phone
+from sandbox.state.store import Store
+from sandbox.wire.jid import Jid
+
+_LOW: Final = 10
+
+
+class KeyDesk:
+    """One-time pre-keys of phones, which never run out, and of devices, which upload theirs."""
+
+    def __init__(self, store: Store, running_low: Callable[[Device, int], None]) -> None:
+        self._store = store
+        self._running_low = running_low
+
+    def bundle(self, jid: Jid) -> Bundle | None:
+        """The keys of a device, with one pre-key used up; none if there is no such device."""
+        phone = self._store.phones.at(jid)
+        if phone is None or not phone.on_whatsapp:
+            return None
+        if jid.device == 0:
+            return self._of_phone(phone)
+        device = self._store.devices.get(phone.number, jid.device)
+        return None if device is None or device.removed else self._of_device(device)
+
+    def _of_phone(self, phone: Phone) -> Bundle:
+        number, pre_key = self._store.phones.offer_pre_key(phone)
+        return Bundle(
+            registration_id=phone.registration_id,
+            identity=phone.identity.public,
+            signed_pre_key_id=SIGNED_PRE_KEY_ID,
+            signed_pre_key=phone.signed_pre_key.public,
+            signature=self._store.phones.signed_pre_key_signature(phone),
+            pre_key_id=number,
+            pre_key=pre_key.public,
+        )
+
+    def _of_device(self, device: Device) -> Bundle:
+        bundle = self._store.devices.bundle(device)
+        left = self._store.devices.pre_key_count(device)
+        if left < _LOW:
+            self._running_low(device, left)
+        return bundle
