@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import structlog
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
@@ -131,6 +132,7 @@ class BotServicer:
                 raise invalid(metadata.MESH, f"this gateway's mesh is '{self._mesh}'")
         if method.policy.request_id:
             request_id = _checked_uuid(request_id) if request_id else str(uuid.uuid4())
+        structlog.contextvars.bind_contextvars(tenant_id=tenant_id[:63])
         remaining_s = context.time_remaining()
         if remaining_s is None:
             remaining_s = default_s

@@ -75,7 +75,8 @@ class Course:
         self.broken_off += failure.broken_off
         self.executed |= failure.executed
         if failure.passing:
-            log.info(
+            # A botnode that is away fails one attempt after another; the first one tells.
+            (log.info if failure.connected or self.failed == 1 else log.debug)(
                 "attempt_failed",
                 method=self.call.method.name,
                 tenant_id=self.call.tenant_id,

@@ -72,7 +72,7 @@ class Failure:
 
     Attributes:
         code: the status that the attempt ended with.
-        reason: the reason that the answering process gave; None if the transport failed or if
+        reason: the reason that the answering process gave, perhaps one that only it knows; None if the transport failed or if
             something answered that is not of the mesh.
         connected: False if there was no connection, so the request surely never left.
         retry_after_s: how long the answering process asked to wait; 0 if it did not say.
@@ -109,14 +109,12 @@ class Failure:
     @property
     def stale(self) -> bool:
         """The route is not worth another attempt before it changes: wrong, or going away."""
-        return self.misrouted or self.reason is Reason.SHUTTING_DOWN
+        return self.misrouted or self.reason == Reason.SHUTTING_DOWN
 
     @property
     def executed(self) -> bool:
         """A botnode may have begun to carry the request out."""
-        return (
-            self.connected and not self.misrouted and self.reason is not Reason.BOTNODE_UNAVAILABLE
-        )
+        return self.connected and not self.misrouted and self.reason != Reason.BOTNODE_UNAVAILABLE
 
     @property
     def broken_off(self) -> bool:

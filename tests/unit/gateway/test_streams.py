@@ -1,0 +1,95 @@
+"""What a stream remembers to go on with another botnode process."""
+
+import pytest
+from google.protobuf.empty_pb2 import Empty
+
+from botmesh.errors import MeshError, Reason
+from botmesh.v1 import bot_pb2, event_pb2, session_pb2
+from gateway.policy import POLICIES
+from gateway.streams import PAIRING_LIMIT_S, RESUMPTIONS, Events, Pairing
+
+
+def _code(text: str) -> bytes:
+    return bot_pb2.StreamQRResponse(code=session_pb2.QRCode(code=text)).SerializeToString()
+
+
+def _event(sequence: int) -> bytes:
+    cursor = event_pb2.EventCursor(log_id="log", sequence=sequence)
+    return bot_pb2.StreamEventsResponse(event=event_pb2.Event(cursor=cursor)).SerializeToString()
+
+
+def _head(sequence: int) -> bytes:
+    cursor = event_pb2.EventCursor(log_id="log", sequence=sequence)
+    return bot_pb2.StreamEventsResponse(head=cursor).SerializeToString()
+
+
+def _asked(events: Events) -> bot_pb2.StreamEventsRequest:
+    return bot_pb2.StreamEventsRequest.FromString(events.request())
+
+
+def test_resumptions_are_for_methods_of_the_contract() -> None:
+    assert set(RESUMPTIONS) <= set(POLICIES)
+
+
+def test_the_code_that_is_on_show_is_not_repeated() -> None:
+    pairing = Pairing(b"request")
+    assert pairing.is_news(_code("1"))
+    assert not pairing.is_news(_code("1"))
+    assert pairing.is_news(_code("2"))
+    assert pairing.is_news(_code("1"))
+    failed = bot_pb2.StreamQRResponse(failed=session_pb2.PairingFailed(reason="X"))
+    assert pairing.is_news(failed.SerializeToString())
+    assert pairing.is_news(failed.SerializeToString())
+    assert pairing.request() == b"request"
+
+
+def test_pairing_is_not_resumed_for_ever() -> None:
+    now = 0.0
+    pairing = Pairing(b"request", clock=lambda: now)
+    now = PAIRING_LIMIT_S - 1
+    assert pairing.request() == b"request"
+    now = PAIRING_LIMIT_S
+    with pytest.raises(MeshError) as caught:
+        pairing.request()
+    assert caught.value.reason is Reason.PAIRING_TIMED_OUT
+
+
+def test_events_go_on_after_the_last_one_passed_on() -> None:
+    request = bot_pb2.StreamEventsRequest(tenant_id="a", oldest=Empty())
+    events = Events(request.SerializeToString())
+    assert events.request() == request.SerializeToString()
+    assert events.is_news(_head(9))
+    # The head told first is not where a consumer stands who began with the oldest.
+    assert _asked(events).WhichOneof("start") == "oldest"
+    for sequence in (1, 2, 3):
+        assert events.is_news(_event(sequence))
+    events.is_news(_head(9))
+    assert _asked(events).after.sequence == 3
+    assert _asked(events).after.log_id == "log"
+    assert _asked(events).tenant_id == "a"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        bot_pb2.StreamEventsRequest(tenant_id="a"),
+        bot_pb2.StreamEventsRequest(tenant_id="a", latest=Empty()),
+    ],
+)
+def test_events_from_the_newest_end_go_on_after_the_head_told_first(
+    request_: bot_pb2.StreamEventsRequest,
+) -> None:
+    events = Events(request_.SerializeToString())
+    events.is_news(_head(9))
+    assert _asked(events).after.sequence == 9
+    events.is_news(_event(10))
+    events.is_news(_head(12))
+    assert _asked(events).after.sequence == 10
+
+
+def test_events_after_a_cursor_keep_it_until_one_came() -> None:
+    after = event_pb2.EventCursor(log_id="log", sequence=4)
+    request = bot_pb2.StreamEventsRequest(tenant_id="a", after=after)
+    events = Events(request.SerializeToString())
+    events.is_news(_head(9))
+    assert _asked(events).after.sequence == 4
