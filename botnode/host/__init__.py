@@ -1,0 +1,1 @@
+"""The host: runs one botnode process per tenant on this machine."""

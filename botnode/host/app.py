@@ -1,0 +1,110 @@
+"""Puts the host together."""
+
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+
+import structlog
+
+from botmesh.rpc.datadir import DataDir
+from botmesh.rpc.lifecycle import StopSignal, watch_liveness
+from botnode.host.environment import common_environment
+from botnode.host.exec_spawner import ExecSpawner
+from botnode.host.gate import StartGate
+from botnode.host.health import GrpcProbe
+from botnode.host.host import Host
+from botnode.host.lock import HostLock
+from botnode.host.log_out import log_out
+from botnode.host.reports import Reports
+from botnode.host.runfile import RunFiles
+from botnode.host.settings import HostSettings
+from botnode.host.supervisor import Services
+from botnode.host.timing import Timing
+from registry.database import Database
+from registry.discovery.embedded import EmbeddedRegistration, EmbeddedWithdrawal
+from registry.feed import TenantFeed
+from registry.service import Tenants
+
+BOTNODE = (sys.executable, "-m", "botnode")
+
+log = structlog.get_logger(__name__)
+
+
+async def run(
+    settings: HostSettings,
+    stop: StopSignal,
+    *,
+    command: Sequence[str] = BOTNODE,
+    timing: Timing | None = None,
+) -> None:
+    """Run a host until it is told to stop.
+
+    Args:
+        settings: from the environment.
+        stop: ends it in an orderly way.
+        command: how a botnode is started.
+        timing: other durations than the usual ones.
+
+    Raises:
+        ConfigError: the data directory or the registry is not this mesh's, or unusable.
+        StartError: another host runs in the data directory, or the registry does not answer.
+    """
+    if settings.liveness_fd is not None:
+        watch_liveness(settings.liveness_fd, stop)
+    timing = timing or Timing()
+    sandbox = DataDir.is_marked_sandbox(settings.data_dir)
+    data_dir = DataDir.open(settings.data_dir, settings.mesh, sandbox=sandbox)
+    data_dir.tenants.mkdir(mode=0o700, exist_ok=True)
+    lock = HostLock(data_dir.path)
+    try:
+        database = Database.open(settings.database_url or data_dir.registry_url, settings.mesh)
+        try:
+            services = _services(settings, data_dir, database, command, timing)
+            log.info("host_started", host_id=data_dir.host_id, mesh=data_dir.mesh)
+            await Host(TenantFeed(database), services).run(stop)
+        finally:
+            database.close()
+    finally:
+        lock.release()
+
+
+def _services(
+    settings: HostSettings,
+    data_dir: DataDir,
+    database: Database,
+    command: Sequence[str],
+    timing: Timing,
+) -> Services:
+    slots = settings.parallel_starts or len(os.sched_getaffinity(0))
+    tenants = Tenants(database)
+    reports = Reports(tenants, data_dir.host_id, retry_s=timing.retry_s)
+    return Services(
+        data_dir=data_dir,
+        host_id=data_dir.host_id,
+        version=_version(),
+        tenants=tenants,
+        reports=reports,
+        registration=partial(EmbeddedRegistration, reports),
+        withdrawal=EmbeddedWithdrawal(reports),
+        spawner=ExecSpawner(command, common_environment(data_dir, os.environ)),
+        gate=StartGate(
+            slots, slot_limit_s=timing.start_slot_limit_s, jitter_s=timing.start_jitter_s
+        ),
+        run_files=RunFiles(data_dir.run),
+        probe=GrpcProbe,
+        log_out=partial(_log_out, data_dir, timing.log_out_limit_s),
+        timing=timing,
+    )
+
+
+async def _log_out(data_dir: DataDir, limit_s: float, tenant_id: str, address: str) -> bool:
+    return await log_out(data_dir, tenant_id, address, limit_s)
+
+
+def _version() -> str:
+    try:
+        return version("botmesh")
+    except PackageNotFoundError:
+        return "0"

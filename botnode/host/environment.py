@@ -1,0 +1,50 @@
+"""What a botnode's process is told: a closed list, nothing is inherited beside it.
+
+A host's environment may hold anything, credentials too; a botnode needs little of it. Go reads the
+environment once, when the process starts, so what is meant for it has to be here.
+"""
+
+from collections.abc import Mapping
+
+from botmesh.rpc.datadir import DataDir
+from registry.tenant import Tenant
+
+# Passed on as they are, where the host has them.
+INHERITED = frozenset(
+    {
+        *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
+        # Where the program itself lies, when it is not installed, and where it keeps its bytecode.
+        *("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"),
+        # The Go runtime's memory and processors.
+        *("GOGC", "GOMAXPROCS", "GOMEMLIMIT"),
+        *("BOTMESH_LOG_LEVEL", "BOTMESH_LOG_FORMAT", "BOTMESH_RE_PAIR"),
+    }
+)
+# Passed on in a sandbox only: they lead to a stand-in for WhatsApp.
+SANDBOX_INHERITED = frozenset(
+    {"HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "BOTMESH_SANDBOX_ROOT_KEY"}
+)
+
+
+def common_environment(data_dir: DataDir, own: Mapping[str, str]) -> dict[str, str]:
+    """What all botnodes of a host get, from the host's own environment and its data directory."""
+    names = INHERITED | SANDBOX_INHERITED if data_dir.is_sandbox else INHERITED
+    return {
+        **{name: own[name] for name in sorted(names) if name in own},
+        # The library prints; what it printed before a crash should be in the log.
+        "PYTHONUNBUFFERED": "1",
+        "BOTMESH_MESH": data_dir.mesh,
+        "BOTMESH_DATA_DIR": str(data_dir.path),
+    }
+
+
+def tenant_environment(tenant: Tenant, account: str | None) -> dict[str, str]:
+    """What one tenant's botnode gets; `account` is the number that is linked, if one is."""
+    environment = {
+        "TENANT_ID": tenant.tenant_id,
+        "TENANT_NAME": tenant.name,
+        "BOT_API_PORT": str(tenant.bot_port),
+    }
+    if account is not None:
+        environment["BOTMESH_EXPECT_ACCOUNT"] = account
+    return environment

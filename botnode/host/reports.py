@@ -1,0 +1,63 @@
+"""Takes what supervisors observe to the registry."""
+
+import asyncio
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from registry.observation import Observation
+from registry.service import Tenants
+
+log = structlog.get_logger(__name__)
+
+
+class Reports:
+    """Collects observations and writes all that wait in one transaction, in their order.
+
+    A hundred botnodes that start together cost a few transactions, not hundreds; and a registry
+    that is away for a while stops no supervisor.
+    """
+
+    def __init__(self, tenants: Tenants, host_id: str, *, retry_s: float) -> None:
+        self._tenants = tenants
+        self._host_id = host_id
+        self._retry_s = retry_s
+        self._waiting: list[Observation] = []
+        self._wake = asyncio.Event()
+        self._written = asyncio.Event()
+        self._written.set()
+
+    async def observe(self, observation: Observation) -> None:
+        """Take one observation; returns at once."""
+        self.add(observation)
+
+    def add(self, observation: Observation) -> None:
+        """Take one observation."""
+        self._waiting.append(observation)
+        self._written.clear()
+        self._wake.set()
+
+    async def flush(self) -> None:
+        """Wait until everything taken so far is written."""
+        await self._written.wait()
+
+    async def run(self) -> None:
+        """Write what comes in. Never returns."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while batch := self._waiting:
+                self._waiting = []
+                await self._write(batch)
+            self._written.set()
+
+    async def _write(self, batch: list[Observation]) -> None:
+        while True:
+            try:
+                await self._tenants.observe(self._host_id, batch)
+            except SQLAlchemyError as error:
+                log.warning("reports_not_written", error=str(error.__cause__ or error))
+                await asyncio.sleep(self._retry_s)
+                batch, self._waiting = [*batch, *self._waiting], []
+            else:
+                return

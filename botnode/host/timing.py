@@ -1,0 +1,31 @@
+"""How long the host waits for what."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Durations in seconds.
+
+    A hung botnode is found within `ping_interval_s` plus two pings of `ping_timeout_s`: 9 seconds.
+    """
+
+    # From the start until a botnode answers; also one that reads a large store gets there.
+    ready_limit_s: float = 60.0
+    # How long one start may keep others waiting.
+    start_slot_limit_s: float = 10.0
+    # Spread of the starts that wait for one another.
+    start_jitter_s: float = 0.05
+    # From SIGTERM to SIGKILL; shorter when the host itself is being stopped.
+    stop_limit_s: float = 8.0
+    close_limit_s: float = 4.0
+    # What a predecessor's botnodes get: their pipe told them to stop already.
+    leftover_limit_s: float = 2.5
+    log_out_limit_s: float = 5.0
+    ping_interval_s: float = 5.0
+    ping_timeout_s: float = 2.0
+    # A botnode that was ready for so long has put its failures behind it.
+    healthy_after_s: float = 60.0
+    backoff_limit_s: float = 30.0
+    log_check_interval_s: float = 5.0
+    retry_s: float = 1.0
