@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format protos check-protos buf lock wheel clean
+.PHONY: help setup run demo test lint format protos check-protos docs buf lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ format: setup ## let ruff format the code
 
 protos: setup ## generate the stubs anew
 	@$(BIN)/python protos/generate.py
+
+docs: setup ## write the README's tables anew
+	@$(BIN)/python docs/tables.py
 
 check-protos: protos ## prove that the committed stubs are fresh
 	@git diff --exit-code --stat -- botmesh || { echo "The stubs are stale: run 'make protos' and commit."; exit 1; }

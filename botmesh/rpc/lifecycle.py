@@ -61,19 +61,33 @@ class StopSignal:
 Main = Callable[[StopSignal], Awaitable[None]]
 
 
-def run(main: Main, *, stop_limit_s: float = STOP_LIMIT_S) -> int:
+def complain(error: Exception) -> None:
+    """Say why the process cannot start: a sentence on a terminal, else a line of the log."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"botmesh: {error}\n")
+    else:
+        log.error("start_failed", error=str(error))
+
+
+def run(
+    main: Main,
+    *,
+    stop_limit_s: float = STOP_LIMIT_S,
+    complain: Callable[[Exception], None] = complain,
+) -> int:
     """Run ``main`` until it returns; give back the process's exit status.
 
     SIGTERM and SIGINT set the stop signal that ``main`` waits for. If it has not returned
-    ``stop_limit_s`` seconds later, a watchdog ends the process.
+    ``stop_limit_s`` seconds later, a watchdog ends the process. `StartError` and `ConfigError`
+    are told to ``complain``.
     """
     try:
         return asyncio.run(_run(main, stop_limit_s))
     except ConfigError as error:
-        _complain(error)
+        complain(error)
         return EX_CONFIG
     except StartError as error:
-        _complain(error)
+        complain(error)
         return EX_FAILED
 
 
@@ -126,10 +140,3 @@ def watch_liveness(fd: int, stop: StopSignal) -> None:
     os.set_blocking(fd, True)
     os.set_inheritable(fd, False)
     threading.Thread(target=wait, name="liveness", daemon=True).start()
-
-
-def _complain(error: Exception) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"botmesh: {error}\n")
-    else:
-        log.error("start_failed", error=str(error))

@@ -64,9 +64,12 @@ class Child:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Start it, and start it again whenever it ends unasked."""
+        """Start it."""
         await self._spawn()
-        self._task = asyncio.create_task(self._keep_running(), name=f"child-{self.program.name}")
+
+    def keep_running(self) -> None:
+        """Start it again, from now on, whenever it ends unasked."""
+        self._task = asyncio.create_task(self._restart(), name=f"child-{self.program.name}")
 
     async def stop(self) -> None:
         """Stop it: SIGTERM, then SIGKILL when it takes too long. Idempotent."""
@@ -133,7 +136,7 @@ class Child:
         finally:
             os.close(read_end)
 
-    async def _keep_running(self) -> None:
+    async def _restart(self) -> None:
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE_S
         while True:

@@ -38,21 +38,19 @@ class Mesh:
         self._stack = contextlib.AsyncExitStack()
 
     async def start(self) -> None:
-        """Start everything.
+        """Start everything. Call `stop` afterwards, whatever came of it.
 
         Raises:
-            StartError: a part ended or did not answer in time; what was started is stopped again.
+            StartError: a part ended or did not answer in time.
         """
-        try:
-            network = {key: os.environ[key] for key in NETWORK if key in os.environ}
-            if self._settings.sandbox:
-                network = (await self._start_sandbox()).environment()
-            gateway = await self._run("gateway")
-            await gateway.until(_serving(self._settings.gateway_address), START_LIMIT_S)
-            await self._run("botnode.host", env=network, stop_limit_s=HOST_STOP_LIMIT_S)
-        except BaseException:
-            await self.stop()
-            raise
+        network = {key: os.environ[key] for key in NETWORK if key in os.environ}
+        if self._settings.sandbox:
+            network = (await self._start_sandbox()).environment()
+        gateway = await self._start("gateway")
+        await gateway.until(_serving(self._settings.gateway_address), START_LIMIT_S)
+        gateway.keep_running()
+        host = await self._start("botnode.host", env=network, stop_limit_s=HOST_STOP_LIMIT_S)
+        host.keep_running()
 
     async def stop(self) -> None:
         """Stop everything, the host and its botnodes first."""
@@ -60,14 +58,16 @@ class Mesh:
 
     async def _start_sandbox(self) -> Addresses:
         folder = self._data.path / "sandbox"
-        child = await self._run(
+        child = await self._start(
             "sandbox",
             env={"BOTMESH_SANDBOX_DATA_DIR": str(folder)},
             liveness_variable="BOTMESH_SANDBOX_DIE_WITH_FD",
         )
-        return await child.until(_written_by(child, folder), START_LIMIT_S)
+        found = await child.until(_written_by(child, folder), START_LIMIT_S)
+        child.keep_running()
+        return found
 
-    async def _run(
+    async def _start(
         self,
         module: str,
         *,

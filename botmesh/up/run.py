@@ -30,7 +30,13 @@ MOST_SHOWN = 1000
 
 def run(settings: UpSettings) -> int:
     """Run the mesh; return the exit status."""
-    return lifecycle.run(lambda stop: _run(settings, stop), stop_limit_s=STOP_LIMIT_S)
+    return lifecycle.run(
+        lambda stop: _run(settings, stop), stop_limit_s=STOP_LIMIT_S, complain=_complain
+    )
+
+
+def _complain(error: Exception) -> None:
+    output.complaints.print(f"botmesh: {error}", markup=False, soft_wrap=True)
 
 
 async def _run(settings: UpSettings, stop: StopSignal) -> None:
@@ -42,13 +48,15 @@ async def _run(settings: UpSettings, stop: StopSignal) -> None:
         started = asyncio.ensure_future(mesh.start())
         told = asyncio.ensure_future(stop.wait())
         await asyncio.wait({started, told}, return_when=asyncio.FIRST_COMPLETED)
-        if not started.done():
+        if told.done():
             started.cancel()
+            await asyncio.wait({started})
         else:
             started.result()
             await _show_until(told, settings, data, view)
     finally:
-        view.say("Stopping ...")
+        if stop.is_set():
+            view.say("Stopping ...")
         await mesh.stop()
         view.close()
 

@@ -1,0 +1,93 @@
+"""Writes the generated tables of README.md: settings, error reasons, RPCs.
+
+``python docs/tables.py`` rewrites the text between the markers; ``--check`` only compares.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pydantic_settings import BaseSettings
+
+from botmesh.errors import REASONS
+from botmesh.rpc.settings import MeshSettings, variable_of
+from botmesh.up.settings import UpSettings
+from botnode.host.settings import HostSettings
+from botnode.settings import BotnodeSettings
+from gateway.settings import GatewaySettings
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+# A process -> its settings. Those of MeshSettings are listed once, for all.
+PROCESSES: dict[str, type[BaseSettings]] = {
+    "all": MeshSettings,
+    "gateway": GatewaySettings,
+    "host": HostSettings,
+    "botnode": BotnodeSettings,
+    "`botmesh up`": UpSettings,
+}
+
+
+def settings_table() -> Iterator[str]:
+    """Every environment variable: who reads it, its default, what it is."""
+    yield "| variable | read by | default | what it is |"
+    yield "| --- | --- | --- | --- |"
+    rows: dict[str, tuple[list[str], str, str]] = {}
+    for process, settings in PROCESSES.items():
+        for name, field in settings.model_fields.items():
+            if process != "all" and name in MeshSettings.model_fields:
+                continue
+            default = "" if field.is_required() else _shown(field.default)
+            text = inspect.cleandoc(field.description or "")
+            row = rows.setdefault(variable_of(settings, name), ([], default, text))
+            row[0].append(process)
+    for variable, (processes, default, text) in rows.items():
+        yield f"| `{variable}` | {', '.join(processes)} | {default} | {text} |"
+
+
+def reasons_table() -> Iterator[str]:
+    """Every error reason: its code, whether waiting helps, what it means."""
+    yield "| reason | gRPC code | passes by itself | what it means |"
+    yield "| --- | --- | --- | --- |"
+    for reason, spec in REASONS.items():
+        passes = "yes" if spec.retryable else "no"
+        yield f"| `{reason}` | {spec.code.name} | {passes} | {spec.meaning} |"
+
+
+def _shown(default: object) -> str:
+    text = str(default)
+    return "" if text in {"", ".", "None"} else f"`{text}`"
+
+
+TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "settings": settings_table,
+    "reasons": reasons_table,
+}
+
+
+def render(text: str) -> str:
+    """The text with every table between its markers made anew."""
+    for name, table in TABLES.items():
+        start, end = f"<!-- table: {name} -->", "<!-- end of table -->"
+        pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"README.md has no place for the table {name!r}")
+        body = "\n".join([start, *table(), end])
+        text = pattern.sub(lambda _, body=body: body, text)  # type: ignore[misc]
+    return text
+
+
+def main() -> int:
+    """Rewrite or check README.md; return the exit status."""
+    text = README.read_text()
+    fresh = render(text)
+    if "--check" in sys.argv[1:]:
+        return int(fresh != text)
+    README.write_text(fresh)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
