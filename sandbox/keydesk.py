@@ -11,7 +11,8 @@ from sandbox.state.phones import SIGNED_PRE_KEY_ID, Phone
 from sandbox.state.store import Store
 from sandbox.wire.jid import Jid
 
-_LOW: Final = 10
+# whatsmeow uploads more when it hears of fewer than 5 (MinPreKeyCount in its prekeys.go).
+_LOW: Final = 5
 
 
 class KeyDesk:

@@ -142,10 +142,20 @@ class Mail:
                 for queued in self._store.queue.waiting(phone.number, 0):
                     self._ring(phone, queued)
 
-    def notify(self, device: Device, kind: str, content: Node) -> None:
-        """Send a device a notification from the server."""
+    def announce_devices(self, changed: Device) -> None:
+        """Tell a phone's other devices which there are now; contacts learn it by list hashes."""
+        phone = self._store.phones.get(changed.number)
+        others = [device for device in self._store.devices.of(phone.number) if device != changed]
+        addresses = [phone.jid, *(device.jid for device in self._store.devices.of(phone.number))]
+        listed = [Node("device", {"jid": jid}) for jid in addresses]
+        content = Node("devices", {"dhash": _hash(set(addresses))}, listed)
+        for device in others:
+            self.notify(device, "account_sync", content, phone.jid)
+
+    def notify(self, device: Device, kind: str, content: Node, sender: Jid = SERVER) -> None:
+        """Send a device a notification."""
         attrs: dict[str, str | int | Jid | None] = {
-            "from": SERVER,
+            "from": sender,
             "type": kind,
             "id": secrets.token_hex(8),
             "t": int(time.time()),

@@ -35,7 +35,7 @@ class Network:
         self.keys = KeyDesk(store, self._ask_for_keys)
         self.handset = Handset(store, self.keys)
         self.mail = Mail(store, self.lines, self.handset, self.faults, self.unknown)
-        self.pairing = Pairing(store, self.faults)
+        self.pairing = Pairing(store, self.faults, self.mail.announce_devices)
         self.login = Login(store, self.lines, self.pairing, self.faults)
         self.queries = Queries(
             store=store,

@@ -90,8 +90,9 @@ class Offer:
 class Pairing:
     """The unpaired clients, and the scans that link them."""
 
-    def __init__(self, store: Store, faults: Faults) -> None:
+    def __init__(self, store: Store, faults: Faults, linked: Callable[[Device], None]) -> None:
         self._store = store
+        self._linked = linked
         self._faults = faults
         self._offers: dict[Line, Offer] = {}
         self._awaiting_login: dict[tuple[str, int], Offer] = {}
@@ -207,6 +208,7 @@ class Pairing:
         sent.deviceSignature = signed.deviceSignature
         device.account = sent.SerializeToString()
         self._store.devices.add(device)
+        self._linked(device)
         del self._offers[offer.line]
         self._awaiting_login[device.number, device.device] = offer
         self._later(_OTHER_SECONDS, lambda: self._give_up(device))

@@ -99,6 +99,7 @@ class Queries:
         """Unlink a device, and tell it if it is there."""
         with self._store.database.transaction():
             self._store.devices.remove(device)
+            self._mail.announce_devices(device)
         line = self._lines.of(device.number, device.device)
         if line is not None:
             end(line, removed())
@@ -181,7 +182,7 @@ class Queries:
 
     def _describe(self, user: Node, tags: set[str]) -> Node:
         contact = user.find("contact")
-        jid = parse(contact.data.decode()) if contact else user.jid("jid")
+        jid = parse(contact.data.decode().removeprefix("+")) if contact else user.jid("jid")
         phone = self._store.phones.at(jid) if jid else None
         here = phone is not None and phone.on_whatsapp
         content: list[Node] = []

@@ -1,0 +1,206 @@
+"""A sandbox in a process of its own, and real neonize clients in theirs."""
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from botmesh.sandbox.v1 import (
+    ClearFaultsRequest,
+    Device,
+    ListMessagesRequest,
+    ListUnknownRequest,
+    Message,
+    SandboxServiceStub,
+    ScanRequest,
+)
+from sandbox.launch import RunningSandbox
+
+DRIVER = Path(__file__).parent / "neonize_client.py"
+PATIENCE_S = 30.0
+
+
+class Client:
+    """A neonize client in a child process."""
+
+    def __init__(self, process: asyncio.subprocess.Process, database: Path) -> None:
+        self.process = process
+        self.database = database
+        self.seen: list[dict[str, Any]] = []
+        self._fresh: list[dict[str, Any]] = []
+        self._changed = asyncio.Condition()
+        self._requests = itertools.count(1)
+        self._reader = asyncio.create_task(self._read())
+
+    async def event(self, kind: str, **wanted: Any) -> dict[str, Any]:
+        """The next event of a kind with the given values, taken out of what has come."""
+
+        def find() -> dict[str, Any] | None:
+            for event in self._fresh:
+                if event["event"] == kind and wanted.items() <= event.items():
+                    self._fresh.remove(event)
+                    return event
+            return None
+
+        async with asyncio.timeout(PATIENCE_S), self._changed:
+            while (event := find()) is None:
+                if self._reader.done():
+                    raise AssertionError(f"the client ended before {kind}: {self.seen}")
+                await self._changed.wait()
+            return event
+
+    def has(self, kind: str, **wanted: Any) -> bool:
+        """Whether such an event has come and was not taken."""
+        return any(
+            event["event"] == kind and wanted.items() <= event.items() for event in self._fresh
+        )
+
+    async def do(self, command: str, **data: Any) -> dict[str, Any]:
+        """Have the client do something; its answer, which may be an error."""
+        return await (await self.begin(command, **data))
+
+    async def begin(self, command: str, **data: Any) -> Awaitable[dict[str, Any]]:
+        """Have the client begin something; its answer to be awaited."""
+        request = next(self._requests)
+        assert self.process.stdin is not None
+        self.process.stdin.write(
+            json.dumps({"id": request, "do": command, **data}).encode() + b"\n"
+        )
+        await self.process.stdin.drain()
+        return self.event("Answer", request=request)
+
+    async def send(self, to: str, text: str) -> str:
+        """Send a text; its message id."""
+        answer = await self.do("send", to=to, text=text)
+        assert "error" not in answer, answer
+        return str(answer["message_id"])
+
+    async def kill(self) -> None:
+        """Kill the process without a warning."""
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+        await self._reader
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            async with self._changed:
+                event = json.loads(line)
+                self.seen.append(event)
+                self._fresh.append(event)
+                self._changed.notify_all()
+        async with self._changed:
+            self._changed.notify_all()
+
+
+class World:
+    """A sandbox, its control, and the clients that a test has started."""
+
+    def __init__(self, sandbox: RunningSandbox, folder: Path, stack: AsyncExitStack) -> None:
+        self.sandbox = sandbox
+        self._folder = folder
+        self._stack = stack
+        self._names = itertools.count(1)
+        self._numbers = itertools.count(1)
+        self.api: Any = None
+
+    async def dial(self) -> None:
+        """Open a channel to the control API, anew after a restart."""
+        channel = grpc.aio.insecure_channel(self.sandbox.addresses.control_address)
+        self.api = SandboxServiceStub(channel)
+        self._stack.push_async_callback(channel.close)
+
+    def number(self) -> str:
+        """A phone number that no other test uses."""
+        return f"52155{next(_NUMBERS):08d}"
+
+    async def client(self, database: Path | None = None, *arguments: str) -> Client:
+        """Start a neonize client, on an existing database if one is given."""
+        database = database or self._folder / f"session{next(self._names)}.db"
+        with (self._folder / f"{database.stem}.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(DRIVER),
+                str(database),
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                env=os.environ | self.sandbox.environment(),
+            )
+        client = Client(process, database)
+        self._stack.push_async_callback(client.kill)
+        return client
+
+    async def scan(self, client: Client, number: str) -> Device:
+        """Have a phone scan the code that a client shows."""
+        code = (await client.event("Qr"))["code"]
+        return (await self.api.Scan(ScanRequest(phone=number, code=code))).device
+
+    async def paired(self, number: str | None = None) -> tuple[Client, str]:
+        """A connected client and its phone's number."""
+        number = number or self.number()
+        client = await self.client()
+        await self.scan(client, number)
+        await client.event("Connected")
+        return client, number
+
+    async def chat(self, number: str, count: int, after: int = 0) -> list[Message]:
+        """What is in a phone's chats, once there is as much as expected."""
+        request = ListMessagesRequest(phone=number, wait_count=count, after_sequence=after)
+        return list((await self.api.ListMessages(request)).messages)
+
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    folder = tmp_path_factory.mktemp("sandbox")
+    with (folder / "sandbox.log").open("wb") as log, RunningSandbox(folder, output=log) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def world(shared_sandbox: RunningSandbox, tmp_path: Path) -> AsyncIterator[World]:
+    """A world in which nothing may happen that the sandbox does not understand."""
+    async with AsyncExitStack() as stack:
+        world = World(shared_sandbox, tmp_path, stack)
+        await world.dial()
+        yield world
+        await world.api.ClearFaults(ClearFaultsRequest())
+        unknown = (await world.api.ListUnknown(ListUnknownRequest(clear=True))).unknown
+        assert not unknown, unknown
+
+
+@pytest.fixture
+async def own_world(tmp_path: Path) -> AsyncIterator[World]:
+    """A world with a sandbox of its own, to be restarted."""
+    folder = tmp_path / "sandbox"
+    async with AsyncExitStack() as stack:
+        log = stack.enter_context((tmp_path / "sandbox.log").open("ab"))
+        world = World(RunningSandbox(folder, output=log), tmp_path, stack)
+        stack.callback(lambda: world.sandbox.process.poll() is None and world.sandbox.stop())
+        await world.dial()
+        yield world
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
+    """Waits until a condition holds."""
+
+    async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not await condition():  # noqa: ASYNC110 - what is waited for is in another process
+                await asyncio.sleep(0.02)
+
+    return wait

@@ -1,0 +1,157 @@
+"""One real neonize client in a process of its own, driven over JSON lines.
+
+Go reads its environment once and one process bears one client, so tests start this script with
+the sandbox's environment. Commands come in on stdin, one JSON object a line: ``{"id": 1, "do":
+"send", ...}``; events and answers go out on what was stdout, which neonize itself prints to.
+
+Arguments: the session database, and ``untrusting`` to leave the pinned root key alone.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+_OUT = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+# Only stickers and pictures need libmagic, which a bare machine lacks.
+sys.modules.setdefault("magic", types.ModuleType("magic"))
+
+import neonize  # noqa: E402
+from neonize import events  # noqa: E402
+from neonize.client import NewClient  # noqa: E402
+from neonize.utils.enum import ReceiptType  # noqa: E402
+from neonize.utils.jid import build_jid  # noqa: E402
+
+from botnode import trust  # noqa: E402
+
+_WATCHED = (
+    "ClientOutdatedEv",
+    "ConnectedEv",
+    "ConnectFailureEv",
+    "DisconnectedEv",
+    "KeepAliveTimeoutEv",
+    "LoggedOutEv",
+    "OfflineSyncCompletedEv",
+    "OfflineSyncPreviewEv",
+    "PairStatusEv",
+    "StreamErrorEv",
+    "StreamReplacedEv",
+    "TemporaryBanEv",
+    "UndecryptableMessageEv",
+)
+_lock = threading.Lock()
+
+
+def say(kind: str, **data: Any) -> None:
+    with _lock:
+        _OUT.write(json.dumps({"event": kind, **data}) + "\n")
+        _OUT.flush()
+
+
+def main() -> None:
+    library = next(Path(neonize.__file__).parent.glob("neonize-*.so"))
+    if "untrusting" not in sys.argv:
+        trust.replace_root_key(bytes.fromhex(os.environ["BOTMESH_SANDBOX_ROOT_KEY"]), library)
+    client = NewClient(sys.argv[1])
+    watch(client)
+    threading.Thread(target=connect, args=(client,), daemon=True).start()
+    for line in sys.stdin:
+        command = json.loads(line)
+        threading.Thread(target=obey, args=(client, command), daemon=True).start()
+    os._exit(0)
+
+
+def watch(client: NewClient) -> None:
+    client.qr(lambda _client, code: say("Qr", code=code.decode()))
+    for name in _WATCHED:
+        client.event(getattr(events, name))(
+            lambda _client, event, name=name: say(name.removesuffix("Ev"), text=str(event))
+        )
+    client.event(events.MessageEv)(lambda _client, event: say("Message", **message(event)))
+    client.event(events.ReceiptEv)(lambda _client, event: say("Receipt", **receipt(event)))
+
+
+def message(event: Any) -> dict[str, Any]:
+    source = event.Info.MessageSource
+    content = event.Message
+    return {
+        "id": event.Info.ID,
+        "text": content.conversation or content.extendedTextMessage.text,
+        "chat": source.Chat.User,
+        "chat_server": source.Chat.Server,
+        "sender": source.Sender.User,
+        "sender_device": source.Sender.Device,
+        "sender_alt": source.SenderAlt.User,
+        "from_me": source.IsFromMe,
+        "push_name": event.Info.Pushname,
+    }
+
+
+def receipt(event: Any) -> dict[str, Any]:
+    source = event.MessageSource
+    return {
+        "ids": list(event.MessageIDs),
+        "type": event.ReceiptType.Name(event.Type),
+        "sender": source.Sender.User,
+        "sender_device": source.Sender.Device,
+        "chat": source.Chat.User,
+    }
+
+
+def connect(client: NewClient) -> None:
+    try:
+        client.connect()
+    except Exception as error:  # noqa: BLE001
+        say("ConnectError", text=str(error))
+
+
+def obey(client: NewClient, command: dict[str, Any]) -> None:
+    started = time.monotonic()
+    try:
+        answer = COMMANDS[command["do"]](client, command)
+    except Exception as error:  # noqa: BLE001
+        answer = {"error": str(error)}
+    say("Answer", request=command["id"], seconds=time.monotonic() - started, **answer)
+
+
+def send(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
+    return {"message_id": client.send_message(build_jid(command["to"]), command["text"]).ID}
+
+
+def mark_read(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
+    chat = build_jid(command["chat"], "lid")
+    client.mark_read(command["message_id"], chat=chat, sender=chat, receipt=ReceiptType.READ)
+    return {}
+
+
+def on_whatsapp(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
+    found = client.is_on_whatsapp(*command["numbers"])
+    return {"found": {item.Query: item.IsIn for item in found}}
+
+
+def picture(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
+    client.get_profile_picture(build_jid(command["number"]))
+    return {}
+
+
+def log_out(client: NewClient, _command: dict[str, Any]) -> dict[str, Any]:
+    client.logout()
+    return {}
+
+
+COMMANDS = {
+    "send": send,
+    "mark_read": mark_read,
+    "on_whatsapp": on_whatsapp,
+    "picture": picture,
+    "log_out": log_out,
+}
+
+if __name__ == "__main__":
+    main()
