@@ -1,0 +1,50 @@
+"""``python -m botnode``: one tenant, told by its environment."""
+
+import os
+import sys
+
+# Go reads the environment that the process was started with, so what it shall see is set by
+# starting again in place.
+# - NEONIZE_BOT_TAG: by default neonize marks every direct message as a business bot's, which
+#   WhatsApp shows to people.
+# - GOGC, GOMAXPROCS: a tenant's process is small and mostly idle.
+GO_ENVIRONMENT = {"NEONIZE_BOT_TAG": "off", "GOGC": "25", "GOMAXPROCS": "1"}
+
+
+def _enter_go_environment() -> None:
+    missing = {name: value for name, value in GO_ENVIRONMENT.items() if name not in os.environ}
+    if missing:
+        os.execve(sys.executable, sys.orig_argv, os.environ | missing)  # noqa: S606
+
+
+def main() -> None:
+    """Run the botnode and end the process with its status."""
+    # structlog would load it for tracebacks in colour.
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+
+    from importlib.metadata import version  # noqa: PLC0415
+
+    from botmesh.rpc import lifecycle, logging  # noqa: PLC0415
+    from botnode.app import Botnode  # noqa: PLC0415
+    from botnode.output import CapturedOutput  # noqa: PLC0415
+    from botnode.settings import BotnodeSettings  # noqa: PLC0415
+
+    settings = BotnodeSettings.load()
+    logging.configure(
+        settings.log_level, settings.log_format, process="botnode", tenant_id=settings.tenant_id
+    )
+    output = CapturedOutput()
+
+    async def run(stop: lifecycle.StopSignal) -> None:
+        output.start()
+        await Botnode(settings, stop, version("botmesh")).run()
+
+    status = lifecycle.run(run)
+    sys.stderr.flush()
+    # The library's threads may never end, and its exit handlers must not run.
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    _enter_go_environment()
+    main()

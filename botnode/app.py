@@ -1,0 +1,205 @@
+"""The composition root: one tenant's process from its folder to its last log line."""
+
+import os
+
+import grpc.aio
+import structlog
+
+from botmesh.rpc.datadir import DataDir
+from botmesh.rpc.interceptors import ErrorInterceptor, SecretInterceptor
+from botmesh.rpc.lifecycle import (
+    EX_CONFIG,
+    EX_FAILED,
+    EX_RENEW,
+    ConfigError,
+    StopSignal,
+    watch_liveness,
+)
+from botmesh.rpc.server import (
+    Health,
+    PortTakenError,
+    add_health_and_reflection,
+    bind,
+    create_server,
+)
+from botmesh.v1 import bot_pb2, bot_pb2_grpc
+from botnode import trust
+from botnode.clock import now
+from botnode.folder import TenantFolder, check_account
+from botnode.identity import Identity, new_instance
+from botnode.lease import FolderLease
+from botnode.ownership import Owned, take
+from botnode.servicer import BotServicer
+from botnode.session import SessionMachine
+from botnode.settings import BotnodeSettings
+from botnode.states import SessionState
+from botnode.status import StatusPipe
+from botnode.tenant import Process, Tenant
+from botnode.threads import in_daemon_thread
+from botnode.waiting import unless_stopped
+from botnode.whatsapp import NeonizeWhatsApp
+
+log = structlog.get_logger(__name__)
+
+HOST = "127.0.0.1"
+SERVICE = bot_pb2.DESCRIPTOR.services_by_name["BotService"].full_name
+# How long a stop waits for the send that the library has in hand.
+DRAIN_S = 3.0
+SERVER_GRACE_S = 0.5
+
+
+class Botnode:
+    """One tenant's process."""
+
+    def __init__(self, settings: BotnodeSettings, stop: StopSignal, version: str) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._identity = Identity(
+            tenant_id=settings.tenant_id,
+            tenant_name=settings.tenant_name or settings.tenant_id,
+            mesh=settings.mesh,
+            instance=new_instance(),
+            version=version,
+            start_time=now(),
+        )
+        self._status = StatusPipe(settings.status_fd, self._identity)
+        self._machine = SessionMachine()
+        self._machine.observe(self._status.session)
+        self._servicer = BotServicer(self._identity, self._machine)
+        self._unlinked = False
+
+    async def run(self) -> None:
+        """Serve until the stop signal.
+
+        Raises:
+            ConfigError: the folder or the environment must be mended.
+            StartError: the port is taken.
+        """
+        os.umask(0o077)
+        if self._settings.liveness_fd is not None:
+            watch_liveness(self._settings.liveness_fd, self._stop)
+        data_dir, folder = self._open_folder()
+        lease = FolderLease(folder.path)
+        server, health, address = await self._listen(data_dir)
+        tenant: Tenant | None = None
+        try:
+            if await self._acquire(lease, address):
+                tenant = await self._open_tenant(folder, lease, sandbox=data_dir.is_sandbox)
+                self._servicer.serve(tenant)
+                self._status.ready(address, tenant.epoch)
+                log.info("botnode_ready", address=address, epoch=tenant.epoch)
+                await self._load_library(tenant)
+                tenant.start(unlinked=self._unlinked)
+                await self._stop.wait()
+        finally:
+            await self._shut_down(server, health, tenant)
+            lease.release()
+
+    # -- the start
+
+    def _open_folder(self) -> tuple[DataDir, TenantFolder]:
+        settings = self._settings
+        sandbox = settings.root_key is not None
+        data_dir = DataDir.open(settings.data_dir, settings.mesh, sandbox=sandbox)
+        folder = TenantFolder(data_dir.tenant(settings.tenant_id))
+        folder.create()
+        return data_dir, folder
+
+    async def _listen(self, data_dir: DataDir) -> tuple[grpc.aio.Server, Health, str]:
+        server = create_server([ErrorInterceptor(), SecretInterceptor(data_dir.secret)])
+        bot_pb2_grpc.add_BotServiceServicer_to_server(self._servicer, server)
+        health = await add_health_and_reflection(server, [SERVICE])
+        port = self._bind(server)
+        await server.start()
+        await health.set(serving=True)
+        return server, health, f"{HOST}:{port}"
+
+    def _bind(self, server: grpc.aio.Server) -> int:
+        try:
+            return bind(server, HOST, self._settings.port)
+        except PortTakenError:
+            if self._settings.status_fd is None:
+                raise
+            # A host learns the address from us: the port that it names is a wish.
+            log.warning("preferred_port_taken", port=self._settings.port)
+            return bind(server, HOST, 0)
+
+    async def _acquire(self, lease: FolderLease, address: str) -> bool:
+        """Wait for the lease; False if the process shall stop before."""
+        if lease.try_acquire():
+            return True
+        self._machine.move(SessionState.WAITING_FOR_LEASE, "another process holds this tenant")
+        self._status.ready(address, epoch=0)
+        return await unless_stopped(self._stop, lease.acquire())
+
+    async def _open_tenant(
+        self, folder: TenantFolder, lease: FolderLease, *, sandbox: bool
+    ) -> Tenant:
+        owned = self._take(folder, sandbox=sandbox)
+        tenant = Tenant(
+            self._identity,
+            self._machine,
+            folder,
+            owned,
+            lambda inbox, loop: NeonizeWhatsApp(folder.session_name, inbox, loop),
+            Process(
+                holds_lease=lease.is_held,
+                renew=lambda: self._stop.set(EX_RENEW),
+                fail=self._fail,
+                crash=lambda: self._stop.set(EX_FAILED),
+            ),
+        )
+        await tenant.open()
+        return tenant
+
+    def _take(self, folder: TenantFolder, *, sandbox: bool) -> Owned:
+        settings = self._settings
+        session = folder.read_session()
+        if not folder.node_db.exists():
+            check_account(session, None, settings.expect_account, re_pair=settings.re_pair)
+        owned = take(folder.node_db, self._identity, sandbox=sandbox)
+        check_account(session, owned.account, None, re_pair=settings.re_pair)
+        # The library deleted the account, and the process ended before that was written down.
+        self._unlinked = session.account is None and owned.account is not None
+        self._machine.adopt(session.account)
+        return owned
+
+    async def _load_library(self, tenant: Tenant) -> None:
+        """Load the library while calls are answered already; from here on Go runs."""
+        whatsapp = tenant.whatsapp
+        assert isinstance(whatsapp, NeonizeWhatsApp)  # noqa: S101 - made above
+        self._check_trust()
+        library = await in_daemon_thread(whatsapp.load, "neonize-load")
+        if (key := self._settings.root_key) is not None:
+            try:
+                trust.replace_root_key(key, library.library_file)
+            except trust.TrustError as error:
+                raise ConfigError(f"BOTMESH_SANDBOX_ROOT_KEY: {error}") from error
+
+    def _check_trust(self) -> None:
+        if self._settings.root_key is None:
+            return
+        try:
+            # That the folder is a sandbox's was checked when it was taken.
+            trust.check_sandbox(
+                mesh_is_sandbox=True, proxy=self._settings.https_proxy, folder_is_sandbox=True
+            )
+        except trust.TrustError as error:
+            raise ConfigError(f"BOTMESH_SANDBOX_ROOT_KEY is set, but {error}") from error
+
+    def _fail(self, why: str) -> None:
+        log.error("botnode_failed", error=why)
+        self._stop.set(EX_CONFIG)
+
+    # -- the end
+
+    async def _shut_down(
+        self, server: grpc.aio.Server, health: Health, tenant: Tenant | None
+    ) -> None:
+        await health.set(serving=False)
+        self._status.stopping()
+        self._servicer.stop()
+        if tenant is not None:
+            await tenant.stop(DRAIN_S)
+        await server.stop(SERVER_GRACE_S)
+        log.info("botnode_stopped")

@@ -1,0 +1,193 @@
+"""The contract's messages and the botnode's own types, one into the other."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from botmesh.errors import invalid
+from botmesh.v1 import bot_pb2, event_pb2, message_pb2, session_pb2
+from botnode.events import Cursor, Latest, Oldest, Start, StoredEvent
+from botnode.identity import Identity
+from botnode.message import OutboundMessage
+from botnode.pairing import AccountPaired, CodeShown, Step, TryFailed
+from botnode.ports import ReceivedMessage
+from botnode.session import Session
+
+MOST_CHARACTERS = 65_536
+
+
+# -- into the contract
+
+
+def session_to_pb(session: Session, identity: Identity, epoch: int) -> session_pb2.Session:
+    """A session with who answers for it."""
+    account = session.account
+    return session_pb2.Session(
+        tenant_id=identity.tenant_id,
+        state=session_pb2.SessionState.Value(f"SESSION_STATE_{session.state.value}"),
+        state_time=timestamp(session.state_time),
+        jid=account.jid if account else "",
+        lid=account.lid if account else "",
+        phone_number=account.phone_number if account else "",
+        reason=session.reason.value if session.reason else "",
+        last_error=session.last_error,
+        ban_expire_time=timestamp(session.ban_expire_time),
+        instance=identity.instance,
+        epoch=epoch,
+        version=identity.version,
+        start_time=timestamp(identity.start_time),
+    )
+
+
+def message_to_pb(message: OutboundMessage, tenant_id: str) -> message_pb2.Message:
+    """A message's record."""
+    return message_pb2.Message(
+        message_id=message.message_id,
+        tenant_id=tenant_id,
+        request_id=message.request_id,
+        recipient_jid=message.recipient_jid,
+        whatsapp_id=message.whatsapp_id,
+        state=message.state.value,  # type: ignore[arg-type]  # the numbers are the contract's
+        reason=message.reason,
+        content=message_pb2.MessageContent.FromString(message.content),
+        create_time=timestamp(message.create_time),
+        sent_time=timestamp(message.sent_time),
+        delivered_time=timestamp(message.delivered_time),
+        read_time=timestamp(message.read_time),
+        update_time=timestamp(message.update_time),
+    )
+
+
+def received_to_pb(message: ReceivedMessage) -> message_pb2.ReceivedMessage:
+    """A message that was received."""
+    content = None
+    if message.text is not None:
+        content = message_pb2.MessageContent(text=message_pb2.TextContent(body=message.text))
+    return message_pb2.ReceivedMessage(
+        whatsapp_id=message.whatsapp_id,
+        chat_jid=message.chat_jid,
+        sender_jid=message.sender_jid,
+        sender_number=message.sender_number,
+        push_name=message.push_name,
+        from_me=message.from_me,
+        group=message.group,
+        send_time=timestamp(message.time),
+        content=content,
+    )
+
+
+def step_to_pb(step: Step, time: float) -> bot_pb2.StreamQRResponse:
+    """A step of pairing; ``time`` is the event loop's, to say how long a code still lives."""
+    match step:
+        case CodeShown():
+            code = session_pb2.QRCode(
+                code=step.code, png=step.png, expire_time=timestamp(step.expire_time)
+            )
+            code.expires_in.FromTimedelta(timedelta(seconds=max(0.0, step.dies_at - time)))
+            return bot_pb2.StreamQRResponse(code=code)
+        case AccountPaired(account):
+            return bot_pb2.StreamQRResponse(
+                paired=session_pb2.Paired(
+                    jid=account.jid, lid=account.lid, phone_number=account.phone_number
+                )
+            )
+        case TryFailed(reason, message):
+            return bot_pb2.StreamQRResponse(
+                failed=session_pb2.PairingFailed(reason=reason.value, message=message)
+            )
+
+
+def event_to_pb(item: StoredEvent | Cursor, tenant_id: str) -> bot_pb2.StreamEventsResponse:
+    """An item of the event stream."""
+    if isinstance(item, Cursor):
+        return bot_pb2.StreamEventsResponse(head=_cursor_to_pb(item))
+    event = event_pb2.Event.FromString(item.payload)
+    event.cursor.CopyFrom(_cursor_to_pb(item.cursor))
+    event.tenant_id = tenant_id
+    event.create_time.FromDatetime(item.create_time)
+    return bot_pb2.StreamEventsResponse(event=event)
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """A moment as the contract has it."""
+    if moment is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+def _cursor_to_pb(cursor: Cursor) -> event_pb2.EventCursor:
+    return event_pb2.EventCursor(log_id=cursor.log_id, sequence=cursor.sequence)
+
+
+# -- what the log keeps: an Event without the fields that its place gives
+
+
+def session_event(identity: Identity, epoch: int) -> Callable[[Session], bytes]:
+    """How a change of the session is written down."""
+
+    def encode(session: Session) -> bytes:
+        record = session_to_pb(session, identity, epoch)
+        return event_pb2.Event(session_state_changed=record).SerializeToString()
+
+    return encode
+
+
+def message_event(tenant_id: str) -> Callable[[OutboundMessage], bytes]:
+    """How a change of a message is written down."""
+
+    def encode(message: OutboundMessage) -> bytes:
+        record = message_to_pb(message, tenant_id)
+        return event_pb2.Event(message_state_changed=record).SerializeToString()
+
+    return encode
+
+
+def received_event(message: ReceivedMessage) -> bytes:
+    """How a received message is written down."""
+    return event_pb2.Event(message_received=received_to_pb(message)).SerializeToString()
+
+
+# -- out of the contract
+
+
+def checked_content(content: message_pb2.MessageContent) -> bytes:
+    """A valid content as it is stored.
+
+    Raises:
+        MeshError: INVALID_REQUEST, naming the field.
+    """
+    kind = content.WhichOneof("kind")
+    if kind is None:
+        raise invalid("content", "one kind of content is required")
+    body = content.text.body
+    if not body.strip():
+        raise invalid("content.text.body", "must not be blank")
+    if len(body) > MOST_CHARACTERS:
+        raise invalid("content.text.body", f"has {len(body)} characters, {MOST_CHARACTERS} at most")
+    return content.SerializeToString(deterministic=True)
+
+
+def content_hash(content: bytes, recipient_jid: str) -> bytes:
+    """What a request_id is bound to."""
+    digest = hashlib.sha256(recipient_jid.encode())
+    digest.update(b"\0")
+    digest.update(content)
+    return digest.digest()
+
+
+def text_of(content: bytes) -> str:
+    """The text in a stored content."""
+    return message_pb2.MessageContent.FromString(content).text.body
+
+
+def start_of(request: bot_pb2.StreamEventsRequest) -> Start:
+    """Where a consumer wants to start."""
+    chosen: Any = request.WhichOneof("start")
+    if chosen == "after":
+        return Cursor(request.after.log_id, request.after.sequence)
+    return Oldest() if chosen == "oldest" else Latest()

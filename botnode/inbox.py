@@ -1,0 +1,80 @@
+"""What WhatsApp brings, kept before the library is told to go on.
+
+whatsmeow has acknowledged a message to the server when it is handed over, so it is on disk when
+the callback returns. These methods run on the library's thread.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import select
+
+from botnode.message import OutboundMessage
+from botnode.messages import MessageRows
+from botnode.ports import Receipt, ReceivedMessage
+from botnode.store import Store, StoreClosedError, Transaction
+from botnode.tables import inbound
+
+log = structlog.get_logger(__name__)
+
+EVENT_KIND = "message_received"
+
+
+class StoredInbox:
+    """The `Inbox` port over node.db.
+
+    Args:
+        account: the number that the tenant has now, or empty.
+        encode: the event's content for a message.
+        publish: told, on the loop, of messages whose state a receipt raised.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rows: MessageRows,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        account: Callable[[], str],
+        encode: Callable[[ReceivedMessage], bytes],
+        publish: Callable[..., None],
+    ) -> None:
+        self._store = store
+        self._rows = rows
+        self._loop = loop
+        self._account = account
+        self._encode = encode
+        self._publish = publish
+
+    def message(self, message: ReceivedMessage) -> None:
+        """Keep a message, once."""
+        account = self._account()
+        with contextlib.suppress(StoreClosedError):
+            fresh = self._store.write_and_wait(lambda tx: self._keep(tx, account, message))
+            log.info("message_received", chat=message.chat_jid, kind=message.kind, fresh=fresh)
+
+    def _keep(self, tx: Transaction, account: str, message: ReceivedMessage) -> bool:
+        key = {
+            "account": account,
+            "chat_jid": message.chat_jid,
+            "sender_jid": message.sender_jid,
+            "whatsapp_id": message.whatsapp_id,
+            "kind": message.kind,
+        }
+        known = select(inbound.c.sequence).filter_by(**key)
+        if tx.connection.execute(known).first() is not None:
+            return False
+        sequence = tx.append_event(EVENT_KIND, account, self._encode(message))
+        tx.connection.execute(inbound.insert().values(sequence=sequence, **key))
+        return True
+
+    def receipt(self, receipt: Receipt) -> None:
+        """Keep a receipt, and raise the messages that it speaks of."""
+        with contextlib.suppress(StoreClosedError):
+            raised: list[OutboundMessage] = self._store.write_and_wait(
+                lambda tx: self._rows.apply_receipt(tx, receipt)
+            )
+            with contextlib.suppress(RuntimeError):  # the loop is closed: we are ending
+                self._loop.call_soon_threadsafe(self._publish, *raised)

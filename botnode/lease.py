@@ -1,0 +1,55 @@
+"""The right to a tenant's folder: one process at a time, until it is dead."""
+
+import asyncio
+import fcntl
+import os
+from pathlib import Path
+
+POLL_S = 0.2
+_FILE = "lease"
+
+
+class FolderLease:
+    """An ``flock`` in the tenant's folder.
+
+    The kernel frees it when the process ends, however it ends.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _FILE
+        self._fd: int | None = None
+
+    def try_acquire(self) -> bool:
+        """Take the lease if it is free."""
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return False
+        self._fd = fd
+        if self.is_held():
+            return True
+        self.release()  # the folder was removed and made again meanwhile
+        return False
+
+    async def acquire(self) -> None:
+        """Wait until the lease is free, and take it."""
+        while not self.try_acquire():
+            await asyncio.sleep(POLL_S)
+
+    def is_held(self) -> bool:
+        """Whether this process holds the lease of the folder as it is now."""
+        if self._fd is None:
+            return False
+        try:
+            mine, there = os.fstat(self._fd), self._path.stat()
+        except FileNotFoundError:
+            return False
+        return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+
+    def release(self) -> None:
+        """Give the lease back."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None

@@ -1,0 +1,107 @@
+"""Taking over a tenant's node.db: whose it is, and the epoch that says who writes it."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.exc import DatabaseError
+
+from botmesh.rpc.lifecycle import ConfigError
+from botnode.clock import from_ms
+from botnode.identity import Identity
+from botnode.ports import Account
+from botnode.states import SessionState
+from botnode.store import make_engine
+from botnode.tables import SCHEMA_VERSION, meta, metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A folder that this process owns, and what its last owner left.
+
+    Attributes:
+        fresh: the store was made just now.
+        account: the account that was linked when the last owner ended.
+        pairing_since: when the pairing began that a renewed process goes on with.
+    """
+
+    epoch: int
+    log_id: str
+    fresh: bool
+    account: Account | None
+    session_state: SessionState | None
+    ban_expire: datetime | None
+    pairing_since: datetime | None
+
+
+def take(path: Path, identity: Identity, *, sandbox: bool) -> Owned:
+    """Open node.db, made first if there is none, check that it is ours and raise the epoch.
+
+    The caller holds the tenant's lease.
+
+    Raises:
+        ConfigError: it is another tenant's, mesh's or kind's, or damaged, or of a newer botmesh.
+    """
+    engine = make_engine(path)
+    try:
+        return _take(engine, path, identity, sandbox=sandbox)
+    except DatabaseError as error:
+        raise ConfigError(f"{path} cannot be used: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def _take(engine: Engine, path: Path, identity: Identity, *, sandbox: bool) -> Owned:
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        row: Any = connection.execute(select(meta)).one_or_none()
+        fresh = row is None
+        if fresh:
+            _create(connection, identity, sandbox=sandbox)
+        else:
+            _check(row, path, identity, sandbox=sandbox)
+        raised = (
+            update(meta)
+            .values(epoch=meta.c.epoch + 1, instance=identity.instance, pairing_since_ms=None)
+            .returning(meta)
+        )
+        now: Any = connection.execute(raised).one()
+    return Owned(
+        epoch=now.epoch,
+        log_id=now.log_id,
+        fresh=fresh,
+        account=Account(now.account_jid, now.account_lid) if now.account_jid else None,
+        session_state=SessionState(now.session_state) if now.session_state else None,
+        ban_expire=from_ms(now.ban_expire_ms),
+        pairing_since=None if fresh else from_ms(row.pairing_since_ms),
+    )
+
+
+def _create(connection: Connection, identity: Identity, *, sandbox: bool) -> None:
+    connection.execute(
+        meta.insert().values(
+            id=1,
+            schema_version=SCHEMA_VERSION,
+            tenant_id=identity.tenant_id,
+            mesh=identity.mesh,
+            sandbox=sandbox,
+            log_id=secrets.token_hex(8),
+            epoch=0,
+            instance=identity.instance,
+        )
+    )
+
+
+def _check(row: Any, path: Path, identity: Identity, *, sandbox: bool) -> None:
+    if row.schema_version > SCHEMA_VERSION:
+        raise ConfigError(f"{path} was written by a newer botmesh (schema {row.schema_version})")
+    if row.tenant_id != identity.tenant_id:
+        raise ConfigError(f"{path} belongs to tenant '{row.tenant_id}', not '{identity.tenant_id}'")
+    if row.mesh != identity.mesh:
+        raise ConfigError(f"{path} belongs to mesh '{row.mesh}', not '{identity.mesh}'")
+    if row.sandbox != sandbox:
+        kind = "a sandbox" if row.sandbox else "a real WhatsApp account"
+        raise ConfigError(f"{path} was made for {kind}")

@@ -1,0 +1,226 @@
+"""What the botnode needs of a WhatsApp library, in the botnode's own words.
+
+`whatsapp.NeonizeWhatsApp` is the one implementation that talks to WhatsApp; tests of our own logic
+use another one. Nothing in here knows neonize.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A linked WhatsApp account.
+
+    Attributes:
+        jid: with the device number, e.g. ``5215512345678:3@s.whatsapp.net``.
+        lid: WhatsApp's hidden id of the person; may be empty.
+    """
+
+    jid: str
+    lid: str = ""
+
+    @property
+    def phone_number(self) -> str:
+        """The number in E.164 form."""
+        return f"+{self.user}"
+
+    @property
+    def user(self) -> str:
+        """The digits of the number: what stays the same over two pairings of one account."""
+        return self.jid.partition("@")[0].partition(":")[0].partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class QrCode:
+    """A new code to scan."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairingEnded:
+    """A round of codes ended: ``success``, ``timeout``, or another of the library's words."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Logged in."""
+
+    account: Account | None
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The line was lost; the library tries again by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAliveTimeout:
+    """The server did not answer a keep-alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAliveRestored:
+    """Keep-alives are answered again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """The phone or WhatsApp unlinked the account."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReplaced:
+    """Another client logged in with the same keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemporaryBan:
+    """WhatsApp banned the account for a time; None if it did not say for how long."""
+
+    detail: str
+    expires_in: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOutdated:
+    """WhatsApp refuses this version of the library."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectFailure:
+    """WhatsApp refused the login for another reason; the library does not try again."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailure:
+    """The library cannot use its own database."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The library's connect call returned; with the error in words, if there was one."""
+
+    error: str
+
+
+Signal = (
+    QrCode
+    | PairingEnded
+    | Connected
+    | Disconnected
+    | KeepAliveTimeout
+    | KeepAliveRestored
+    | LoggedOut
+    | StreamReplaced
+    | TemporaryBan
+    | ClientOutdated
+    | ConnectFailure
+    | StoreFailure
+    | Ended
+)
+
+
+class ReceiptKind(StrEnum):
+    """What a receipt says about a message that we sent."""
+
+    SENDER = "sender"  # another device of our own account has its copy
+    DELIVERED = "delivered"
+    READ = "read"
+    RETRY = "retry"  # a device of the recipient could not decrypt it
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One receipt for one or more messages."""
+
+    kind: ReceiptKind
+    whatsapp_ids: tuple[str, ...]
+    chat_jid: str
+    sender_jid: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMessage:
+    """A message that reached the account, or that its own phone sent.
+
+    Attributes:
+        sender_number: E.164, where WhatsApp tells it, else empty.
+        text: None for a kind of content that is not decoded yet.
+    """
+
+    whatsapp_id: str
+    chat_jid: str
+    sender_jid: str
+    sender_number: str
+    push_name: str
+    from_me: bool
+    group: bool
+    time: datetime
+    kind: str
+    text: str | None
+
+
+class Inbox(Protocol):
+    """Takes what WhatsApp brings. Called on the library's thread; returns once it is on disk."""
+
+    def message(self, message: ReceivedMessage) -> None:
+        """Keep a message."""
+
+    def receipt(self, receipt: Receipt) -> None:
+        """Keep a receipt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """WhatsApp's server acknowledged a message."""
+
+    whatsapp_id: str
+    time: datetime
+
+
+class SendError(Exception):
+    """The library's send call failed; the text is the library's own."""
+
+
+SignalSink = Callable[[Signal], None]
+
+
+class WhatsApp(Protocol):
+    """One tenant's WhatsApp library, at most one client of it at a time."""
+
+    def open(self, sink: SignalSink) -> None:
+        """Make a new client and let it connect; its signals go to ``sink`` on the event loop."""
+
+    async def close(self) -> None:
+        """Stop the client. Returns even where the library's own thread does not."""
+
+    async def account(self) -> Account | None:
+        """The account that the client's store holds now."""
+
+    async def log_out(self) -> None:
+        """Unlink the account at WhatsApp and delete its keys.
+
+        Raises:
+            SendError: WhatsApp could not be told.
+        """
+
+    def send_text(self, recipient_jid: str, text: str, secret: bytes) -> Sent:
+        """Send a text; blocks, up to 75 seconds when no acknowledgement comes.
+
+        Raises:
+            SendError: with the library's text.
+        """

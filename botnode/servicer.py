@@ -1,0 +1,187 @@
+"""BotService for one tenant: checks that the call is for it, and turns pb into work and back."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import grpc.aio
+
+from botmesh.errors import MeshError, Reason, invalid
+from botmesh.rpc import metadata
+from botmesh.rpc.names import check_tenant_id
+from botmesh.v1 import bot_pb2, bot_pb2_grpc, session_pb2
+from botnode import convert
+from botnode.identity import Identity
+from botnode.outbox import SendCommand
+from botnode.pairing import AccountPaired, Step
+from botnode.recipient import canonical_jid
+from botnode.session import SessionMachine
+from botnode.session_errors import session_error
+from botnode.states import SessionState
+from botnode.tenant import Tenant
+
+# SendMessage answers this long before the caller's deadline, and without one after that time.
+ANSWER_BEFORE_S = 0.05
+NO_DEADLINE_S = 30.0
+MOST_REQUEST_ID = 128
+
+Context = grpc.aio.ServicerContext[Any, Any]
+T = TypeVar("T")
+
+
+class BotServicer(bot_pb2_grpc.BotServiceServicer):
+    """The contract's BotService. Every method but GetSession needs the tenant's lease."""
+
+    def __init__(self, identity: Identity, machine: SessionMachine) -> None:
+        self._identity = identity
+        self._machine = machine
+        self._tenant: Tenant | None = None
+        self._stopping = asyncio.Event()
+
+    def serve(self, tenant: Tenant) -> None:
+        """The lease is held: answer everything from now on."""
+        self._tenant = tenant
+
+    def stop(self) -> None:
+        """End the streams that are open."""
+        self._stopping.set()
+
+    async def SendMessage(
+        self, request: bot_pb2.SendMessageRequest, context: Context
+    ) -> bot_pb2.SendMessageResponse:
+        sent_with = self._check(request, context)
+        tenant = self._ready()
+        content = convert.checked_content(request.content)
+        recipient = canonical_jid(request.to)
+        command = SendCommand(
+            request_id=_request_id(request.request_id, sent_with),
+            recipient_jid=recipient,
+            content=content,
+            content_hash=convert.content_hash(content, recipient),
+        )
+        message = await tenant.outbox.send(command, _wait_s(context))
+        return bot_pb2.SendMessageResponse(
+            message=convert.message_to_pb(message, self._identity.tenant_id)
+        )
+
+    async def StreamQR(
+        self, request: bot_pb2.StreamQRRequest, context: Context
+    ) -> AsyncIterator[bot_pb2.StreamQRResponse]:
+        self._check(request, context)
+        loop = asyncio.get_running_loop()
+        async with aclosing(self._until_stop(self._steps(self._ready()))) as steps:
+            async for step in steps:
+                yield convert.step_to_pb(step, loop.time())
+
+    async def _steps(self, tenant: Tenant) -> AsyncIterator[Step]:
+        session = tenant.machine.current
+        if session.state in (SessionState.BANNED, SessionState.OUTDATED):
+            raise session_error(session)
+        if session.account is not None and not tenant.hub.pending:
+            yield AccountPaired(session.account)
+            return
+        async with aclosing(tenant.hub.watch()) as steps:
+            async for step in steps:
+                yield step
+
+    async def GetSession(
+        self, request: bot_pb2.GetSessionRequest, context: Context
+    ) -> bot_pb2.GetSessionResponse:
+        self._check(request, context)
+        return bot_pb2.GetSessionResponse(session=self._session_pb())
+
+    async def LogOut(
+        self, request: bot_pb2.LogOutRequest, context: Context
+    ) -> bot_pb2.LogOutResponse:
+        self._check(request, context)
+        await self._ready().connector.log_out(force=request.force)
+        return bot_pb2.LogOutResponse(session=self._session_pb())
+
+    async def StreamEvents(
+        self, request: bot_pb2.StreamEventsRequest, context: Context
+    ) -> AsyncIterator[bot_pb2.StreamEventsResponse]:
+        self._check(request, context)
+        start = convert.start_of(request)
+        async with aclosing(self._until_stop(self._ready().events.follow(start))) as items:
+            async for item in items:
+                yield convert.event_to_pb(item, self._identity.tenant_id)
+
+    # -- shared
+
+    def _session_pb(self) -> session_pb2.Session:
+        epoch = self._tenant.epoch if self._tenant else 0
+        return convert.session_to_pb(self._machine.current, self._identity, epoch)
+
+    def _ready(self) -> Tenant:
+        if self._stopping.is_set():
+            raise _stopping()
+        if self._tenant is None:
+            raise session_error(self._machine.current)
+        return self._tenant
+
+    def _check(self, request: Any, context: Context) -> dict[str, str]:
+        """Refuse a call for another tenant or mesh; return the call's metadata."""
+        sent = {
+            key: value if isinstance(value, str) else value.decode("ascii", "replace")
+            for key, value in context.invocation_metadata() or ()
+        }
+        claimed = sent.get(metadata.TENANT_ID, "")
+        tenant_id = check_tenant_id(request.tenant_id or claimed)
+        mine = self._identity
+        mesh = sent.get(metadata.MESH, mine.mesh)
+        if tenant_id != mine.tenant_id or claimed not in ("", mine.tenant_id) or mesh != mine.mesh:
+            raise MeshError(
+                Reason.WRONG_BOTNODE,
+                "this botnode serves another tenant or mesh",
+                metadata={"tenant_id": tenant_id},
+            )
+        return sent
+
+    async def _until_stop(self, items: AsyncIterator[T]) -> AsyncIterator[T]:
+        """The items until the process stops, then SHUTTING_DOWN: an open stream would hold up
+        the server's end for its whole grace.
+        """
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        following: asyncio.Future[T] | None = None
+        try:
+            while True:
+                following = asyncio.ensure_future(anext(items))  # type: ignore[arg-type]
+                await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not following.done():
+                    raise _stopping()
+                try:
+                    item = following.result()
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            stopping.cancel()
+            if following is not None and not following.done():
+                following.cancel()
+                await asyncio.wait({following})
+            await items.aclose()  # type: ignore[attr-defined]
+
+
+def _stopping() -> MeshError:
+    return MeshError(
+        Reason.SHUTTING_DOWN, "the botnode is stopping", retry_after=timedelta(seconds=1)
+    )
+
+
+def _wait_s(context: Context) -> float:
+    left = context.time_remaining()
+    return NO_DEADLINE_S if left is None else max(0.0, left - ANSWER_BEFORE_S)
+
+
+def _request_id(given: str, sent: dict[str, str]) -> str:
+    """The body's id, else the metadata's, else a new one."""
+    passed = sent.get(metadata.REQUEST_ID, "")
+    if given and passed and given != passed:
+        raise invalid("request_id", f"does not agree with the metadata {metadata.REQUEST_ID}")
+    request_id = given or passed or str(uuid.uuid4())
+    if len(request_id) > MOST_REQUEST_ID:
+        raise invalid("request_id", f"is longer than {MOST_REQUEST_ID} characters")
+    return request_id

@@ -1,0 +1,47 @@
+"""Writes each change of the session down, in one transaction with the event that tells of it."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import update
+
+from botnode.clock import to_ms
+from botnode.session import Session
+from botnode.states import SessionState
+from botnode.store import Store, Transaction
+from botnode.tables import meta
+
+EVENT_KIND = "session_state_changed"
+
+
+class SessionRecord:
+    """The session's place in node.db; an observer of the session machine."""
+
+    def __init__(self, store: Store, encode: Callable[[Session], bytes]) -> None:
+        self._store = store
+        self._encode = encode
+
+    def __call__(self, session: Session) -> None:
+        """Write a change down; it is not waited for, but never given up."""
+        self._store.submit(lambda tx: self._write(tx, session), durable=True)
+
+    def _write(self, tx: Transaction, session: Session) -> None:
+        account = session.account
+        values = {
+            "account_jid": account.jid if account else "",
+            "account_lid": account.lid if account else "",
+            "ban_expire_ms": to_ms(session.ban_expire_time),
+        }
+        if (
+            session.state is not SessionState.STOPPED
+        ):  # the next start wants to know what was before
+            values["session_state"] = session.state.value
+        tx.connection.execute(update(meta).values(**values))
+        tx.append_event(EVENT_KIND, account.phone_number if account else "", self._encode(session))
+
+    def keep_pairing(self, since: datetime | None) -> None:
+        """Let the next process go on with a pairing that began then."""
+        self._store.submit(
+            lambda tx: tx.connection.execute(update(meta).values(pairing_since_ms=to_ms(since))),
+            durable=True,
+        )

@@ -1,0 +1,75 @@
+"""What a botnode is told by its environment."""
+
+import re
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from botmesh.rpc.names import is_tenant_id
+from botmesh.rpc.settings import MeshSettings
+
+ROOT_KEY_BYTES = 32
+DEFAULT_MESH = "default"
+
+
+class BotnodeSettings(MeshSettings):
+    """One tenant's process. `TENANT_ID` is all that is required."""
+
+    tenant_id: str = Field(validation_alias="TENANT_ID", description="The tenant to serve.")
+    tenant_name: str = Field(
+        "", validation_alias="TENANT_NAME", description="The name that people know it by."
+    )
+    port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        validation_alias="BOT_API_PORT",
+        description="Where its gRPC server listens on loopback; 0 picks a free port.",
+    )
+    expect_account: str | None = Field(
+        None,
+        description="The number that the tenant must have: a new folder is then refused.",
+    )
+    re_pair: bool = Field(False, description="Pair again although the account's store is missing.")
+    liveness_fd: int | None = Field(
+        None, ge=0, description="Inherited pipe; its end means that the host is gone."
+    )
+    status_fd: int | None = Field(None, ge=0, description="Inherited pipe for status lines.")
+    sandbox_root_key: str | None = Field(
+        None,
+        repr=False,
+        description="Hex of the root key of a sandbox that stands in for WhatsApp.",
+    )
+    https_proxy: str | None = Field(
+        None,
+        validation_alias="HTTPS_PROXY",
+        description="The proxy on the way to WhatsApp; read by the library itself.",
+    )
+
+    @field_validator("tenant_id")
+    @classmethod
+    def _tenant_id(cls, value: str) -> str:
+        if not is_tenant_id(value):
+            raise ValueError("must be 1 to 63 of a-z, 0-9 and '-', not at the ends")
+        return value
+
+    @field_validator("sandbox_root_key")
+    @classmethod
+    def _root_key(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(rf"[0-9a-fA-F]{{{2 * ROOT_KEY_BYTES}}}", value):
+            raise ValueError(f"must be {ROOT_KEY_BYTES} bytes in hex")
+        return value or None
+
+    @model_validator(mode="after")
+    def _no_sandbox_by_default(self) -> Self:
+        if self.sandbox_root_key and self.mesh == DEFAULT_MESH:
+            raise ValueError(
+                "BOTMESH_SANDBOX_ROOT_KEY is set, but BOTMESH_MESH is "
+                f"'{DEFAULT_MESH}', which is for real WhatsApp"
+            )
+        return self
+
+    @property
+    def root_key(self) -> bytes | None:
+        """The sandbox's root key; None for real WhatsApp."""
+        return bytes.fromhex(self.sandbox_root_key) if self.sandbox_root_key else None

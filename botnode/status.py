@@ -1,0 +1,57 @@
+"""What a botnode tells the host that started it: JSON lines on an inherited pipe."""
+
+import json
+import os
+from typing import Any
+
+import structlog
+
+from botnode.identity import Identity
+from botnode.session import Session
+
+log = structlog.get_logger(__name__)
+
+
+class StatusPipe:
+    """The write end of the pipe; without one, nothing is told."""
+
+    def __init__(self, fd: int | None, identity: Identity) -> None:
+        self._fd = fd
+        self._identity = identity
+        if fd is not None:
+            os.set_inheritable(fd, False)
+            os.set_blocking(fd, False)
+
+    def ready(self, address: str, epoch: int) -> None:
+        """Calls are answered at this address; epoch 0 while the lease is waited for."""
+        self._tell(
+            event="ready",
+            address=address,
+            instance=self._identity.instance,
+            epoch=epoch,
+            pid=os.getpid(),
+        )
+
+    def session(self, session: Session) -> None:
+        """The session moved."""
+        account = session.account
+        self._tell(
+            event="session",
+            state=session.state.value,
+            phone_number=account.phone_number if account else None,
+            reason=session.reason.value if session.reason else "",
+        )
+
+    def stopping(self) -> None:
+        """The process ends now."""
+        self._tell(event="stopping")
+
+    def _tell(self, **line: Any) -> None:
+        if self._fd is None:
+            return
+        try:
+            os.write(self._fd, json.dumps(line).encode() + b"\n")
+        except OSError as error:  # a host that is gone or hangs must not stop the tenant
+            log.warning("status_not_told", error=str(error))
+            if not isinstance(error, BlockingIOError):
+                self._fd = None

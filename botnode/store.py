@@ -1,0 +1,255 @@
+"""node.db: one thread writes, with group commit; another reads.
+
+A write is a function that gets a `Transaction`. All writes that wait together share one
+``BEGIN IMMEDIATE`` and one fsync; each keeps its own outcome. Every transaction checks that the
+folder still belongs to this process's epoch.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine, create_engine, event, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import StaticPool
+
+from botmesh.errors import MeshError, Reason
+from botnode.clock import now_ms
+from botnode.tables import events, meta
+
+log = structlog.get_logger(__name__)
+
+MAX_WAITING = 10_000
+MAX_GROUP = 256
+DISK_RETRY_S = 0.5
+
+T = TypeVar("T")
+
+
+class EpochLostError(Exception):
+    """Another process took the folder over: this one must not write any more."""
+
+
+class StoreClosedError(Exception):
+    """The store was closed before the write was done."""
+
+
+class Transaction:
+    """What a write may do.
+
+    Attributes:
+        connection: an SQLAlchemy connection inside a transaction.
+        epoch: the epoch of this process.
+    """
+
+    def __init__(self, connection: Connection, epoch: int) -> None:
+        self.connection = connection
+        self.epoch = epoch
+        self.head: int | None = None
+
+    def append_event(self, kind: str, account: str, payload: bytes) -> int:
+        """Append to the event log; return the event's sequence."""
+        raised = update(meta).values(event_head=meta.c.event_head + 1).returning(meta.c.event_head)
+        sequence = int(self.connection.execute(raised).scalar_one())
+        self.connection.execute(
+            events.insert().values(
+                sequence=sequence, kind=kind, account=account, create_ms=now_ms(), payload=payload
+            )
+        )
+        self.head = sequence
+        return sequence
+
+
+Work = Callable[[Transaction], T]
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    work: Work[T]
+    durable: bool
+    future: "Future[T]"
+
+
+class Store:
+    """The writer and the reader of one node.db."""
+
+    def __init__(self, path: Path, epoch: int) -> None:
+        self._writing = make_engine(path)
+        self._reading = make_engine(path, begin="BEGIN")
+        self._epoch = epoch
+        self._jobs: deque[_Job[Any]] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._reader = ThreadPoolExecutor(1, "node.db-reader")
+        self._thread = threading.Thread(target=self._run, name="node.db-writer", daemon=True)
+        self._on_head: Callable[[int], None] = lambda _: None
+        self._on_lost: Callable[[], None] = lambda: None
+        self.disk_full = False
+
+    def start(self, on_head: Callable[[int], None], on_lost: Callable[[], None]) -> None:
+        """Start writing.
+
+        Args:
+            on_head: hears of each new head of the event log, on the writer's thread.
+            on_lost: called there when the folder has another owner.
+        """
+        self._on_head = on_head
+        self._on_lost = on_lost
+        self._thread.start()
+
+    def submit(self, work: Work[T], *, durable: bool = False) -> "Future[T]":
+        """Queue a write.
+
+        Args:
+            work: runs on the writer thread; may run again if the transaction has to be repeated.
+            durable: never give it up: on a full disk it waits, and it passes a full queue.
+
+        Raises:
+            MeshError: QUEUE_FULL.
+        """
+        job = _Job(work, durable, Future())
+        with self._wake:
+            if self._closing:
+                job.future.set_exception(StoreClosedError())
+                return job.future
+            if not durable and len(self._jobs) >= MAX_WAITING:
+                raise MeshError(Reason.QUEUE_FULL, "too many writes wait already")
+            self._jobs.append(job)
+            self._wake.notify()
+        return job.future
+
+    async def write(self, work: Work[T], *, durable: bool = False) -> T:
+        """Do a write and wait until it is on disk."""
+        return await asyncio.wrap_future(self.submit(work, durable=durable))
+
+    def write_and_wait(self, work: Work[T]) -> T:
+        """The same from a thread that is not the event loop's; never given up."""
+        return self.submit(work, durable=True).result()
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Read in a snapshot of what was committed last."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reader, self._read, work)
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._reading.connect() as connection:
+            return work(connection)
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Write what waits, then stop. Blocks."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        self._reader.shutdown(wait=False, cancel_futures=True)
+        if not self._thread.is_alive():
+            self._writing.dispose()
+            self._reading.dispose()
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            self._commit(group)
+
+    def _next_group(self) -> list[_Job[Any]]:
+        with self._wake:
+            while not self._jobs and not self._closing:
+                self._wake.wait()
+            return [self._jobs.popleft() for _ in range(min(len(self._jobs), MAX_GROUP))]
+
+    def _commit(self, group: list[_Job[Any]]) -> None:
+        # A caller who gave up takes its write back; a durable one is done all the same.
+        group = [job for job in group if job.future.set_running_or_notify_cancel() or job.durable]
+        while group:
+            try:
+                outcomes, head = self._transact(group)
+            except OperationalError as error:
+                group = self._after_disk_error(group, error)
+            except Exception as error:  # noqa: BLE001 - the waiting callers get it
+                _fail(group, error)
+                if isinstance(error, EpochLostError):
+                    self._on_lost()
+                return
+            else:
+                self.disk_full = False
+                _settle(group, outcomes)
+                if head is not None:
+                    self._on_head(head)
+                return
+
+    def _transact(self, group: list[_Job[Any]]) -> tuple[list[Any], int | None]:
+        outcomes: list[Any] = []
+        with self._writing.begin() as connection:
+            owner = connection.execute(select(meta.c.epoch)).scalar_one()
+            if owner != self._epoch:
+                raise EpochLostError(f"epoch {owner} owns the folder, not {self._epoch}")
+            transaction = Transaction(connection, self._epoch)
+            for job in group:
+                outcomes.append(_attempt(transaction, job))
+        return outcomes, transaction.head
+
+    def _after_disk_error(self, group: list[_Job[Any]], error: OperationalError) -> list[_Job[Any]]:
+        if not self.disk_full:
+            log.error("store_write_failed", error=str(error.orig))
+        self.disk_full = True
+        refusal = MeshError(Reason.STORAGE_FULL, f"node.db cannot be written: {error.orig}")
+        _fail([job for job in group if not job.durable], refusal)
+        left = [job for job in group if job.durable]
+        with self._wake:
+            if left:
+                self._wake.wait(DISK_RETRY_S)
+            if self._closing:
+                _fail(left, StoreClosedError())
+                return []
+        return left
+
+
+def _attempt(transaction: Transaction, job: _Job[Any]) -> Any:
+    """The job's value, or the exception that undid this job alone."""
+    head = transaction.head
+    try:
+        with transaction.connection.begin_nested():
+            return job.work(transaction)
+    except OperationalError:
+        raise  # the disk, not the job
+    except Exception as error:  # noqa: BLE001 - goes to the job's caller
+        transaction.head = head
+        return error
+
+
+def _settle(group: list[_Job[Any]], outcomes: list[Any]) -> None:
+    for job, outcome in zip(group, outcomes, strict=True):
+        with contextlib.suppress(InvalidStateError):
+            if isinstance(outcome, Exception):
+                job.future.set_exception(outcome)
+            else:
+                job.future.set_result(outcome)
+
+
+def _fail(group: list[_Job[Any]], error: Exception) -> None:
+    _settle(group, [error] * len(group))
+
+
+def make_engine(path: Path, begin: str = "BEGIN IMMEDIATE") -> Engine:
+    """An engine with one connection to an SQLite file; a writer's transactions lock at once."""
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False, "timeout": 20},
+    )
+    event.listen(engine, "connect", _prepare_connection)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _prepare_connection(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy says BEGIN, not sqlite3
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,106 @@
+"""The tables of node.db. Times are milliseconds since 1970, UTC."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# One row: whose store this is, who owns it, and where its session stood last.
+meta = Table(
+    "meta",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("schema_version", Integer, nullable=False),
+    Column("tenant_id", String(63), nullable=False),
+    Column("mesh", String(63), nullable=False),
+    Column("sandbox", Boolean, nullable=False),
+    Column("log_id", String(32), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("instance", String(8), nullable=False),
+    Column("account_jid", String(128), nullable=False, default=""),
+    Column("account_lid", String(128), nullable=False, default=""),
+    Column("session_state", String(32), nullable=False, default=""),
+    Column("ban_expire_ms", BigInteger),
+    Column("pairing_since_ms", BigInteger),
+    Column("event_head", BigInteger, nullable=False, default=0),
+)
+
+# The outbox: one row per accepted SendMessage, kept as the message's record.
+messages = Table(
+    "messages",
+    metadata,
+    Column("message_id", String(36), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("request_id", String(128), nullable=False),
+    Column("content_hash", LargeBinary(32), nullable=False),
+    Column("recipient_jid", String(128), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("account", String(128), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("message_secret", LargeBinary(32)),
+    Column("whatsapp_id", String(128), nullable=False, default=""),
+    Column("state", Integer, nullable=False),
+    Column("reason", String(64), nullable=False, default=""),
+    Column("detail", String, nullable=False, default=""),
+    Column("undecrypted", Boolean, nullable=False, default=False),
+    Column("create_ms", BigInteger, nullable=False),
+    Column("expire_ms", BigInteger, nullable=False),
+    Column("sent_ms", BigInteger),
+    Column("delivered_ms", BigInteger),
+    Column("read_ms", BigInteger),
+    Column("update_ms", BigInteger, nullable=False),
+    UniqueConstraint("request_id"),
+    Index("ix_messages_state_position", "state", "position"),
+    Index("ix_messages_whatsapp_id", "whatsapp_id"),
+)
+
+# Receipts that came before the id they speak of was known here.
+early_receipts = Table(
+    "early_receipts",
+    metadata,
+    Column("whatsapp_id", String(128), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("receipt_ms", BigInteger, nullable=False),
+    Column("create_ms", BigInteger, nullable=False),
+)
+
+# What was received, so that a repeat by WhatsApp is no second event.
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("chat_jid", String(128), primary_key=True),
+    Column("sender_jid", String(128), primary_key=True),
+    Column("whatsapp_id", String(128), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("account", String(128), nullable=False),
+    Column("create_ms", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)

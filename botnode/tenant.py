@@ -1,0 +1,176 @@
+"""One tenant at work: the parts that need its lease, put together, started and stopped."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from botnode import convert
+from botnode.connector import Connector, Timing
+from botnode.events import EventLog
+from botnode.folder import TenantFolder
+from botnode.identity import Identity
+from botnode.inbox import StoredInbox
+from botnode.messages import MessageRows
+from botnode.outbox import Outbox
+from botnode.ownership import Owned
+from botnode.pairing import PairingHub
+from botnode.ports import Inbox, WhatsApp
+from botnode.session import SessionMachine
+from botnode.session_record import SessionRecord
+from botnode.states import SessionState
+from botnode.store import Store, Transaction
+from botnode.threads import in_daemon_thread
+
+log = structlog.get_logger(__name__)
+
+# How long a stop waits for the library to hang up.
+DISCONNECT_S = 2.0
+
+MakeWhatsApp = Callable[[Inbox, asyncio.AbstractEventLoop], WhatsApp]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What a tenant asks of the process that it runs in.
+
+    Attributes:
+        holds_lease: whether this process still owns the tenant.
+        renew: end, and be started again at once.
+        fail: end; somebody must mend what the text says.
+        crash: end after a fault of our own.
+    """
+
+    holds_lease: Callable[[], bool]
+    renew: Callable[[], None]
+    fail: Callable[[str], None]
+    crash: Callable[[], None]
+
+
+class Tenant:
+    """The tenant's parts. Made once the lease is held."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        machine: SessionMachine,
+        folder: TenantFolder,
+        owned: Owned,
+        make_whatsapp: MakeWhatsApp,
+        process: Process,
+        timing: Timing | None = None,
+    ) -> None:
+        self._owned = owned
+        self._folder = folder
+        self._process = process
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.machine = machine
+        self.epoch = owned.epoch
+        self.hub = PairingHub()
+        self._store = Store(folder.node_db, owned.epoch)
+        self._rows = MessageRows(convert.message_event(identity.tenant_id))
+        self.events = EventLog(self._store, owned.log_id)
+        loop = asyncio.get_running_loop()
+        inbox = StoredInbox(
+            self._store,
+            self._rows,
+            loop,
+            account=self._number,
+            encode=convert.received_event,
+            publish=lambda *changed: self.outbox.publish(*changed),
+        )
+        self.whatsapp = make_whatsapp(inbox, loop)
+        self.outbox = Outbox(self._store, self._rows, machine, self.whatsapp, convert.text_of)
+        self.connector = Connector(
+            machine,
+            self.whatsapp,
+            self.hub,
+            holds_lease=process.holds_lease,
+            renew=self._renew,
+            fail=process.fail,
+            delete_keys=folder.delete_session,
+            timing=timing,
+        )
+        self._record = SessionRecord(self._store, convert.session_event(identity, owned.epoch))
+
+    async def open(self) -> None:
+        """Start writing, and settle what an earlier process left behind.
+
+        Looks into session.db, so the library must not run yet.
+        """
+        loop = asyncio.get_running_loop()
+
+        def on_loop(call: Callable[..., object], *arguments: object) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(call, *arguments)
+
+        self._store.start(
+            on_head=lambda head: on_loop(self.events.grow, head),
+            on_lost=lambda: on_loop(self._process.fail, "another process owns the folder"),
+        )
+        self.machine.observe(self._record)
+        await self.events.load()
+        await self._settle_cut_sends()
+        if self._owned.pairing_since is not None:
+            self.hub.resume(self._owned.pairing_since)
+
+    async def _settle_cut_sends(self) -> None:
+        secrets = await self._store.read(self._rows.nameless_secrets)
+        ids = await in_daemon_thread(lambda: self._folder.find_sent_ids(secrets), "find-sent-ids")
+
+        def settle(tx: Transaction) -> int:
+            cut = self._rows.cut_sending(tx, "the process ended while the message was being sent")
+            self._rows.name_by_secret(tx, ids)
+            return len(cut)
+
+        if cut := await self._store.write(settle, durable=True):
+            log.warning("sends_cut_by_restart", messages=cut, with_id=len(ids))
+
+    def start(self, *, unlinked: bool) -> None:
+        """Let the session live.
+
+        Args:
+            unlinked: the account was unlinked, as far as the folder tells.
+        """
+        self._spawn(self.outbox.run(), "outbox")
+        logged_out = unlinked or self._owned.session_state is SessionState.LOGGED_OUT
+        self._spawn(
+            self.connector.run(logged_out=logged_out, ban_expire_time=self._owned.ban_expire),
+            "connector",
+        )
+
+    async def stop(self, drain_s: float) -> None:
+        """Finish the send in hand, if it is quick, hang up, and close the store."""
+        await self.outbox.close(drain_s)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        try:
+            async with asyncio.timeout(DISCONNECT_S):
+                await self.whatsapp.close()
+        except TimeoutError:
+            log.warning("hanging_up_took_too_long")
+        self.machine.move(SessionState.STOPPED)
+        await in_daemon_thread(self._store.close, "store-close")
+
+    def _renew(self) -> None:
+        self._record.keep_pairing(self.hub.pairing_since())
+        self._process.renew()
+
+    def _number(self) -> str:
+        account = self.machine.current.account
+        return account.phone_number if account else ""
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            log.error("task_ended", task=task.get_name(), exc_info=task.exception())
+            self._process.crash()

@@ -1,0 +1,310 @@
+"""The one place that talks to WhatsApp: neonize 0.5.2, with all that is strange about it.
+
+- The library's connect call blocks a thread for the life of a session, and for ever once a QR code
+  was on show and nobody scanned it: it runs on a daemon thread that nothing waits for.
+- Garbage collecting a client stops whichever client has its uuid: every client gets a fresh uuid
+  and is kept.
+- The Go side keeps its clients in maps without locks: making or stopping a client never overlaps
+  with the first moments of another call, in which Go looks its client up.
+- A call on a client that Go does not have dereferences nil: such calls are refused here.
+- Events are pumped on one thread, one after the other, and only after pairing.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import structlog
+
+from botnode import neonize_loader, whatsapp_events
+from botnode.ports import (
+    Account,
+    Connected,
+    Ended,
+    Inbox,
+    PairingEnded,
+    QrCode,
+    SendError,
+    Sent,
+    Signal,
+    SignalSink,
+)
+from botnode.threads import in_daemon_thread
+
+log = structlog.get_logger(__name__)
+
+# How long after its beginning a call has certainly looked its client up in Go's map.
+LOOKUP_S = 0.5
+DEVICE_NAME = "botmesh"
+# Ours, for a call that Go never saw; `send_errors` has it.
+NOT_CONNECTED = "no client is connected"
+
+_SIGNAL_EVENTS = (
+    "Disconnected",
+    "KeepAliveTimeout",
+    "KeepAliveRestored",
+    "StreamReplaced",
+    "ClientOutdated",
+)
+
+
+class _Client:
+    """A NewClient, the thread that it lives on, and who hears of its signals.
+
+    Attributes:
+        live: Go knows the client: calls may be made.
+    """
+
+    def __init__(self, neonize: Any, sink: Callable[[Signal], None]) -> None:
+        self.neonize = neonize
+        self.emit = sink
+        self.live = False
+        self.opened_at = time.monotonic()
+        self.references: Any = None  # what Go calls back into must not be collected
+
+
+class NeonizeWhatsApp:
+    """The `WhatsApp` port over neonize."""
+
+    def __init__(self, database: str, inbox: Inbox, loop: asyncio.AbstractEventLoop) -> None:
+        self._database = database
+        self._inbox = inbox
+        self._loop = loop
+        self._library: neonize_loader.Library | None = None
+        self._current: _Client | None = None
+        self._kept: list[_Client] = []
+        self._lock = threading.Lock()
+        self._call_begun_at = 0.0
+
+    def load(self) -> neonize_loader.Library:
+        """Load the library, which starts Go in this process."""
+        self._library = neonize_loader.load()
+        return self._library
+
+    def open(self, sink: SignalSink) -> None:
+        """Make a new client and let it connect; its signals go to ``sink`` on the event loop."""
+        library = self._loaded()
+        props = library.device_props(os=DEVICE_NAME, platformType=library.device_props.DESKTOP)
+        neonize = library.new_client(self._database, uuid=uuid.uuid4().hex, props=props)
+
+        def emit(signal: Signal) -> None:
+            # The loop is closed when the process is ending.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._deliver, client, sink, signal)
+
+        client = _Client(neonize, emit)
+        self._kept.append(client)
+        with self._lock:
+            self._current = client
+        _Wiring(client, self._inbox, library).subscribe()
+        threading.Thread(target=self._live, args=(client,), name="neonize", daemon=True).start()
+
+    def _deliver(self, client: _Client, sink: SignalSink, signal: Signal) -> None:
+        if self._current is client:  # else it was closed meanwhile
+            sink(signal)
+
+    def _live(self, client: _Client) -> None:
+        self._wait_for_lookup()
+        error = ""
+        try:
+            error = _dial(client, self._loaded())
+        except Exception as failure:  # noqa: BLE001 - whatever ctypes came back with
+            error = str(failure) or type(failure).__name__
+        client.emit(whatsapp_events.signal_of_error(error) or Ended(error))
+
+    def _loaded(self) -> neonize_loader.Library:
+        if self._library is None:
+            raise RuntimeError("load() comes first")
+        return self._library
+
+    def _wait_for_lookup(self) -> None:
+        time.sleep(max(0.0, self._call_begun_at + LOOKUP_S - time.monotonic()))
+
+    async def close(self) -> None:
+        """Stop the client. Its thread may stay behind, see the module's text."""
+        with self._lock:
+            client, self._current = self._current, None
+        if client is not None:
+            await in_daemon_thread(lambda: self._stop(client), "neonize-stop")
+
+    def _stop(self, client: _Client) -> None:
+        if not client.live:  # Go may be about to enter it into its maps
+            time.sleep(max(0.0, client.opened_at + LOOKUP_S - time.monotonic()))
+        self._wait_for_lookup()
+        client.neonize.stop()
+
+    @contextlib.contextmanager
+    def _call(self) -> Iterator[Any]:
+        """Around the beginning of a call on the client."""
+        with self._lock:
+            client = self._current
+            if client is None or not client.live:
+                raise SendError(NOT_CONNECTED)
+            self._call_begun_at = time.monotonic()
+        yield client.neonize
+
+    async def account(self) -> Account | None:
+        """The account that the client's store holds now."""
+
+        def look() -> Account | None:
+            with self._call() as neonize:
+                return whatsapp_events.account_of(neonize.get_me())
+
+        try:
+            return await in_daemon_thread(look, "neonize-account")
+        except SendError:
+            return None
+
+    async def log_out(self) -> None:
+        """Unlink the account at WhatsApp and delete its keys."""
+        await in_daemon_thread(self._log_out, "neonize-log-out")
+
+    def _log_out(self) -> None:
+        with self._call() as neonize:
+            try:
+                neonize.logout()
+            except Exception as error:
+                raise SendError(str(error)) from error
+
+    def send_text(self, recipient_jid: str, text: str, secret: bytes) -> Sent:
+        """Send a text; blocks, up to 75 seconds when no acknowledgement comes."""
+        library = self._loaded()
+        user, _, server = recipient_jid.partition("@")
+        message = library.message(conversation=text)
+        message.messageContextInfo.messageSecret = secret
+        with self._call() as neonize:
+            try:
+                answer = neonize.send_message(library.build_jid(user, server), message)
+            except Exception as error:
+                raise SendError(str(error)) from error
+        return Sent(str(answer.ID), whatsapp_events.moment(answer.Timestamp))
+
+
+def _dial(client: _Client, library: neonize_loader.Library) -> str:
+    """What ``NewClient.connect`` does, on this thread; return Go's error.
+
+    connect() would start a second, non-daemon thread for it and poll that five times a second.
+    """
+    neonize, binder = client.neonize, library.binder
+    codes = bytearray(neonize.event.list_func)
+    props = neonize.device_props.SerializeToString()
+    on_qr, on_status, on_event, on_log = client.references
+    subscriptions = (ctypes.c_char * len(codes)).from_buffer(codes)
+    client.references = (
+        binder.func_string(on_qr),
+        binder.func_string(on_status),
+        binder.func_callback_bytes(on_event),
+        binder.func_callback_bytes2(on_log),
+        subscriptions,
+        codes,
+    )
+    error = binder.gocode.Neonize(
+        neonize.name.encode(),
+        neonize.uuid,
+        b"",
+        0,
+        int(neonize.new_device),
+        library.log_level,
+        *client.references[:4],
+        subscriptions,
+        len(codes),
+        props,
+        len(props),
+        b"",
+        0,
+        None,
+    )
+    return error.decode() if error else ""
+
+
+class _Wiring:
+    """What one client's callbacks do. They run on threads of Go's."""
+
+    def __init__(self, client: _Client, inbox: Inbox, library: neonize_loader.Library) -> None:
+        self._client = client
+        self._inbox = inbox
+        self._library = library
+
+    def subscribe(self) -> None:
+        """Hook everything up; Go reads the subscriptions when it connects."""
+        event, proto = self._client.neonize.event, self._library.events
+        event(proto.ConnectedEv)(self._guard(self._on_connected))
+        event(proto.LoggedOutEv)(self._guard(self._on_logged_out))
+        event(proto.TemporaryBanEv)(self._guard(self._on_temporary_ban))
+        event(proto.ConnectFailureEv)(self._guard(self._on_connect_failure))
+        event(proto.StreamErrorEv)(self._guard(self._on_stream_error))
+        event(proto.MessageEv)(self._guard(self._on_message))
+        event(proto.ReceiptEv)(self._guard(self._on_receipt))
+        for name in _SIGNAL_EVENTS:
+            signal = whatsapp_events.simple_signal(name)
+            event(getattr(proto, f"{name}Ev"))(self._guard(lambda _, s=signal: self._emit(s)))
+        self._client.references = (
+            self._on_qr,
+            self._on_status,
+            self._on_event,
+            self._on_log,
+        )
+
+    def _guard(self, handle: Callable[[Any], None]) -> Callable[[Any, Any], None]:
+        def handler(_: Any, message: Any) -> None:
+            try:
+                handle(message)
+            except Exception:
+                log.exception("whatsapp_event_failed", event_kind=type(message).__name__)
+
+        return handler
+
+    def _emit(self, signal: Signal) -> None:
+        self._client.live = True
+        self._client.emit(signal)
+
+    def _on_qr(self, _: int, code: int) -> None:
+        self._emit(QrCode(ctypes.string_at(code).decode()))
+
+    def _on_status(self, _: int, status: int) -> None:
+        self._emit(PairingEnded(ctypes.string_at(status).decode()))
+
+    def _on_event(self, identity: int, data: int, size: int, code: int) -> None:
+        self._client.live = True
+        try:
+            self._client.neonize.event.execute(identity, data, size, code)
+        except Exception:
+            log.exception("whatsapp_event_unreadable", code=code)
+
+    def _on_log(self, data: int, size: int) -> None:
+        with contextlib.suppress(Exception):  # a line of log is not worth a crash inside Go
+            text = self._library.write_log(ctypes.string_at(data, size))
+            if signal := whatsapp_events.signal_of_log(text):
+                self._emit(signal)
+
+    def _on_connected(self, _: Any) -> None:
+        neonize = self._client.neonize
+        account = whatsapp_events.account_of(neonize.get_me())
+        self._emit(Connected(account or whatsapp_events.account_of(neonize.me)))
+
+    def _on_logged_out(self, event: Any) -> None:
+        self._emit(whatsapp_events.logged_out(event))
+
+    def _on_temporary_ban(self, event: Any) -> None:
+        self._emit(whatsapp_events.temporary_ban(event))
+
+    def _on_connect_failure(self, event: Any) -> None:
+        self._emit(whatsapp_events.connect_failure(event))
+
+    def _on_stream_error(self, event: Any) -> None:
+        log.warning("whatsapp_stream_error", code=event.Code)
+
+    def _on_message(self, event: Any) -> None:
+        message = whatsapp_events.received(event)
+        if message is not None:
+            self._inbox.message(message)
+
+    def _on_receipt(self, event: Any) -> None:
+        receipt = whatsapp_events.receipts(event)
+        if receipt is not None:
+            self._inbox.receipt(receipt)

@@ -1,0 +1,189 @@
+"""neonize's protobuf events in the botnode's own words."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botnode.ports import (
+    Account,
+    ClientOutdated,
+    ConnectFailure,
+    Disconnected,
+    KeepAliveRestored,
+    KeepAliveTimeout,
+    LoggedOut,
+    Receipt,
+    ReceiptKind,
+    ReceivedMessage,
+    Signal,
+    StoreFailure,
+    StreamReplaced,
+    TemporaryBan,
+)
+
+USER_SERVER = "s.whatsapp.net"
+LID_SERVER = "lid"
+
+# The library's own text of an error in its database (go-sqlite3 and whatsmeow's sqlstore).
+_STORE_ERRORS = re.compile(
+    r"failed to upgrade database|malformed|file is not a database|unable to open database"
+    r"|database or disk is full|readonly database|disk I/O error",
+    re.IGNORECASE,
+)
+
+# Receipt.ReceiptType of Neonize.proto.
+_RECEIPT_KINDS = {
+    1: ReceiptKind.DELIVERED,
+    2: ReceiptKind.SENDER,
+    3: ReceiptKind.RETRY,
+    4: ReceiptKind.READ,
+    6: ReceiptKind.READ,  # played: voice notes and videos
+}
+
+# whatsmeow logs these before it hands out the event; neonize cannot encode all of the events (an
+# unknown ban code, or an event without fields), and then the log is all there is.
+_LOG_SIGNALS = (
+    (re.compile(r"^Got replaced stream error"), lambda _: StreamReplaced()),
+    (re.compile(r"^Client outdated \(405\)"), lambda _: ClientOutdated()),
+    (re.compile(r"^Temporary ban connect failure: (.*)", re.DOTALL), lambda m: _ban_of_log(m[1])),
+)
+
+
+def account_of(device: Any) -> Account | None:
+    """The account in a neonize Device, if there is one."""
+    if device is None or not device.HasField("JID") or not device.JID.User:
+        return None
+    lid = person(device.LID) if device.HasField("LID") and device.LID.User else ""
+    return Account(jid_text(device.JID), lid)
+
+
+def jid_text(jid: Any) -> str:
+    """A JID as text; the agent part, which only Go needs, is left out."""
+    device = f":{jid.Device}" if jid.Device else ""
+    return f"{jid.User}{device}@{jid.Server}" if jid.User else str(jid.Server)
+
+
+def person(jid: Any) -> str:
+    """A JID as text without its device number."""
+    return f"{jid.User}@{jid.Server}" if jid.User else str(jid.Server)
+
+
+def moment(value: int) -> datetime:
+    """A time of the library's; some of its fields are seconds, some milliseconds."""
+    return datetime.fromtimestamp(value / 1000 if value > 10**11 else value, UTC)
+
+
+def logged_out(event: Any) -> LoggedOut:
+    """The event of that name."""
+    return LoggedOut(f"WhatsApp unlinked the device ({_reason(event)})")
+
+
+def temporary_ban(event: Any) -> TemporaryBan:
+    """The event of that name."""
+    code = event.TempBanReason.Name(event.Code).lower().replace("_", " ")
+    return TemporaryBan(
+        f"WhatsApp banned the account: {code}",
+        timedelta(seconds=event.Expire) if event.Expire > 0 else None,
+    )
+
+
+def connect_failure(event: Any) -> ConnectFailure:
+    """The event of that name."""
+    return ConnectFailure(f"WhatsApp refused the login ({_reason(event)}) {event.Message}".strip())
+
+
+def simple_signal(name: str) -> Signal | None:
+    """The signal of an event without content."""
+    signals: dict[str, Signal] = {
+        "Disconnected": Disconnected(),
+        "KeepAliveTimeout": KeepAliveTimeout(),
+        "KeepAliveRestored": KeepAliveRestored(),
+        "StreamReplaced": StreamReplaced(),
+        "ClientOutdated": ClientOutdated(),
+    }
+    return signals.get(name)
+
+
+def signal_of_log(text: str) -> Signal | None:
+    """The signal that a line of whatsmeow's log stands for, if any."""
+    for pattern, make in _LOG_SIGNALS:
+        if found := pattern.match(text):
+            return make(found)
+    return None
+
+
+def signal_of_error(text: str) -> StoreFailure | None:
+    """The failure of the library's database that an error of connect() stands for, if any."""
+    return StoreFailure(text) if _STORE_ERRORS.search(text) else None
+
+
+def receipts(event: Any) -> Receipt | None:
+    """A receipt for messages of ours; None for a kind that says nothing about them."""
+    kind = _RECEIPT_KINDS.get(int(event.Type))
+    if kind is None or not event.MessageIDs:
+        return None
+    source = event.MessageSource
+    return Receipt(
+        kind=kind,
+        whatsapp_ids=tuple(event.MessageIDs),
+        chat_jid=person(source.Chat),
+        sender_jid=person(source.Sender),
+        time=moment(event.Timestamp),
+    )
+
+
+def received(event: Any) -> ReceivedMessage | None:
+    """A message; None for what is no message to people (keys, receipts of other devices...)."""
+    info, content = event.Info, event.Message
+    source = info.MessageSource
+    kind = _kind(content)
+    if kind in _NO_MESSAGES:
+        return None
+    return ReceivedMessage(
+        whatsapp_id=info.ID,
+        chat_jid=person(source.Chat),
+        sender_jid=person(source.Sender),
+        sender_number=_number(source.Sender) or _number(source.SenderAlt),
+        push_name=info.Pushname,
+        from_me=source.IsFromMe,
+        group=source.IsGroup,
+        time=moment(info.Timestamp),
+        kind=kind,
+        text=_text(content),
+    )
+
+
+_NO_MESSAGES = frozenset({"", "protocolMessage", "senderKeyDistributionMessage"})
+_SIDE_FIELDS = frozenset({"messageContextInfo", "senderKeyDistributionMessage"})
+
+
+def _kind(content: Any) -> str:
+    names = [field.name for field, _ in content.ListFields()]
+    return next((name for name in names if name not in _SIDE_FIELDS), "")
+
+
+def _text(content: Any) -> str | None:
+    if content.conversation:
+        return str(content.conversation)
+    if content.HasField("extendedTextMessage"):
+        return str(content.extendedTextMessage.text)
+    return None
+
+
+def _number(jid: Any) -> str:
+    return f"+{jid.User}" if jid.Server == USER_SERVER and jid.User.isdigit() else ""
+
+
+def _reason(event: Any) -> str:
+    names = event.DESCRIPTOR.fields_by_name["Reason"].enum_type.values_by_number
+    return str(names[event.Reason].name.lower().replace("_", " "))
+
+
+def _ban_of_log(text: str) -> TemporaryBan:
+    code = re.search(r'code="(\d+)"', text)
+    expire = re.search(r'expire="(\d+)"', text)
+    seconds = int(expire[1]) if expire else 0
+    return TemporaryBan(
+        f"WhatsApp banned the account: code {code[1] if code else 'unknown'}",
+        timedelta(seconds=seconds) if seconds > 0 else None,
+    )
