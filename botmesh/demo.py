@@ -74,6 +74,7 @@ class Demo:
         self._bots = BotServiceStub(channel)
         self._tenants = TenantServiceStub(channel)
         self._phones = phones
+        self._shown = 0
 
     def run(self) -> None:
         """Every step."""
@@ -110,18 +111,17 @@ class Demo:
         started = time.monotonic()
         message = self._bots.SendMessage(request, timeout=LIMIT_S).message
         took_ms = (time.monotonic() - started) * 1000
-        _say(
-            f"{tenant_id}: {MessageState.Name(message.state)} as {message.whatsapp_id} "
-            f"in {took_ms:.0f} ms"
-        )
+        _say(f"{tenant_id}: {_word(message.state)} as {message.whatsapp_id} in {took_ms:.0f} ms")
         _check(message.state >= MessageState.MESSAGE_STATE_SENT, "a message that was sent")
 
     def _show_inbox(self, number: str, count: int) -> None:
         request = sandbox.ListMessagesRequest(phone=number, wait_count=count)
         found = self._phones.ListMessages(request, timeout=LIMIT_S).messages
-        for message in found:
+        received = [m for m in found if m.direction == sandbox.Direction.DIRECTION_RECEIVED]
+        for message in received[self._shown :]:
             _say(f"{number} reads from {message.sender}: {message.text}")
-        _check(len(found) == count, f"{count} messages in the customer's inbox")
+        self._shown = len(received)
+        _check(len(found) == count, f"{count} messages in the customer's chats")
 
     def _answer(self, tenant_id: str, text: str) -> None:
         events = self._bots.StreamEvents(
@@ -225,6 +225,10 @@ def _print_logs(folder: Path) -> None:
     for log in [folder / "up.log", *sorted((folder / "logs").glob("*.log"))]:
         console.print(f"--- {log.name}", style="dim")
         console.print("\n".join(log.read_text().splitlines()[-20:]), markup=False)
+
+
+def _word(state: MessageState) -> str:
+    return MessageState.Name(state).removeprefix("MESSAGE_STATE_")
 
 
 def _title(text: str) -> None:

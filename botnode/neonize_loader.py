@@ -8,6 +8,7 @@ during the import; a stand-in loads the real thing when it is first used.
 import importlib
 import logging
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,9 @@ HEAVY = (
     "requests",
     "tqdm",
 )
+
+# Held while stand-ins are in place of modules: whoever imports one of HEAVY for itself takes it.
+importing = threading.Lock()
 
 # Only dresses up a log format that is not used here; neonize does without it.
 UNWANTED = ("colorlog",)
@@ -106,6 +110,11 @@ class Library:
 
 def load() -> Library:
     """Import neonize lean, which starts Go in this process; leave logging as it was."""
+    with importing:
+        return _load()
+
+
+def _load() -> Library:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     absent = [name for name in (*HEAVY, *UNWANTED) if name not in sys.modules]

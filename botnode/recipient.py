@@ -3,6 +3,7 @@
 import re
 
 from botmesh.errors import MeshError, Reason, Violation
+from botnode.neonize_loader import importing
 
 USER_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
@@ -12,6 +13,9 @@ _SEPARATORS = re.compile(r"[\s()\[\]./-]+")
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _JID = re.compile(r"([0-9]+(?:-[0-9]+)?)@([a-z.]+)")
 _MOST = 64
+# Mexican mobile numbers had a 1 after the country code until 2019 (ITU national numbering plan of
+# Mexico). Phones no longer dial it, but WhatsApp's JIDs of that time keep it.
+_MEXICAN_MOBILE = re.compile(r"\+521(\d{10})")
 
 
 def canonical_jid(to: str) -> str:
@@ -54,10 +58,11 @@ def _of_jid(text: str) -> str:
 
 def _is_possible(number: str) -> bool:
     # Loaded on first use: 4 MB that a botnode which sends nothing does not need.
-    import phonenumbers  # noqa: PLC0415
+    with importing:
+        import phonenumbers  # noqa: PLC0415
 
     try:
-        parsed = phonenumbers.parse(number)
+        parsed = phonenumbers.parse(_MEXICAN_MOBILE.sub(r"+52\1", number))
     except phonenumbers.NumberParseException:
         return False
     return bool(phonenumbers.is_possible_number(parsed))

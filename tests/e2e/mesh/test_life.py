@@ -1,0 +1,134 @@
+"""A mesh from its first start to its end: what stays, what comes back, what is left behind."""
+
+import os
+import signal
+import time
+
+import grpc
+import psutil
+import pytest
+from conftest import EXAMPLES, Mesh, eventually
+
+from botmesh.v1 import (
+    CreateTenantRequest,
+    DeleteTenantRequest,
+    ObservedState,
+    RestartTenantRequest,
+    StartTenantRequest,
+    StopTenantRequest,
+)
+
+pytestmark = pytest.mark.e2e
+
+CUSTOMER = "+5215587654321"
+NORTE, MUNDO = EXAMPLES
+
+
+def test_everything_stops_and_the_next_start_needs_no_qr(new_mesh: Mesh) -> None:
+    new_mesh.start()
+    printed = new_mesh.output.read_text()
+    for words in ("Discovery: embedded", new_mesh.address, *EXAMPLES, "sandbox scan", "grpcurl"):
+        assert words in printed
+    for number, tenant_id in enumerate(EXAMPLES):
+        new_mesh.pair(tenant_id, f"+52155200000{number:02}")
+    assert new_mesh.stop(signal.SIGINT) == 0
+    assert new_mesh.processes() == []
+    new_mesh.start()
+    for tenant_id in EXAMPLES:
+        eventually(lambda tenant_id=tenant_id: new_mesh.is_connected(tenant_id), 10)
+    assert new_mesh.send(MUNDO, CUSTOMER, "otra vez").whatsapp_id
+
+
+def test_nothing_is_left_when_up_itself_is_killed(new_mesh: Mesh) -> None:
+    new_mesh.start()
+    assert len(new_mesh.processes_of("botnode")) == 2
+    new_mesh.process.kill()
+    new_mesh.process.wait()
+    eventually(lambda: not new_mesh.processes(), 12)
+
+
+def test_a_second_mesh_on_the_same_port_says_so(mesh: Mesh, new_mesh: Mesh) -> None:
+    printed = new_mesh.run(
+        "up", "--sandbox", "--gateway-port", str(mesh.port), "--mesh", new_mesh.name, status=1
+    )
+    assert f"cannot listen on 127.0.0.1:{mesh.port}" in printed
+    assert new_mesh.processes() == []
+
+
+def test_messages_go_both_ways(mesh: Mesh) -> None:
+    phone = "+5215587650001"
+    mesh.send(MUNDO, phone, "¿Qué tal? 🙂")
+    (message,) = mesh.inbox(phone, 1)
+    assert (message.text, message.sender) == ("¿Qué tal? 🙂", mesh.tenant(MUNDO).phone_number)
+    mesh.run("sandbox", "write", phone, message.sender, "Bien, gracias")
+    eventually(lambda: "Bien, gracias" in mesh.run("events", MUNDO))
+
+
+def test_a_killed_botnode_is_back_and_nobody_else_notices(mesh: Mesh) -> None:
+    phone = "+5215587650002"
+    other = mesh.tenant(NORTE)
+    killed = mesh.tenant(MUNDO).pid
+    os.kill(killed, signal.SIGKILL)
+    started = time.monotonic()
+    message = mesh.send(MUNDO, phone, "sigo aquí")
+    assert time.monotonic() - started < 3
+    assert message.whatsapp_id
+    assert [m.text for m in mesh.inbox(phone, 1)] == ["sigo aquí"]
+    again = mesh.tenant(MUNDO)
+    assert again.pid != killed
+    assert again.restarts >= 1
+    assert "signal 9" in again.last_exit
+    assert (mesh.tenant(NORTE).pid, mesh.tenant(NORTE).restarts) == (other.pid, other.restarts)
+
+
+def test_a_killed_host_is_replaced_and_no_botnode_is_orphaned(mesh: Mesh) -> None:
+    (host,) = mesh.processes_of("botnode.host")
+    botnodes = {p.pid for p in mesh.processes_of("botnode")}
+    host.kill()
+    started = time.monotonic()
+    eventually(lambda: not [p for p in botnodes if psutil.pid_exists(p)], 10)
+    for tenant_id in EXAMPLES:
+        eventually(lambda tenant_id=tenant_id: _connected(mesh, tenant_id), 10)
+    assert time.monotonic() - started < 10
+    assert len(mesh.processes_of("botnode")) == 2
+
+
+def test_a_killed_gateway_is_replaced(mesh: Mesh) -> None:
+    (gateway,) = mesh.processes_of("gateway")
+    gateway.kill()
+    eventually(lambda: _connected(mesh, MUNDO), 10)
+
+
+def test_verbs_take_effect_while_the_host_runs(mesh: Mesh) -> None:
+    def state() -> int:
+        found = mesh.tenant("tienda")
+        current = found.observed_generation >= found.desired_generation
+        return found.observed_state if current else 0
+
+    mesh.tenants.CreateTenant(CreateTenantRequest(tenant_id="tienda", name="Tienda"))
+    eventually(lambda: state() == ObservedState.OBSERVED_STATE_RUNNING, 4)
+    mesh.tenants.StopTenant(StopTenantRequest(tenant_id="tienda"))
+    eventually(lambda: state() == ObservedState.OBSERVED_STATE_STOPPED, 2)
+    with pytest.raises(grpc.RpcError) as caught:
+        mesh.send("tienda", CUSTOMER, "nadie")
+    assert "TENANT_STOPPED" in str(caught.value.trailing_metadata())
+    mesh.tenants.StartTenant(StartTenantRequest(tenant_id="tienda"))
+    eventually(lambda: state() == ObservedState.OBSERVED_STATE_RUNNING, 4)
+    before = mesh.tenant("tienda").pid
+    mesh.tenants.RestartTenant(RestartTenantRequest(tenant_id="tienda"))
+    eventually(lambda: mesh.tenant("tienda").pid not in (0, before), 4)
+    folder = mesh.folder / "tenants" / "tienda"
+    assert folder.is_dir()
+    mesh.run("tenant", "rm", "tienda", "--yes")
+    assert folder.is_dir()
+    mesh.tenants.CreateTenant(CreateTenantRequest(tenant_id="tienda", name="Tienda"))
+    eventually(lambda: state() == ObservedState.OBSERVED_STATE_RUNNING, 4)
+    mesh.tenants.DeleteTenant(DeleteTenantRequest(tenant_id="tienda", delete_data=True))
+    eventually(lambda: not folder.exists(), 4)
+
+
+def _connected(mesh: Mesh, tenant_id: str) -> bool:
+    try:
+        return mesh.is_connected(tenant_id)
+    except grpc.RpcError:
+        return False
