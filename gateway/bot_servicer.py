@@ -18,6 +18,7 @@ from botmesh.errors import MeshError, Reason, invalid
 from botmesh.rpc import metadata
 from botmesh.v1 import bot_pb2
 from gateway.call import Call, ForwardedError, Method, outcome_unknown
+from gateway.deadline import with_margin
 from gateway.drain import Drain
 from gateway.forwarder import Forwarder
 from gateway.policy import POLICIES, MethodPolicy
@@ -25,11 +26,6 @@ from gateway.resolver import shutting_down
 from gateway.streams import StreamForwarder
 
 SERVICE = bot_pb2.DESCRIPTOR.services_by_name["BotService"]
-
-# A botnode's deadline lies this much before the caller's, so that its answer, or a typed error
-# in place of it, is back in time.
-MARGIN_S = 0.02
-MARGIN_SHARE = 0.1
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -137,7 +133,7 @@ class BotServicer:
         if remaining_s is None:
             remaining_s = default_s
         elif default_s != math.inf:
-            remaining_s -= min(MARGIN_S, remaining_s * MARGIN_SHARE)
+            remaining_s = with_margin(remaining_s)
         return Call(method, tenant_id, request_id, raw, time.monotonic() + remaining_s)
 
 

@@ -12,6 +12,7 @@ from botmesh.errors import MeshError, Reason
 from botmesh.rpc import metadata
 from gateway.call import Call, Course
 from gateway.channels import Channels
+from gateway.deadline import on_the_wire
 from gateway.policy import RetryDecision
 from gateway.resolver import Resolver
 from registry.discovery.port import Route
@@ -79,7 +80,7 @@ class Forwarder:
         try:
             answer: bytes = await link.unary(call.method.path)(
                 call.request,
-                timeout=timeout_s,
+                timeout=on_the_wire(timeout_s),
                 metadata=self._credentials.metadata(call, number),
             )
             return answer

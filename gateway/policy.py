@@ -72,8 +72,8 @@ class Failure:
 
     Attributes:
         code: the status that the attempt ended with.
-        reason: the reason that the answering process gave, perhaps one that only it knows; None if the transport failed or if
-            something answered that is not of the mesh.
+        reason: the reason that the answering process gave, perhaps one that only it knows; None
+            if the transport failed, or if something answered that is not of the mesh.
         connected: False if there was no connection, so the request surely never left.
         retry_after_s: how long the answering process asked to wait; 0 if it did not say.
     """
