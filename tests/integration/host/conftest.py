@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from host_harness import Mesh  # noqa: E402 - found through the line above
+from host_harness import Mesh
 
 
 @pytest.fixture

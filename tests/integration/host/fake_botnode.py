@@ -1,19 +1,25 @@
-"""A botnode without WhatsApp: it answers health checks, tells its host what a botnode tells, and
-misbehaves as the file DATA_DIR/fake/<tenant>.json says.
+"""A botnode without WhatsApp.
+
+It answers health checks, tells its host what a botnode tells, and misbehaves as the file
+DATA_DIR/fake/<tenant>.json says.
 
 Keys: "exit" (at the start, with that status), "error" (logged before it), "exit_when_ready",
 "once" (the keys before count for the first process only), "ignore_term", "session" (a list of
-[state, number] told when ready), "slow_s" (before it answers).
+[state, number] told when ready), "slow_s" (before it answers), "helper" (starts a process).
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
+
+import grpc.aio
 
 from botmesh.rpc import lifecycle, metadata
 from botmesh.rpc.server import add_health_and_reflection, bind, create_server
@@ -26,7 +32,9 @@ FAKE = DATA_DIR / "fake"
 
 
 class Servicer(bot_pb2_grpc.BotServiceServicer):
-    async def LogOut(self, request, context):
+    async def LogOut(
+        self, request: bot_pb2.LogOutRequest, context: grpc.aio.ServicerContext
+    ) -> bot_pb2.LogOutResponse:
         keys = dict(context.invocation_metadata())
         secret = keys.get(metadata.SECRET)
         (FAKE / f"{TENANT}.logged_out").write_text(f"{request.tenant_id} {secret}")
@@ -57,6 +65,19 @@ def free_port(wanted: int) -> int:
     return wanted
 
 
+def start_helper() -> None:
+    helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    (FAKE / f"{TENANT}.helper").write_text(str(helper.pid))
+
+
+def open_files() -> dict[int, str]:
+    found = {}
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them
+            found[int(path.name)] = str(path.readlink())
+    return found
+
+
 async def main(stop: lifecycle.StopSignal) -> None:
     lifecycle.watch_liveness(int(os.environ["BOTMESH_LIVENESS_FD"]), stop)
     how = behaviour()
@@ -70,15 +91,13 @@ async def main(stop: lifecycle.StopSignal) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     lease = FolderLease(folder)
     await lease.acquire()
-    fds = {
-        fd: os.readlink(f"/proc/self/fd/{fd}")
-        for fd in map(int, os.listdir("/proc/self/fd"))
-        if os.path.exists(f"/proc/self/fd/{fd}")
-    }
+    fds = open_files()
     seen = {"env": dict(os.environ), "fds": fds, "sid": os.getsid(0), "pid": os.getpid()}
     (FAKE / f"{TENANT}.seen").write_text(json.dumps(seen))
     with (FAKE / f"{TENANT}.pids").open("a") as pids:
         pids.write(f"{os.getpid()}\n")
+    if how.get("helper"):
+        start_helper()
     await asyncio.sleep(how.get("slow_s", 0))
     server = create_server([])
     health = await add_health_and_reflection(server, [])

@@ -56,7 +56,9 @@ class Mesh:
         self.host: subprocess.Popen[bytes] | None = None
         self._hosts: list[subprocess.Popen[bytes]] = []
 
-    def start_host(self, **timing: float) -> subprocess.Popen[bytes]:
+    def start_host(
+        self, *, parallel_starts: int = 0, liveness_fd: int | None = None, **timing: float
+    ) -> subprocess.Popen[bytes]:
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
@@ -64,10 +66,16 @@ class Mesh:
             "BOTMESH_DATA_DIR": str(self.data_dir.path),
             "HTTPS_PROXY": "http://not-for-a-real-mesh:1",
             "SECRET_OF_THE_OPERATOR": "x",
+            "BOTMESH_PARALLEL_STARTS": str(parallel_starts),
         }
+        if liveness_fd is not None:
+            environment["BOTMESH_LIVENESS_FD"] = str(liveness_fd)
+        pass_fds = [] if liveness_fd is None else [liveness_fd]
         command = [sys.executable, str(RUN_HOST), json.dumps({**TIMING, **timing})]
         with (self.data_dir.path / "host.log").open("ab") as log:
-            self.host = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+            self.host = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, pass_fds=pass_fds
+            )
         self._hosts.append(self.host)
         return self.host
 

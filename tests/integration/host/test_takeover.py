@@ -1,0 +1,166 @@
+"""A host that dies, the one that comes after it, and tenants that go."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+import pytest
+from host_harness import Mesh, eventually, is_alive, is_connected
+
+from botnode.host.runfile import RunFiles, mark_of
+from botnode.lease import FolderLease
+from registry.tenant import ObservedState, Tenant
+
+
+async def is_gone(mesh: Mesh) -> bool:
+    return not (await mesh.tenants.list()).tenants
+
+
+async def test_botnodes_of_a_killed_host_end_and_a_new_host_brings_them_back(mesh: Mesh) -> None:
+    names = ["a", "b", "c"]
+    for name in names:
+        await mesh.tenants.create(name)
+    mesh.start_host()
+    before = await mesh.until_running(*names)
+    mesh.host.kill()
+    mesh.host.wait()
+    started = time.monotonic()
+    await eventually(lambda: mesh.living() == [], 5)
+    mesh.start_host()
+    for tenant in before:
+        after = await mesh.until(tenant.tenant_id, lambda t, old=tenant: is_new(t, old), 10)
+        assert after.epoch == tenant.epoch + 1
+    assert time.monotonic() - started < 10
+    assert sorted(mesh.living()) == sorted(mesh.seen(name)["pid"] for name in names)
+
+
+def is_new(tenant: Tenant, before: Tenant) -> bool:
+    return is_connected(tenant) and tenant.pid != before.pid
+
+
+async def test_a_new_host_ends_what_does_not_end_by_itself(mesh: Mesh) -> None:
+    await mesh.tenants.create("a")
+    mesh.start_host()
+    [before] = await mesh.until_running("a")
+    os.kill(before.pid or 0, signal.SIGSTOP)  # it cannot see that its host is gone
+    mesh.host.kill()
+    mesh.host.wait()
+    mesh.start_host(leftover_limit_s=0.3)
+    after = await mesh.until("a", lambda t: is_new(t, before), 10)
+    assert not is_alive(before.pid or 0)
+    assert mesh.living() == [after.pid]
+    assert mesh.logged("leftover_killed")[0]["pid"] == before.pid
+
+
+@pytest.fixture
+def bystander() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        yield process
+        process.kill()
+
+
+async def test_a_process_that_got_an_old_id_is_not_ended(
+    mesh: Mesh, bystander: subprocess.Popen[bytes]
+) -> None:
+    mark = mark_of(bystander.pid)
+    files = RunFiles(mesh.data_dir.run)
+    files.write("other-start", replace(mark, start_ticks=mark.start_ticks - 1))
+    files.write("other-boot", replace(mark, boot_id="another"))
+    (mesh.data_dir.run / "damaged.json").write_text('{"pid": ')
+    files.write("dead", replace(mark, pid=2**22 + 1))
+    mesh.start_host()
+    await eventually(lambda: not list(mesh.data_dir.run.iterdir()))
+    assert is_alive(bystander.pid)
+
+
+async def test_the_run_file_names_the_process(mesh: Mesh) -> None:
+    await mesh.tenants.create("a")
+    mesh.start_host()
+    [tenant] = await mesh.until_running("a")
+    written = json.loads((mesh.data_dir.run / "a.json").read_text())
+    assert written == asdict(mark_of(tenant.pid, tenant.instance))
+    await mesh.tenants.stop("a")
+    await mesh.until("a", lambda t: t.observed_state is ObservedState.STOPPED)
+    assert not (mesh.data_dir.run / "a.json").exists()
+
+
+async def test_delete_keeps_the_folder_unless_asked(mesh: Mesh) -> None:
+    await mesh.tenants.create("a")
+    mesh.start_host()
+    await mesh.until_running("a")
+    await mesh.tenants.delete("a")
+    await eventually(lambda: is_gone(mesh), 3)
+    assert (mesh.data_dir.tenant("a") / "epoch").exists()
+    assert not (mesh.fake / "a.logged_out").exists()
+    assert mesh.living() == []
+    # The same tenant, created again, finds its folder.
+    await mesh.tenants.create("a")
+    assert (await mesh.until("a", is_connected)).epoch == 2
+
+
+async def test_delete_with_data_logs_out_and_removes_everything(mesh: Mesh) -> None:
+    outside = mesh.data_dir.path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    await mesh.tenants.create("a")
+    mesh.start_host()
+    await mesh.until_running("a")
+    (mesh.data_dir.tenant("a") / "link").symlink_to(outside)
+    await mesh.tenants.delete("a", delete_data=True)
+    await eventually(lambda: is_gone(mesh), 3)
+    assert (mesh.fake / "a.logged_out").read_text() == f"a {mesh.data_dir.secret}"
+    assert list(mesh.data_dir.tenants.iterdir()) == []
+    assert list(mesh.data_dir.logs.iterdir()) == []
+    assert (outside / "precious").exists()
+    assert mesh.living() == []
+
+
+async def test_a_stopped_tenant_is_deleted_without_starting(mesh: Mesh) -> None:
+    await mesh.tenants.create("a", running=False)
+    mesh.data_dir.tenants.mkdir()
+    mesh.data_dir.tenant("a").mkdir()
+    await mesh.tenants.delete("a", delete_data=True)
+    mesh.start_host()
+    await eventually(lambda: is_gone(mesh), 5)
+    assert mesh.pids() == []
+    assert list(mesh.data_dir.tenants.iterdir()) == []
+
+
+async def test_an_unfinished_delete_goes_on(mesh: Mesh) -> None:
+    mesh.behave("a", ignore_term=True)
+    await mesh.tenants.create("a")
+    mesh.start_host(stop_limit_s=30.0)
+    [tenant] = await mesh.until_running("a")
+    await mesh.tenants.delete("a", delete_data=True)
+    await eventually((mesh.fake / "a.logged_out").exists)
+    mesh.host.kill()  # in the middle: the botnode does not stop
+    mesh.host.wait()
+    # A removal of another tenant's folder was cut, too.
+    remains = mesh.data_dir.tenants / ".removed-b-0000"
+    (remains / "auth_info").mkdir(parents=True)
+    assert not await is_gone(mesh)
+    mesh.start_host(leftover_limit_s=0.3)
+    await eventually(lambda: is_gone(mesh))
+    await eventually(lambda: not list(mesh.data_dir.tenants.iterdir()))
+    assert not is_alive(tenant.pid or 0)
+
+
+async def test_a_folder_in_use_is_not_removed(mesh: Mesh) -> None:
+    await mesh.tenants.create("a", running=False)
+    folder = mesh.data_dir.tenant("a")
+    folder.mkdir(parents=True)
+    lease = FolderLease(folder)
+    assert lease.try_acquire()
+    await mesh.tenants.delete("a", delete_data=True)
+    mesh.start_host()
+    await eventually(lambda: mesh.logged("delete_waits"))
+    assert folder.is_dir()
+    assert (await mesh.get("a")).observed_state is ObservedState.DELETING
+    lease.release()
+    await eventually(lambda: is_gone(mesh))
+    assert not folder.exists()
