@@ -10,7 +10,7 @@ import structlog
 
 from botmesh.rpc.datadir import DataDir
 from botmesh.rpc.interceptors import ErrorInterceptor
-from botmesh.rpc.lifecycle import StopSignal, watch_liveness
+from botmesh.rpc.lifecycle import StopSignal, notify_ready, watch_liveness
 from botmesh.rpc.server import Health, add_health_and_reflection, bind, create_server
 from botmesh.v1 import tenant_pb2, tenant_pb2_grpc
 from gateway.bot_servicer import SERVICE, BotServicer
@@ -91,6 +91,7 @@ class Gateway:
     async def _report_ready(self, health: Health) -> None:
         await self.resolver.ready.wait()
         await health.set(serving=True)
+        notify_ready()
 
     async def _sweep(self) -> None:
         while True:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -109,6 +110,25 @@ async def _run(main: Main, stop_limit_s: float) -> int:
 async def _arm_when_stopping(stop: StopSignal, limit_s: float) -> None:
     await stop.wait()
     arm_watchdog(limit_s)
+
+
+def notify_ready() -> None:
+    """Tell whoever started this process that it answers now.
+
+    The protocol is systemd's (sd_notify(3)): a datagram ``READY=1`` to the Unix socket that
+    ``NOTIFY_SOCKET`` names, where a leading ``@`` is an abstract address. So a unit may be of
+    ``Type=notify``. Without the variable nothing happens.
+    """
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        try:
+            sender.sendto(b"READY=1", address)
+        except OSError as error:
+            log.warning("notify_failed", error=str(error))
 
 
 def arm_watchdog(limit_s: float) -> None:

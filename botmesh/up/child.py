@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +57,8 @@ class Child:
     notify: Callable[[str], None]
     _process: asyncio.subprocess.Process | None = None
     _pipe: int = -1
+    _ready: socket.socket | None = None
+    _notify_socket: str = ""
     _stopping: bool = False
     _task: asyncio.Task[None] | None = field(default=None, repr=False)
 
@@ -65,6 +69,10 @@ class Child:
 
     async def start(self) -> None:
         """Start it."""
+        address = f"botmesh-{secrets.token_hex(16)}"
+        self._ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._ready.bind(f"\0{address}")
+        self._notify_socket = f"@{address}"
         await self._spawn()
 
     def keep_running(self) -> None:
@@ -90,6 +98,17 @@ class Child:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         self._close_pipe()
+        if self._ready is not None:
+            self._ready.close()
+
+    async def until_ready(self, limit_s: float) -> None:
+        """Wait until the process itself says that it answers (sd_notify's READY=1).
+
+        Raises:
+            StartError: it ended before, or said nothing in time.
+        """
+        assert self._ready is not None  # noqa: S101 - set by start()
+        await self.until(asyncio.get_running_loop().sock_recv(self._ready, 256), limit_s)
 
     async def until(self, ready: Awaitable[T], limit_s: float) -> T:
         """Wait for a sign that it is ready.
@@ -126,7 +145,11 @@ class Child:
             with _open_log(self.program.log_path) as output:
                 self._process = await asyncio.create_subprocess_exec(
                     *self.program.argv,
-                    env={**self.program.env, self.program.liveness_variable: str(read_end)},
+                    env={
+                        **self.program.env,
+                        "NOTIFY_SOCKET": self._notify_socket,
+                        self.program.liveness_variable: str(read_end),
+                    },
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

@@ -7,10 +7,6 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import grpc
-import grpc.aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
 from botmesh.rpc.datadir import DataDir
 from botmesh.up.child import Child, Program
 from botmesh.up.settings import UpSettings
@@ -47,7 +43,7 @@ class Mesh:
         if self._settings.sandbox:
             network = (await self._start_sandbox()).environment()
         gateway = await self._start("gateway")
-        await gateway.until(_serving(self._settings.gateway_address), START_LIMIT_S)
+        await gateway.until_ready(START_LIMIT_S)
         gateway.keep_running()
         host = await self._start("botnode.host", env=network, stop_limit_s=HOST_STOP_LIMIT_S)
         host.keep_running()
@@ -112,16 +108,3 @@ async def _written_by(child: Child, folder: Path) -> Addresses:
             if found.pid == child.pid:
                 return found
         await asyncio.sleep(POLL_S)
-
-
-async def _serving(address: str) -> None:
-    """Return when the server at an address says that it serves."""
-    options = [("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", 200)]
-    async with grpc.aio.insecure_channel(address, options=options) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        while True:
-            with contextlib.suppress(grpc.aio.AioRpcError):
-                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-            await asyncio.sleep(POLL_S)

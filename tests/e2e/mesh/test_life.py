@@ -7,7 +7,6 @@ import time
 import grpc
 import psutil
 import pytest
-from conftest import EXAMPLES, Mesh, eventually
 
 from botmesh.v1 import (
     CreateTenantRequest,
@@ -17,6 +16,7 @@ from botmesh.v1 import (
     StartTenantRequest,
     StopTenantRequest,
 )
+from tests.e2e.mesh.harness import EXAMPLES, Mesh, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -41,7 +41,7 @@ def test_everything_stops_and_the_next_start_needs_no_qr(new_mesh: Mesh) -> None
 
 def test_nothing_is_left_when_up_itself_is_killed(new_mesh: Mesh) -> None:
     new_mesh.start()
-    assert len(new_mesh.processes_of("botnode")) == 2
+    eventually(lambda: len(new_mesh.processes_of("botnode")) == 2)
     new_mesh.process.kill()
     new_mesh.process.wait()
     eventually(lambda: not new_mesh.processes(), 12)
