@@ -54,8 +54,7 @@ async def run(
     if settings.liveness_fd is not None:
         watch_liveness(settings.liveness_fd, stop)
     timing = timing or Timing()
-    sandbox = DataDir.is_marked_sandbox(settings.data_dir)
-    data_dir = DataDir.open(settings.data_dir, settings.mesh, sandbox=sandbox)
+    data_dir = DataDir.open(settings.data_dir, settings.mesh)
     data_dir.tenants.mkdir(mode=0o700, exist_ok=True)
     lock = HostLock(data_dir.path)
     try:

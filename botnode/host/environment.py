@@ -15,15 +15,13 @@ INHERITED = frozenset(
         *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
         # Where the program itself lies, when it is not installed, and where it keeps its bytecode.
         *("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"),
-        # The Go runtime's memory and processors.
-        *("GOGC", "GOMAXPROCS", "GOMEMLIMIT"),
+        # The Go runtime's memory and processors, and its way to WhatsApp.
+        *("GOGC", "GOMAXPROCS", "GOMEMLIMIT", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"),
         *("BOTMESH_LOG_LEVEL", "BOTMESH_LOG_FORMAT", "BOTMESH_RE_PAIR"),
     }
 )
-# Passed on in a sandbox only: they lead to a stand-in for WhatsApp.
-SANDBOX_INHERITED = frozenset(
-    {"HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "BOTMESH_SANDBOX_ROOT_KEY"}
-)
+# Passed on in a sandbox only: it makes a botnode take a stand-in for WhatsApp.
+SANDBOX_INHERITED = frozenset({"BOTMESH_SANDBOX_ROOT_KEY"})
 
 
 def common_environment(data_dir: DataDir, own: Mapping[str, str]) -> dict[str, str]:

@@ -1,12 +1,9 @@
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from host_harness import Mesh
+from tests.integration.host.harness import Mesh
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ import os
 import signal
 import time
 
-from host_harness import Mesh, is_alive, is_connected
-
 from registry.tenant import ObservedState, Tenant
+from tests.integration.host.harness import Mesh, is_alive, is_connected
 
 
 def replaced(before: Tenant):  # noqa: ANN201 - a condition

@@ -7,9 +7,8 @@ import socket
 import stat
 import time
 
-from host_harness import Mesh, eventually, is_alive, is_connected
-
 from registry.tenant import ObservedState
+from tests.integration.host.harness import Mesh, eventually, is_alive, is_connected
 
 
 async def test_a_tenant_runs_and_its_row_says_so(mesh: Mesh) -> None:
@@ -37,8 +36,9 @@ async def test_a_botnode_gets_a_closed_environment_and_no_files(mesh: Mesh) -> N
     assert environment["BOT_API_PORT"] == "3001"
     assert environment["BOTMESH_MESH"] == "test"
     assert "BOTMESH_EXPECT_ACCOUNT" not in environment
-    # The operator's, and what leads to a stand-in for WhatsApp, in a mesh that is no sandbox.
-    assert not {"SECRET_OF_THE_OPERATOR", "HTTPS_PROXY"} & environment.keys()
+    assert environment["HTTPS_PROXY"] == "http://127.0.0.1:1"
+    # The operator's own, and a stand-in's key in a mesh that is no sandbox.
+    assert not {"SECRET_OF_THE_OPERATOR", "BOTMESH_SANDBOX_ROOT_KEY"} & environment.keys()
     # A session of its own: the terminal's Ctrl+C does not reach it.
     assert seen["sid"] == seen["pid"]
     own = {int(environment["BOTMESH_LIVENESS_FD"]), int(environment["BOTMESH_STATUS_FD"])}

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 import pytest
-from host_harness import Mesh, eventually, is_alive, is_connected
 
 from botnode.host.runfile import RunFiles, mark_of
 from botnode.lease import FolderLease
 from registry.tenant import ObservedState, Tenant
+from tests.integration.host.harness import Mesh, eventually, is_alive, is_connected
 
 
 async def is_gone(mesh: Mesh) -> bool:

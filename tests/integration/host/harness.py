@@ -64,7 +64,8 @@ class Mesh:
             "PYTHONPATH": str(ROOT),
             "BOTMESH_MESH": "test",
             "BOTMESH_DATA_DIR": str(self.data_dir.path),
-            "HTTPS_PROXY": "http://not-for-a-real-mesh:1",
+            "BOTMESH_SANDBOX_ROOT_KEY": "00",
+            "HTTPS_PROXY": "http://127.0.0.1:1",
             "SECRET_OF_THE_OPERATOR": "x",
             "BOTMESH_PARALLEL_STARTS": str(parallel_starts),
         }
