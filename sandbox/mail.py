@@ -75,7 +75,7 @@ class Mail:
         copy = sent_copy(to.lid_jid, content)
         with self._store.database.transaction():
             written = self._handset.note_written(phone, to, message_id, content)
-            if to.on_whatsapp:
+            if to.on_whatsapp and to is not phone:
                 for jid in self.addresses(to):
                     self._post(phone, to, message_id, self._handset.seal(phone, jid, content))
             for device in self._store.devices.of(phone.number):

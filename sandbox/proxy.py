@@ -213,8 +213,9 @@ class _Web(asyncio.Protocol):
         except (NoiseError, MalformedNodeError) as error:
             self._proxy.unknown.report(Kind.FRAME, "", str(error))
             self.reset()
-        except Exception:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001
             _log.exception("line_failed")
+            self._proxy.unknown.report(Kind.FRAME, "", f"the sandbox failed: {error!r}")
             self.reset()
 
     def _flush(self) -> None:

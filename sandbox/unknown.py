@@ -42,9 +42,9 @@ class Unknown:
         self._things: deque[UnknownThing] = deque(maxlen=_KEPT)
 
     def report(self, kind: Kind, sender: str, text: str) -> None:
-        """Note something; each is logged once, without its content."""
+        """Note something; it is logged without its content."""
         self._things.append(UnknownThing(kind, sender, text, time.time()))
-        _log.warning("not_understood", kind=kind.name.lower(), sender=sender)
+        _log.warning("not_understood", kind=kind.name.lower(), count=len(self._things))
 
     def all(self) -> list[UnknownThing]:
         """What was noted, oldest first."""
