@@ -141,8 +141,9 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         return sent
 
     async def _until_stop(self, items: AsyncIterator[T]) -> AsyncIterator[T]:
-        """The items until the process stops, then SHUTTING_DOWN: an open stream would hold up
-        the server's end for its whole grace.
+        """The items until the process stops, then SHUTTING_DOWN.
+
+        An open stream would hold up the server's end for its whole grace.
         """
         stopping = asyncio.ensure_future(self._stopping.wait())
         following: asyncio.Future[T] | None = None
@@ -159,9 +160,11 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
                 yield item
         finally:
             stopping.cancel()
-            if following is not None and not following.done():
+            if following is not None:
                 following.cancel()
                 await asyncio.wait({following})
+                if not following.cancelled():
+                    following.exception()  # seen: nobody waits for it any more
             await items.aclose()  # type: ignore[attr-defined]
 
 

@@ -27,16 +27,14 @@ class SessionRecord:
 
     def _write(self, tx: Transaction, session: Session) -> None:
         account = session.account
-        values = {
-            "account_jid": account.jid if account else "",
-            "account_lid": account.lid if account else "",
-            "ban_expire_ms": to_ms(session.ban_expire_time),
-        }
-        if (
-            session.state is not SessionState.STOPPED
-        ):  # the next start wants to know what was before
-            values["session_state"] = session.state.value
-        tx.connection.execute(update(meta).values(**values))
+        if session.state is not SessionState.STOPPED:  # the next start asks what was before it
+            place = update(meta).values(
+                account_jid=account.jid if account else "",
+                account_lid=account.lid if account else "",
+                ban_expire_ms=to_ms(session.ban_expire_time),
+                session_state=session.state.value,
+            )
+            tx.connection.execute(place)
         tx.append_event(EVENT_KIND, account.phone_number if account else "", self._encode(session))
 
     def keep_pairing(self, since: datetime | None) -> None:

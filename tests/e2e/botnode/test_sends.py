@@ -1,0 +1,189 @@
+"""Sends that go wrong: refused, unanswered, cut."""
+
+import threading
+import time
+import uuid
+
+import pytest
+
+from botmesh.errors import MeshError, Reason
+from botmesh.sandbox.v1 import sandbox_pb2 as sandbox
+from botmesh.v1 import message_pb2, session_pb2
+from tests.e2e.botnode.node import Control, Node, error_of, eventually
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (429, Reason.RATE_LIMITED),
+        (463, Reason.REACH_OUT_LOCKED),
+        (479, Reason.MESSAGE_REJECTED),
+        (500, Reason.MESSAGE_REJECTED),
+    ],
+)
+def test_refused_by_whatsapp(
+    paired: Node, control: Control, phone: str, customer: str, code: int, reason: Reason
+) -> None:
+    control.fault(refuse_send=sandbox.RefuseSend(code=code), phone=phone)
+    error = error_of(lambda: paired.send(customer, "no"))
+    assert error.reason is reason
+    message_id = error.metadata["message_id"]
+    record = paired.wait_message(message_id, "FAILED")
+    assert record.reason == reason
+    control.clear()
+    paired.send(customer, "sí")
+    assert [message.text for message in control.inbox(customer)] == ["sí"]
+
+
+def test_not_on_whatsapp(paired: Node, control: Control, customer: str) -> None:
+    control.stub.SetPhone(sandbox.SetPhoneRequest(phone=customer, on_whatsapp=False))
+    error = error_of(lambda: paired.send(customer, "¿hay alguien?"))
+    assert error.reason is Reason.RECIPIENT_NOT_ON_WHATSAPP
+
+
+def test_a_withheld_acknowledgement(
+    paired: Node, control: Control, phone: str, customer: str
+) -> None:
+    paired.send(customer, "para calentar")
+    control.fault(hold_acknowledgement=sandbox.HoldAcknowledgement(), phone=phone)
+    request_id = str(uuid.uuid4())
+    began = time.monotonic()
+    message = paired.send(customer, "sin respuesta", timeout_s=1, request_id=request_id)
+    assert time.monotonic() - began < 1
+    assert message.state == message_pb2.MESSAGE_STATE_SENDING
+    # Nothing else waits for it.
+    began = time.monotonic()
+    assert paired.session().state == session_pb2.SESSION_STATE_CONNECTED
+    assert time.monotonic() - began < 0.5
+    # The same request joins the same message and does not send it twice.
+    again = paired.send(customer, "sin respuesta", timeout_s=1, request_id=request_id)
+    assert again.message_id == message.message_id
+    texts = [message.text for message in control.inbox(customer, count=2)]
+    assert texts == ["para calentar", "sin respuesta"]
+    began = time.monotonic()
+    assert paired.terminate() == 0
+    assert time.monotonic() - began < 6
+    # After the restart its outcome is unknown, or known from the receipts that came late.
+    control.clear()
+    paired.start()
+    paired.wait_state("CONNECTED")
+    records = [e.message_state_changed for e in _until_connected(paired)]
+    states = [r.state for r in records if r.message_id == message.message_id]
+    assert message_pb2.MESSAGE_STATE_UNKNOWN in states
+    named = [r.whatsapp_id for r in records if r.message_id == message.message_id]
+    assert named[-1] == "" or named[-1] == control.inbox(customer, count=2)[1].message_id
+
+
+def test_late_acknowledgement_is_waited_for(
+    paired: Node, control: Control, phone: str, customer: str
+) -> None:
+    hold = sandbox.HoldAcknowledgement()
+    hold.delay.FromMilliseconds(700)
+    control.fault(hold_acknowledgement=hold, phone=phone)
+    began = time.monotonic()
+    assert paired.send(customer, "despacio").state >= message_pb2.MESSAGE_STATE_SENT
+    assert time.monotonic() - began >= 0.7
+
+
+def test_killed_in_the_middle_of_a_send(
+    paired: Node, control: Control, phone: str, customer: str
+) -> None:
+    paired.send(customer, "para calentar")
+    control.fault(hold_acknowledgement=sandbox.HoldAcknowledgement(), phone=phone)
+    request_id = str(uuid.uuid4())
+    outcomes: list[object] = []
+
+    def send() -> None:
+        try:
+            outcomes.append(paired.send(customer, "a medias", request_id=request_id))
+        except Exception as error:
+            outcomes.append(error)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert len(control.inbox(customer, count=2)) == 2
+    paired.kill()
+    sender.join()
+    assert not isinstance(outcomes[0], message_pb2.Message)
+    control.clear()
+    paired.start()
+    paired.wait_state("CONNECTED")
+    # Either its outcome is unknown for good, or the phones' late receipts tell it; and nobody
+    # sends it again.
+    try:
+        joined = paired.send(customer, "a medias", request_id=request_id)
+    except MeshError as error:
+        assert error.reason is Reason.SEND_OUTCOME_UNKNOWN
+        assert error.metadata["whatsapp_id"] == control.inbox(customer, count=2)[1].message_id
+    else:
+        assert joined.state >= message_pb2.MESSAGE_STATE_SENT
+    paired.send(customer, "fin")
+    texts = [message.text for message in control.inbox(customer, count=3)]
+    assert texts == ["para calentar", "a medias", "fin"]
+
+
+def test_a_line_that_breaks_under_a_send(
+    paired: Node, control: Control, phone: str, customer: str
+) -> None:
+    """whatsmeow repeats the frame when it is back within 5 seconds; the server drops the copy."""
+    paired.send(customer, "para calentar")
+    control.fault(hold_acknowledgement=sandbox.HoldAcknowledgement(), phone=phone, times=1)
+    outcomes: list[message_pb2.Message] = []
+    sender = threading.Thread(target=lambda: outcomes.append(paired.send(customer, "cortado")))
+    sender.start()
+    assert len(control.inbox(customer, count=2)) == 2
+    control.drop(phone)
+    sender.join()
+    assert outcomes[0].state >= message_pb2.MESSAGE_STATE_SENT
+    paired.send(customer, "fin")
+    texts = [message.text for message in control.inbox(customer, count=3)]
+    assert texts == ["para calentar", "cortado", "fin"]
+
+
+def test_log_out_makes_a_send_in_hand_unknown(
+    paired: Node, control: Control, phone: str, customer: str
+) -> None:
+    paired.send(customer, "para calentar")
+    control.fault(hold_acknowledgement=sandbox.HoldAcknowledgement(), phone=phone)
+    errors: list[MeshError] = []
+    sender = threading.Thread(
+        target=lambda: errors.append(error_of(lambda: paired.send(customer, "perdido")))
+    )
+    sender.start()
+    assert len(control.inbox(customer, count=2)) == 2
+    control.stub.LogOutDevice(sandbox.LogOutDeviceRequest(phone=phone))
+    sender.join()
+    assert errors[0].reason is Reason.SEND_OUTCOME_UNKNOWN
+
+
+def test_same_request_id_for_another_text(paired: Node, customer: str) -> None:
+    request_id = str(uuid.uuid4())
+    paired.send(customer, "uno", request_id=request_id)
+    error = error_of(lambda: paired.send(customer, "dos", request_id=request_id))
+    assert error.reason is Reason.REQUEST_ID_REUSED
+
+
+def test_silence_is_noticed(paired: Node, control: Control, phone: str, customer: str) -> None:
+    """A half-open line: no event comes but the keep-alive's, after half a minute."""
+    control.fault(silence=sandbox.Silence(), phone=phone)
+    paired.wait_state("DEAF", timeout_s=60)
+    error = error_of(lambda: paired.send(customer, "sorda", timeout_s=1))
+    assert error.reason is Reason.SESSION_DISCONNECTED
+    control.clear()
+    paired.wait_state("CONNECTED", timeout_s=30)
+    paired.send(customer, "oigo")
+    assert eventually(lambda: control.inbox(customer))[0].text == "oigo"
+
+
+def _until_connected(node: Node) -> list[object]:
+    """The events up to the second CONNECTED."""
+    found, connected = [], 0
+    for event in node.events():
+        found.append(event)
+        state = event.session_state_changed.state
+        connected += state == session_pb2.SESSION_STATE_CONNECTED
+        if connected == 2:
+            break
+    return found
