@@ -40,7 +40,7 @@ class TenantServicer(tenant_pb2_grpc.TenantServiceServicer):
             problems.collect(check_name, request.name)
         if request.tenant_id:
             problems.collect(check_tenant_id, request.tenant_id)
-        elif request.name and not slug(request.name):
+        elif request.name.strip() and not slug(request.name):
             problems.add("tenant_id", "is required: the name has no letters to make one of")
         if request.bot_port:
             problems.collect(check_port, request.bot_port)

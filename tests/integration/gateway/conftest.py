@@ -1,8 +1,9 @@
 """A whole gateway on a real registry, with its port, and the far sides that a test starts."""
 
 import asyncio
+import shutil
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import grpc.aio
@@ -22,9 +23,18 @@ from far_side import MESH, SECRET, FarSide
 from gateway_harness import GatewayUnderTest
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty registry; migrating one for each test would take most of the time."""
+    path = tmp_path_factory.mktemp("registry") / "registry.db"
+    Database.open(f"sqlite:///{path}", MESH).close()
+    return path
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.open(f"sqlite:///{tmp_path / 'registry.db'}", MESH)
+def database(tmp_path: Path, migrated: Path) -> Iterator[Database]:
+    shutil.copy(migrated, tmp_path)
+    database = Database.open(f"sqlite:///{tmp_path / migrated.name}", MESH)
     yield database
     database.close()
 

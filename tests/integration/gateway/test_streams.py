@@ -50,7 +50,8 @@ class EventLog:
                 event = event_pb2.Event(cursor=cursor, tenant_id="a")
                 yield bot_pb2.StreamEventsResponse(event=event).SerializeToString()
             async with self._changed:
-                await self._changed.wait_for(lambda: after < self.head)
+                while after >= self.head:
+                    await self._changed.wait()
 
 
 def _qr(*steps: bot_pb2.StreamQRResponse, then: BaseException | None = None) -> Any:
@@ -77,10 +78,14 @@ async def _next(stream: Any) -> Any:
     return await asyncio.wait_for(stream.read(), 10)
 
 
+async def _drained(stream: Any) -> None:
+    while await _next(stream) is not grpc.aio.EOF:
+        pass
+
+
 async def _ended(stream: Any) -> MeshError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        while await _next(stream) is not grpc.aio.EOF:
-            pass
+        await _drained(stream)
     error = from_rpc_error(caught.value)
     assert error is not None, caught.value
     return error
@@ -123,9 +128,7 @@ async def test_pairing_goes_on_at_a_renewed_botnode_without_repeating_the_code(
     far.script["StreamQR"] = _qr(_code("1"), _code("2"))
     stream = mesh.bot.StreamQR(WATCHING, timeout=30)
     assert [(await _next(stream)).code.code for _ in "12"] == ["1", "2"]
-    again = await _restart(
-        mesh, far, start_far, {"StreamQR": _qr(_code("2"), _code("3"), PAIRED)}
-    )
+    again = await _restart(mesh, far, start_far, {"StreamQR": _qr(_code("2"), _code("3"), PAIRED)})
     assert (await _next(stream)).code.code == "3"
     assert await _next(stream) == PAIRED
     assert again.seen[0].attempt != "1"
