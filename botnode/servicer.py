@@ -119,7 +119,14 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         if self._stopping.is_set():
             raise _stopping()
         if self._tenant is None:
-            raise session_error(self._machine.current)
+            # Not a word about the session: an earlier call may stand in the outbox of this tenant,
+            # and only whoever holds the lease can look there. Another attempt may find it.
+            raise MeshError(
+                Reason.BOTNODE_UNAVAILABLE,
+                "this botnode does not hold its tenant's folder yet",
+                metadata={"session_state": self._machine.current.state.value},
+                retry_after=timedelta(seconds=1),
+            )
         return self._tenant
 
     def _check(self, request: Any, context: Context) -> dict[str, str]:

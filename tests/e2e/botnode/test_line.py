@@ -162,8 +162,8 @@ def test_two_botnodes_of_one_tenant(
     second = make_node().start()
     assert second.session().state == session_pb2.SESSION_STATE_WAITING_FOR_LEASE
     error = error_of(lambda: second.send(customer, "nada"))
-    assert error.reason is Reason.SESSION_DISCONNECTED
-    assert error_of(lambda: list(second.stream_qr())).reason is Reason.SESSION_DISCONNECTED
+    assert error.reason is Reason.BOTNODE_UNAVAILABLE
+    assert error_of(lambda: list(second.stream_qr())).reason is Reason.BOTNODE_UNAVAILABLE
     (device,) = control.devices(phone)
     assert device.logins == 1  # the second never dialled
     assert paired.session().state == session_pb2.SESSION_STATE_CONNECTED
