@@ -148,8 +148,18 @@ async def test_a_device_linked_later_is_not_left_out_for_long(world: Any) -> Non
     await first.send(world.number(), "knows its own devices now")
     second, _ = await world.paired(number)
     customer = world.number()
-    await first.send(customer, "told of the new device by the list hash")
+    await first.send(customer, "told of the new device already")
     message_id = await first.send(customer, "seen by all")
+    assert (await second.event("Message", id=message_id))["text"] == "seen by all"
+
+
+async def test_a_contacts_new_device_is_not_left_out_for_long(world: Any) -> None:
+    first, _ = await world.paired()
+    number = world.number()
+    await first.send(number, "there is only the phone")
+    second, _ = await world.paired(number)
+    await first.send(number, "told of the new device by the list hash")
+    message_id = await first.send(number, "seen by all")
     assert (await second.event("Message", id=message_id))["text"] == "seen by all"
 
 

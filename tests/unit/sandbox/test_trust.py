@@ -1,6 +1,7 @@
 """Whose root key a botnode may replace, and what happens where it cannot."""
 
 import ctypes
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,17 +55,13 @@ def test_a_library_that_is_not_loaded_is_named(tmp_path: Path) -> None:
 
 
 def build(folder: Path, source: str) -> Path:
-    compiler = next((name for name in ("cc", "gcc", "clang") if _has(name)), None)
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("no C compiler to make a library with")
     code, library = folder / "lib.c", folder / "lib.so"
     code.write_text(source)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(code)], check=True)
     return library
-
-
-def _has(name: str) -> bool:
-    return subprocess.run(["which", name], capture_output=True, check=False).returncode == 0
 
 
 def literal() -> str:
