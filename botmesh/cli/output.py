@@ -16,7 +16,16 @@ from rich.table import Table
 EXIT_REFUSED = 1
 EXIT_RETRY = 3
 
-console = Console(highlight=False)
+# Wide enough that a table in a file or a pipe keeps a record on a line.
+_FILE_WIDTH = 240
+
+
+def _console() -> Console:
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=_FILE_WIDTH)
+
+
+console = _console()
 complaints = Console(stderr=True, highlight=False)
 
 

@@ -84,5 +84,6 @@ def _keep(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _shorten_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     for key in _NUMBER_KEYS & event.keys():
-        event[key] = shorten_number(str(event[key]))
+        if event[key] is not None:
+            event[key] = shorten_number(str(event[key]))
     return event
