@@ -130,7 +130,7 @@ class _DataVersionGate:
 
     def __init__(self, path: str) -> None:
         try:
-            self._connection = sqlite3.connect(path, check_same_thread=False, timeout=0)
+            self._connection = sqlite3.connect(path, check_same_thread=False, timeout=0.25)
         except sqlite3.Error as error:
             raise DBAPIError.instance("connect", None, error, sqlite3.Error) from error
         self._version: int | None = None

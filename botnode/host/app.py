@@ -1,5 +1,6 @@
 """Puts the host together."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -58,7 +59,9 @@ async def run(
     data_dir.tenants.mkdir(mode=0o700, exist_ok=True)
     lock = HostLock(data_dir.path)
     try:
-        database = Database.open(settings.database_url or data_dir.registry_url, settings.mesh)
+        database = await asyncio.to_thread(
+            Database.open, settings.database_url or data_dir.registry_url, settings.mesh
+        )
         try:
             services = _services(settings, data_dir, database, command, timing)
             log.info("host_started", host_id=data_dir.host_id, mesh=data_dir.mesh)

@@ -7,6 +7,7 @@ A line that is written between the two steps, a few microseconds, is lost.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 def open_log(path: Path, max_bytes: int = MAX_LOG_BYTES) -> int:
     """Open a log for appending, readable by this user only; an over-full one is put aside first."""
-    if _size(path) > max_bytes:
+    if size(path) > max_bytes:
         path.replace(_aside(path))
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
     return os.open(path, flags, 0o600)
@@ -33,7 +34,7 @@ def open_log(path: Path, max_bytes: int = MAX_LOG_BYTES) -> int:
 
 def trim(path: Path, max_bytes: int = MAX_LOG_BYTES) -> bool:
     """Put aside what is in a log that has grown too large, while it is being written."""
-    if _size(path) <= max_bytes:
+    if size(path) <= max_bytes:
         return False
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     with path.open("rb") as full, os.fdopen(os.open(_aside(path), flags, 0o600), "wb") as aside:
@@ -47,7 +48,7 @@ async def keep_trimmed(paths: Callable[[], Iterable[Path]], interval_s: float) -
     while True:
         await asyncio.sleep(interval_s)
         for path in list(paths()):
-            if _size(path) > MAX_LOG_BYTES:
+            if size(path) > MAX_LOG_BYTES:
                 try:
                     await asyncio.to_thread(trim, path)
                 except OSError as error:
@@ -60,27 +61,36 @@ def remove_log(path: Path) -> None:
     _aside(path).unlink(missing_ok=True)
 
 
-def last_words(path: Path) -> str:
-    """Why a process ended, in its own words: the last line's "error", or an empty string."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
-            lines = file.read().splitlines()
-    except OSError:
-        return ""
-    try:
-        words = json.loads(lines[-1])["error"]
-    except (IndexError, ValueError, KeyError, TypeError):
-        return ""
-    return str(words).splitlines()[0][:MAX_WORDS] if words else ""
-
-
-def _aside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.1")
-
-
-def _size(path: Path) -> int:
+def size(path: Path) -> int:
+    """How much is in a log; 0 if there is none."""
     try:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def last_words(path: Path, since: int = 0) -> str:
+    """Why a process ended, in its own words, or an empty string.
+
+    The last "error" of a log line is taken, never other text: a library may print anything.
+
+    Args:
+        path: the log.
+        since: its size when the process started.
+    """
+    try:
+        with path.open("rb") as file:
+            end = os.fstat(file.fileno()).st_size
+            file.seek(max(since if since <= end else 0, end - TAIL_BYTES))
+            lines = file.read().splitlines()
+    except OSError:
+        return ""
+    for line in reversed(lines):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            if words := str(json.loads(line)["error"]).strip():
+                return words.splitlines()[0][:MAX_WORDS]
+    return ""
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.1")

@@ -41,7 +41,12 @@ class ExecSpawner:
                 process = self._popen(order, status_write, log)
             finally:
                 os.close(log)
-            return _ExecChild(process, status_read, listener)
+            try:
+                return _ExecChild(process, status_read, listener)
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
         except BaseException:
             os.close(status_read)
             raise

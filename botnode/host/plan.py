@@ -12,6 +12,9 @@ from botnode.host.exits import Verdict, in_words, judge
 from botnode.host.timing import Timing
 from registry.tenant import DesiredState, ObservedState
 
+# What the registry keeps of it.
+MAX_LAST_EXIT = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -194,6 +197,7 @@ def end(
         situation.last_exit += f": {condemned}"
     elif words and not asked:
         situation.last_exit += f": {words}"
+    situation.last_exit = situation.last_exit[:MAX_LAST_EXIT]
     if verdict is Verdict.CONFIG:
         situation.failed_generation = child.generation
     elif verdict is Verdict.FAILED:

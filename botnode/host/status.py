@@ -6,6 +6,8 @@ from typing import Any
 
 # A line that is longer is none of ours.
 MAX_LINE_BYTES = 64 * 1024
+MAX_TEXT = 32
+MAX_ADDRESS = 262
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def parse(line: bytes) -> Status | None:
 def _parse(event: dict[str, Any]) -> Status | None:
     match event["event"]:
         case "ready":
-            return Ready(_text(event["address"]), _text(event["instance"]), int(event["epoch"]))
+            address = _text(event["address"], MAX_ADDRESS)
+            return Ready(address, _text(event["instance"]), int(event["epoch"]))
         case "session":
             number = event.get("phone_number") or None
             return SessionChanged(_text(event["state"]), None if number is None else _text(number))
@@ -62,9 +65,9 @@ def _parse(event: dict[str, Any]) -> Status | None:
     return None
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("a text is missing")
+def _text(value: object, limit: int = MAX_TEXT) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= limit or not value.isprintable():
+        raise ValueError("a text is missing, or is none that the registry keeps")
     return value
 
 

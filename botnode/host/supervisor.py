@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,17 @@ import structlog
 from botmesh.rpc.datadir import DataDir
 from botnode.host import plan
 from botnode.host.backoff import Backoff, Random
-from botnode.host.childlog import last_words, remove_log
+from botnode.host.childlog import last_words, remove_log, size
 from botnode.host.environment import tenant_environment
 from botnode.host.exits import Verdict
 from botnode.host.gate import Slot, StartGate
-from botnode.host.health import Probe, wait_until_hung
+from botnode.host.health import Probe
 from botnode.host.plan import Action, Decision, Progress, Situation, Wanted
+from botnode.host.process import Process
 from botnode.host.reports import Reports
 from botnode.host.runfile import RunFiles, mark_of
-from botnode.host.spawner import Child, Order, Spawner
-from botnode.host.status import Ready, SessionChanged, Status, StatusError, Stopping, parse
+from botnode.host.spawner import Order, Spawner
+from botnode.host.status import Ready, SessionChanged, Status, Stopping
 from botnode.host.tenant_folder import FolderInUseError, remove_folder
 from botnode.host.timing import Timing
 from registry.discovery.port import Announcement, Registration, Withdrawal
@@ -40,7 +40,7 @@ class Services:
 
     Attributes:
         registration: makes the entry in discovery for one process.
-        withdrawal: removes the entry that an earlier host's process left.
+        withdrawal: removes the entry of a process that is dead.
         probe: connects to a botnode's health service at an address.
         log_out: asks a tenant's botnode, at an address, to unlink its account.
         clock: monotonic seconds.
@@ -78,7 +78,7 @@ class Supervisor:
         self._situation.backoff = Backoff(limit_s=services.timing.backoff_limit_s)
         self._account = tenant.account
         self._wake = asyncio.Event()
-        self._process: _Process | None = None
+        self._process: Process | None = None
         self._slot: Slot | None = None
         self._reported: Observed = {}
         self._log = structlog.get_logger(__name__).bind(tenant_id=tenant.tenant_id)
@@ -161,7 +161,7 @@ class Supervisor:
         if process.returncode is not None:
             await self._bury(process, process.returncode)
 
-    async def _hear(self, process: "_Process", status: Status) -> None:
+    async def _hear(self, process: Process, status: Status) -> None:
         match status:
             case Ready():
                 await self._greet(process, status)
@@ -175,14 +175,14 @@ class Supervisor:
                 if (view := self._situation.child) is not None:
                     view.leaving_at = self._now()
 
-    async def _greet(self, process: "_Process", ready: Ready) -> None:
+    async def _greet(self, process: Process, ready: Ready) -> None:
         view = self._situation.child
         if view is not None and view.ready_at is None:
             view.ready_at = self._now()
             self._leave_gate()
             took_s = round(view.ready_at - view.started_at, 3)
             self._log.info("botnode_ready", pid=process.child.pid, took_s=took_s)
-        process.announce(ready.address)
+        process.announce(ready)
         await process.registration.register(
             Announcement(
                 tenant_id=self.tenant_id,
@@ -196,7 +196,8 @@ class Supervisor:
             )
         )
         self._mark(process.child.pid, ready.instance)
-        process.ping(self._services, self._condemn)
+        services = self._services
+        process.ping(services.probe, services.timing, self._condemn)
 
     def _condemn(self) -> None:
         """The botnode has not answered for too long."""
@@ -205,11 +206,11 @@ class Supervisor:
             view.condemned = "it did not answer its health check"
             self._wake.set()
 
-    async def _bury(self, process: "_Process", returncode: int) -> None:
+    async def _bury(self, process: Process, returncode: int) -> None:
         self._process = None
         self._leave_gate()
         process.stop_pinging()
-        words = last_words(self.log_path) if returncode > 0 else ""
+        words = last_words(self.log_path, process.log_start) if returncode > 0 else ""
         services = self._services
         verdict = plan.end(
             self._situation,
@@ -220,7 +221,8 @@ class Supervisor:
             words=words,
         )
         self._log_end(process.child.pid, verdict)
-        await process.registration.deregister()
+        if process.instance is not None:
+            await services.withdrawal.withdraw(self.tenant_id, process.instance)
         services.run_files.remove(self.tenant_id)
 
     def _log_end(self, pid: int, verdict: Verdict) -> None:
@@ -252,7 +254,7 @@ class Supervisor:
             self._slot = None
 
     def _start(self, wanted: Wanted) -> None:
-        process = _Process(self._services.registration(), self._wake.set)
+        process = Process(self._services.registration(), self._wake.set, size(self.log_path))
         order = Order(
             self.tenant_id, tenant_environment(self._tenant, self._account), self.log_path
         )
@@ -365,58 +367,3 @@ class Supervisor:
             return
         self._reported.update(columns)
         self._services.reports.add(Observation(self.tenant_id, columns))
-
-
-class _Process:
-    """One process of a tenant: what it said, and what belongs to it. Hears of it as `Listener`."""
-
-    child: Child
-
-    def __init__(self, registration: Registration, wake: Callable[[], None]) -> None:
-        self.registration = registration
-        self.inbox: deque[Status] = deque()
-        self.returncode: int | None = None
-        self.session = SessionChanged("STARTING", None)
-        self.address: str | None = None
-        self._wake = wake
-        self.logging_out: asyncio.Task[bool] | None = None
-        self._pinging: asyncio.Task[None] | None = None
-
-    def said(self, line: bytes) -> None:
-        try:
-            status = parse(line)
-        except StatusError as error:
-            structlog.get_logger(__name__).warning("status_line_invalid", error=str(error)[:200])
-            return
-        if status is not None:
-            self.inbox.append(status)
-            self._wake()
-
-    def ended(self, returncode: int) -> None:
-        self.returncode = returncode
-        self._wake()
-
-    def announce(self, address: str) -> None:
-        """Note where it answers."""
-        if address != self.address:
-            self.stop_pinging()
-        self.address = address
-
-    def ping(self, services: Services, condemn: Callable[[], None]) -> None:
-        """Ask it again and again whether it answers."""
-        if self._pinging is not None or self.address is None:
-            return
-        timing = services.timing
-
-        async def watch(address: str) -> None:
-            probe = services.probe(address)
-            await wait_until_hung(probe, timing.ping_interval_s, timing.ping_timeout_s)
-            condemn()
-
-        self._pinging = asyncio.create_task(watch(self.address), name="health")
-
-    def stop_pinging(self) -> None:
-        """Ask no more."""
-        if self._pinging is not None:
-            self._pinging.cancel()
-            self._pinging = None

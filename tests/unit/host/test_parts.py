@@ -87,6 +87,8 @@ class TestStatus:
         [b"", b"x", b"\xff", b"[]", b"1", b"{}", b'{"event":"ready"}', b'{"event":"session"}',
          b'{"event":"ready","address":1,"instance":"a","epoch":1}',
          b'{"event":"ready","address":"a:1","instance":"","epoch":1}',
+         b'{"event":"session","state":"' + b"X" * 33 + b'"}',
+         b'{"event":"session","state":"UN\\u0000PAIRED"}',
          b'{"event":"ready","address":"a:1","instance":"a","epoch":null}'],
     )  # fmt: skip
     def test_anything_else_is_an_error(self, line: bytes) -> None:
@@ -215,7 +217,7 @@ class TestChildLog:
                 "no port",
             ),
             ('{"event":"start_failed","error":"two\\nlines"}\n', "two"),
-            ('{"event":"a","error":"old"}\n{"event":"b"}\n', ""),
+            ('{"event":"a","error":"the reason"}\n{"event":"stopped"}\n', "the reason"),
             ("Traceback\nBoom\n", ""),
             ('["error"]\n', ""),
             ("", ""),
@@ -225,6 +227,17 @@ class TestChildLog:
         path = tmp_path / "a.log"
         path.write_text(text)
         assert childlog.last_words(path) == words
+
+    def test_words_of_an_earlier_process_are_not_taken(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.log"
+        path.write_text('{"event":"start_failed","error":"old"}\n')
+        since = childlog.size(path)
+        assert childlog.last_words(path, since) == ""
+        with path.open("a") as log:
+            log.write('{"event":"start_failed","error":"new"}\n')
+        assert childlog.last_words(path, since) == "new"
+        # It was trimmed meanwhile.
+        assert childlog.last_words(path, since=10_000) == "new"
 
     def test_no_log_no_words(self, tmp_path: Path) -> None:
         assert childlog.last_words(tmp_path / "none.log") == ""
