@@ -124,7 +124,9 @@ class Course:
     def _transport_error(self, failure: Failure) -> MeshError:
         tenant_id = self.call.tenant_id
         metadata = {"tenant_id": tenant_id}
-        if failure.passing:
+        if failure.misrouted:
+            what = f"is not where its route leads: {failure.reason or failure.code.name} there"
+        elif failure.passing:
             what = "cannot be reached"
         elif failure.code is grpc.StatusCode.DEADLINE_EXCEEDED:
             what = "did not answer in time"
