@@ -26,6 +26,7 @@ from sandbox.state.database import Database
 HOSTS: Final = ("whatsapp.com", "whatsapp.net")
 _LIFETIME: Final = dt.timedelta(days=3650)
 _SKEW: Final = dt.timedelta(days=1)
+_CA_NAME: Final = "botmesh sandbox authority"
 
 
 def is_whatsapp(host: str) -> bool:
@@ -79,39 +80,64 @@ def _certify(certificate: object, signer: KeyPair, *, serial: int, issuer: int, 
 
 def _make_certificates(folder: Path) -> None:
     """Write ``ca.pem`` and, last, ``server.pem`` with its key."""
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "botmesh sandbox authority")])
-    ca = _certificate(ca_name, ca_name, ca_key.public_key())
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca = _certificate(ca_key.public_key(), ca_key, _CA_NAME)
     ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "botmesh sandbox")])
-    names = [x509.DNSName(name) for host in HOSTS for name in (host, "*." + host)]
-    leaf = _certificate(name, ca_name, key.public_key())
-    leaf = leaf.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    leaf = leaf.add_extension(
-        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    ca = ca.add_extension(_key_usage(signs_certificates=True), critical=True)
+    leaf = _certificate(key.public_key(), ca_key, "botmesh sandbox")
+    leaf = leaf.add_extension(_key_usage(signs_certificates=False), critical=True)
+    for extension in (
+        x509.SubjectAlternativeName(
+            [x509.DNSName(name) for host in HOSTS for name in (host, "*." + host)]
+        ),
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+    ):
+        leaf = leaf.add_extension(extension, critical=False)
     pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     _write(folder / "ca.pem", ca.sign(ca_key, hashes.SHA256()).public_bytes(pem))
     _write(folder / "server.pem", private + leaf.sign(ca_key, hashes.SHA256()).public_bytes(pem))
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    key: ec.EllipticCurvePublicKey, issuer: ec.EllipticCurvePrivateKey, name: str
 ) -> x509.CertificateBuilder:
+    """What both certificates share; strict clients want both key identifiers."""
     now = dt.datetime.now(dt.UTC)
     return x509.CertificateBuilder(
-        subject_name=subject,
-        issuer_name=issuer,
+        subject_name=_name(name),
+        issuer_name=_name(_CA_NAME),
         public_key=key,
         serial_number=x509.random_serial_number(),
         not_valid_before=now - _SKEW,
         not_valid_after=now + _LIFETIME,
+        extensions=[
+            x509.Extension(extension.oid, critical=False, value=extension)
+            for extension in (
+                x509.SubjectKeyIdentifier.from_public_key(key),
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()),
+            )
+        ],
+    )
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 
