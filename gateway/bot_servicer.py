@@ -72,8 +72,8 @@ class BotServicer:
             try:
                 return await forward(call)
             except ForwardedError as error:
-                await context.abort(error.code, error.details, error.trailers)
-                raise AssertionError("abort returns to nobody") from error
+                await _pass_on(error, context)
+                raise AssertionError("aborting returns to nobody") from error
             except asyncio.CancelledError:
                 if not drain.ended(task):
                     raise  # the caller hung up
@@ -96,7 +96,7 @@ class BotServicer:
                     async for response in responses:
                         yield response
             except ForwardedError as error:
-                await context.abort(error.code, error.details, error.trailers)
+                await _pass_on(error, context)
             except asyncio.CancelledError:
                 if not drain.ended(task):
                     raise
@@ -135,6 +135,11 @@ class BotServicer:
         elif default_s != math.inf:
             remaining_s = with_margin(remaining_s)
         return Call(method, tenant_id, request_id, raw, time.monotonic() + remaining_s)
+
+
+async def _pass_on(error: ForwardedError, context: Context) -> None:
+    structlog.contextvars.bind_contextvars(botnode_reason=error.reason)
+    await context.abort(error.code, error.details, error.trailers)
 
 
 def _agreed(body: str, value: str | bytes, field: str) -> str:

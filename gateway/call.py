@@ -46,8 +46,9 @@ class Call:
 class ForwardedError(Exception):
     """A botnode's own error, to be handed to the caller as it came."""
 
-    def __init__(self, error: grpc.aio.AioRpcError) -> None:
-        super().__init__(error.code().name)
+    def __init__(self, error: grpc.aio.AioRpcError, reason: str | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
         self.code = error.code()
         self.details = error.details() or ""
         self.trailers = tuple(
@@ -111,11 +112,12 @@ class Course:
             return outcome_unknown(self.call) if self._maybe_sent() else error
         assert failure is not None  # noqa: S101 - an AioRpcError was entered
         if failure.final:
-            return ForwardedError(error)  # the botnode knows best, also of earlier attempts
+            # The botnode knows best, also of earlier attempts.
+            return ForwardedError(error, failure.reason)
         if self._maybe_sent():
             return outcome_unknown(self.call)
         if failure.reason is not None and not failure.misrouted:
-            return ForwardedError(error)
+            return ForwardedError(error, failure.reason)
         return self._transport_error(failure)
 
     def _maybe_sent(self) -> bool:

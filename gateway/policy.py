@@ -45,10 +45,10 @@ class MethodPolicy:
         return self.idempotent or self.request_id
 
 
-# A SendMessage without a deadline waits up to 30 s in the botnode; the rest is for a restart.
+# SendMessage answers after 30 s at the latest when nobody sets a deadline: so says the contract.
 POLICIES: Mapping[str, MethodPolicy] = MappingProxyType(
     {
-        "SendMessage": MethodPolicy(40, attempts=4, idempotent=False, request_id=True),
+        "SendMessage": MethodPolicy(30, attempts=4, idempotent=False, request_id=True),
         "StreamQR": MethodPolicy(30, attempts=4, idempotent=True),
         "GetSession": MethodPolicy(15, attempts=4, idempotent=True),
         "LogOut": MethodPolicy(40, attempts=3, idempotent=True),
