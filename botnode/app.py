@@ -28,13 +28,14 @@ from botnode.clock import now
 from botnode.folder import TenantFolder, check_account
 from botnode.identity import Identity, new_instance
 from botnode.lease import FolderLease
+from botnode.line import Process
 from botnode.ownership import Owned, take
 from botnode.servicer import BotServicer
 from botnode.session import SessionMachine
 from botnode.settings import BotnodeSettings
 from botnode.states import SessionState
 from botnode.status import StatusPipe
-from botnode.tenant import Process, Tenant
+from botnode.tenant import Tenant
 from botnode.threads import in_daemon_thread
 from botnode.waiting import unless_stopped
 from botnode.whatsapp import NeonizeWhatsApp
@@ -141,8 +142,8 @@ class Botnode:
             self._machine,
             folder,
             owned,
-            lambda inbox, loop: NeonizeWhatsApp(folder.session_name, inbox, loop),
-            Process(
+            make_whatsapp=lambda inbox, loop: NeonizeWhatsApp(folder.session_name, inbox, loop),
+            process=Process(
                 holds_lease=lease.is_held,
                 renew=lambda: self._stop.set(EX_RENEW),
                 fail=self._fail,

@@ -27,7 +27,7 @@ def session_to_pb(session: Session, identity: Identity, epoch: int) -> session_p
     account = session.account
     return session_pb2.Session(
         tenant_id=identity.tenant_id,
-        state=session_pb2.SessionState.Value(f"SESSION_STATE_{session.state.value}"),
+        state=f"SESSION_STATE_{session.state.value}",
         state_time=timestamp(session.state_time),
         jid=account.jid if account else "",
         lid=account.lid if account else "",

@@ -1,9 +1,10 @@
 """The tenant's event log, read by any number of consumers at their own pace."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -68,7 +69,7 @@ class EventLog:
             self._grown.set()
             self._grown = asyncio.Event()
 
-    async def follow(self, start: Start) -> AsyncIterator[StoredEvent | Cursor]:
+    async def follow(self, start: Start) -> AsyncGenerator[StoredEvent | Cursor, None]:
         """The head, then the events from ``start`` on, then each new one; never ends.
 
         The head comes again after a time without events.
@@ -80,7 +81,7 @@ class EventLog:
         yield Cursor(self._log_id, self._head)
         while True:
             grown = self._grown
-            while page := await self._store.read(lambda c, after=after: _page(c, after)):
+            while page := await self._store.read(partial(_page, after)):
                 for row in page:
                     yield self._event(row)
                 after = page[-1].sequence
@@ -126,7 +127,7 @@ def _oldest(connection: Connection) -> int:
     return int(oldest) if oldest is not None else _head(connection) + 1
 
 
-def _page(connection: Connection, after: int) -> list[Any]:
+def _page(after: int, connection: Connection) -> list[Any]:
     query = (
         select(events.c.sequence, events.c.create_ms, events.c.payload)
         .where(events.c.sequence > after)

@@ -79,7 +79,7 @@ class TenantFolder:
             ) from error
 
     def _read_session(self) -> SessionStore:
-        connection = sqlite3.connect(self.session_db, timeout=20)
+        connection = self._look_into_session()
         try:
             self._check_pages(connection)
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
@@ -91,6 +91,10 @@ class TenantFolder:
         if len(rows) > 1:
             raise ConfigError(f"{self.session_db} holds {len(rows)} accounts instead of one")
         return SessionStore(exists=True, account=_account(*rows[0]) if rows else None)
+
+    def _look_into_session(self) -> sqlite3.Connection:
+        # Read-only: a damaged file is left as it is, its write-ahead log too.
+        return sqlite3.connect(f"file:{self.session_db}?mode=ro", uri=True, timeout=20)
 
     def _check_pages(self, connection: sqlite3.Connection) -> None:
         if self.session_db.stat().st_size > FULL_CHECK_BYTES:
@@ -106,7 +110,7 @@ class TenantFolder:
         """
         if not secrets or not self.session_db.exists():
             return {}
-        connection = sqlite3.connect(self.session_db, timeout=20)
+        connection = self._look_into_session()
         try:
             query = "SELECT message_id FROM whatsmeow_message_secrets WHERE key = ?"
             found = {s: connection.execute(query, (s,)).fetchone() for s in secrets}

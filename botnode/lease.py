@@ -35,7 +35,7 @@ class FolderLease:
 
     async def acquire(self) -> None:
         """Wait until the lease is free, and take it."""
-        while not self.try_acquire():
+        while not self.try_acquire():  # noqa: ASYNC110 - the kernel tells nobody
             await asyncio.sleep(POLL_S)
 
     def is_held(self) -> bool:

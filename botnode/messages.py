@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from botmesh.errors import Reason
 from botnode.clock import from_ms, now_ms, to_ms
@@ -30,6 +30,31 @@ _RAISES = {
 }
 _C = messages.c
 
+# Statements are built once: building one costs more than running it.
+_ALL = select(messages)
+_BY_ID = _ALL.where(_C.message_id == bindparam("wanted"))
+_BY_REQUEST = _ALL.where(_C.request_id == bindparam("wanted"))
+_BY_WHATSAPP_ID = _ALL.where(_C.whatsapp_id == bindparam("wanted"))
+_NEXT = _ALL.where(_C.state == MessageState.QUEUED.value).order_by(_C.position).limit(1)
+_COUNT_QUEUED = select(func.count()).where(_C.state == MessageState.QUEUED.value)
+_INSERT = messages.insert().values(
+    position=select(func.coalesce(func.max(_C.position), 0) + 1).scalar_subquery()
+)
+_CHANGE = (
+    update(messages)
+    .where(
+        _C.message_id == bindparam("wanted"),
+        _C.state.in_(bindparam("states", expanding=True)),
+    )
+    .returning(messages)
+)
+_BEGIN = _CHANGE.values(attempt=_C.attempt + 1)
+_EARLY_OF = (
+    delete(early_receipts)
+    .where(early_receipts.c.whatsapp_id == bindparam("wanted"))
+    .returning(early_receipts.c.kind, early_receipts.c.receipt_ms)
+)
+
 
 class MessageRows:
     """The outbox's queries."""
@@ -41,46 +66,39 @@ class MessageRows:
 
     def find(self, connection: Connection, message_id: str) -> OutboundMessage | None:
         """A message by our id."""
-        return _one(connection, _C.message_id == message_id)
+        return _one(connection, _BY_ID, message_id)
 
     def find_request(self, connection: Connection, request_id: str) -> OutboundMessage | None:
         """A message by the caller's id."""
-        return _one(connection, _C.request_id == request_id)
+        return _one(connection, _BY_REQUEST, request_id)
 
     def next_queued(self, connection: Connection) -> OutboundMessage | None:
         """The message that was accepted first of those that wait."""
-        query = (
-            select(messages).where(_C.state == MessageState.QUEUED).order_by(_C.position).limit(1)
-        )
-        row = connection.execute(query).one_or_none()
+        row = connection.execute(_NEXT).one_or_none()
         return None if row is None else _message(row)
 
     def count_queued(self, connection: Connection) -> int:
         """How many messages wait."""
-        query = select(func.count()).where(_C.state == MessageState.QUEUED)
-        return int(connection.execute(query).scalar_one())
+        return int(connection.execute(_COUNT_QUEUED).scalar_one())
 
     # -- writing
 
     def insert(self, tx: Transaction, message: OutboundMessage, expire_time: datetime) -> None:
         """Accept a message."""
-        position = select(func.coalesce(func.max(_C.position), 0) + 1).scalar_subquery()
-        tx.connection.execute(
-            messages.insert().values(
-                message_id=message.message_id,
-                position=position,
-                request_id=message.request_id,
-                content_hash=message.content_hash,
-                recipient_jid=message.recipient_jid,
-                content=message.content,
-                account=message.account,
-                epoch=tx.epoch,
-                state=message.state,
-                create_ms=to_ms(message.create_time),
-                expire_ms=to_ms(expire_time),
-                update_ms=to_ms(message.update_time),
-            )
-        )
+        row = {
+            "message_id": message.message_id,
+            "request_id": message.request_id,
+            "content_hash": message.content_hash,
+            "recipient_jid": message.recipient_jid,
+            "content": message.content,
+            "account": message.account,
+            "epoch": tx.epoch,
+            "state": message.state.value,
+            "create_ms": to_ms(message.create_time),
+            "expire_ms": to_ms(expire_time),
+            "update_ms": to_ms(message.update_time),
+        }
+        tx.connection.execute(_INSERT, row)
         tx.append_event(EVENT_KIND, message.account, self._encode(message))
 
     def begin_attempt(
@@ -91,9 +109,9 @@ class MessageRows:
             tx,
             message_id,
             (MessageState.QUEUED,),
+            statement=_BEGIN,
             state=MessageState.SENDING,
             message_secret=secret,
-            attempt=_C.attempt + 1,
             epoch=tx.epoch,
         )
 
@@ -181,7 +199,7 @@ class MessageRows:
     def _apply(
         self, tx: Transaction, kind: ReceiptKind, whatsapp_id: str, time: datetime
     ) -> OutboundMessage | None:
-        known = _one(tx.connection, _C.whatsapp_id == whatsapp_id)
+        known = _one(tx.connection, _BY_WHATSAPP_ID, whatsapp_id)
         if known is None:
             _keep_early(tx, kind, whatsapp_id, time)
             return None
@@ -200,11 +218,7 @@ class MessageRows:
         return self._change(tx, known.message_id, below, **values)
 
     def _apply_early(self, tx: Transaction, whatsapp_id: str) -> OutboundMessage | None:
-        found = tx.connection.execute(
-            delete(early_receipts)
-            .where(early_receipts.c.whatsapp_id == whatsapp_id)
-            .returning(early_receipts.c.kind, early_receipts.c.receipt_ms)
-        ).all()
+        found = tx.connection.execute(_EARLY_OF, {"wanted": whatsapp_id}).all()
         latest = None
         for kind, receipt_ms in sorted(found, key=lambda row: _ORDER.index(row.kind)):
             time = from_ms(receipt_ms)
@@ -215,14 +229,24 @@ class MessageRows:
     # -- changing one
 
     def _change(
-        self, tx: Transaction, message_id: str, states: Iterable[MessageState], **values: Any
+        self,
+        tx: Transaction,
+        message_id: str,
+        states: Iterable[MessageState],
+        *,
+        statement: Any = _CHANGE,
+        **values: Any,
     ) -> OutboundMessage | None:
         """Change a message that is in one of these states; None if it is not."""
+        values["state"] = values["state"].value
         changed = tx.connection.execute(
-            update(messages)
-            .where(_C.message_id == message_id, _C.state.in_(tuple(states)))
-            .values(update_ms=now_ms(), **values)
-            .returning(messages)
+            statement,
+            {
+                "wanted": message_id,
+                "states": [state.value for state in states],
+                "update_ms": now_ms(),
+                **values,
+            },
         ).one_or_none()
         if changed is None:
             return None
@@ -268,8 +292,8 @@ def _ids(tx: Transaction, condition: Any) -> list[str]:
     return list(tx.connection.execute(query).scalars())
 
 
-def _one(connection: Connection, condition: Any) -> OutboundMessage | None:
-    row = connection.execute(select(messages).where(condition)).first()
+def _one(connection: Connection, query: Any, wanted: str) -> OutboundMessage | None:
+    row = connection.execute(query, {"wanted": wanted}).first()
     return None if row is None else _message(row)
 
 

@@ -134,7 +134,7 @@ def _import() -> Library:
     client = importlib.import_module("neonize.client")
     binder = importlib.import_module("neonize._binder")
     # Its thread for Go's log is not needed: `Library.write_log` takes the lines directly.
-    importlib.import_module("neonize.utils.log")._log_queue.put(None)
+    importlib.import_module("neonize.utils.log")._log_queue.put(None)  # noqa: SLF001
     return Library(
         new_client=client.NewClient,
         binder=binder,
@@ -143,5 +143,5 @@ def _import() -> Library:
         device_props=client.DeviceProps,
         build_jid=client.build_jid,
         log_entry=importlib.import_module("neonize.proto.Neonize_pb2").LogEntry,
-        library_file=Path(binder.gocode._name),
+        library_file=Path(binder.gocode._name),  # noqa: SLF001 - ctypes has no other name for it
     )

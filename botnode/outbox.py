@@ -5,6 +5,7 @@ seconds; nothing here waits for that but the pump and the callers of that messag
 """
 
 import asyncio
+import contextlib
 import os
 import uuid
 from collections.abc import Callable, Coroutine
@@ -35,7 +36,6 @@ GRACE_S = 5.0
 EXPIRE_AFTER = timedelta(minutes=5)
 EXPIRY_CHECK_S = 5.0
 RETRY_PAUSE_S = 0.5
-CLOSE_POLL_S = 0.01
 
 # What waits is failed when the session comes to rest there: it will not come back by itself soon.
 _FINAL = frozenset({SessionState.LOGGED_OUT, SessionState.BANNED, SessionState.OUTDATED})
@@ -80,7 +80,8 @@ class Outbox:
         self._closing = asyncio.Event()
         self._waiters: dict[str, set[asyncio.Future[OutboundMessage]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_hand: str | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._draining = False
         machine.observe(self._on_session)
 
@@ -152,11 +153,10 @@ class Outbox:
         deadline: float,
     ) -> OutboundMessage:
         closing = asyncio.ensure_future(self._closing.wait())
+        either: set[asyncio.Future[Any]] = {settled, closing}
         try:
-            left = deadline - asyncio.get_running_loop().time()
-            await asyncio.wait(
-                {settled, closing}, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED
-            )
+            left = max(0.0, deadline - asyncio.get_running_loop().time())
+            await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         finally:
             closing.cancel()
         if settled.done():
@@ -251,7 +251,7 @@ class Outbox:
         if begun is None:  # failed meanwhile
             return
         text = self._text_of(message.content)
-        self._in_hand = message.message_id
+        self._idle.clear()
         try:
             sent = await in_daemon_thread(
                 lambda: self._whatsapp.send_text(message.recipient_jid, text, secret),
@@ -262,7 +262,7 @@ class Outbox:
         else:
             await self._after_success(message.message_id, sent)
         finally:
-            self._in_hand = None
+            self._idle.set()
 
     async def _after_success(self, message_id: str, sent: Sent) -> None:
         self.publish(
@@ -300,9 +300,9 @@ class Outbox:
     async def close(self, drain_s: float) -> None:
         """Take nothing more; wait a little for the send in hand, then let the callers go."""
         self._draining = True
-        deadline = asyncio.get_running_loop().time() + drain_s
-        while self._in_hand is not None and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(CLOSE_POLL_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(drain_s):
+                await self._idle.wait()
         self._closing.set()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -157,7 +157,7 @@ class PairingHub:
 
     # -- a watcher's side
 
-    async def watch(self) -> AsyncIterator[Step]:
+    async def watch(self) -> AsyncGenerator[Step, None]:
         """The steps from now on, the code on show first; ends after `AccountPaired`.
 
         Raises:

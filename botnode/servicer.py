@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -76,7 +76,7 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
             async for step in steps:
                 yield convert.step_to_pb(step, loop.time())
 
-    async def _steps(self, tenant: Tenant) -> AsyncIterator[Step]:
+    async def _steps(self, tenant: Tenant) -> AsyncGenerator[Step, None]:
         session = tenant.machine.current
         if session.state in (SessionState.BANNED, SessionState.OUTDATED):
             raise session_error(session)
@@ -97,7 +97,7 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         self, request: bot_pb2.LogOutRequest, context: Context
     ) -> bot_pb2.LogOutResponse:
         self._check(request, context)
-        await self._ready().connector.log_out(force=request.force)
+        await self._ready().line.log_out(force=request.force)
         return bot_pb2.LogOutResponse(session=self._session_pb())
 
     async def StreamEvents(
@@ -147,7 +147,7 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
             )
         return sent
 
-    async def _until_stop(self, items: AsyncIterator[T]) -> AsyncIterator[T]:
+    async def _until_stop(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """The items until the process stops, then SHUTTING_DOWN.
 
         An open stream would hold up the server's end for its whole grace.
@@ -156,7 +156,7 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         following: asyncio.Future[T] | None = None
         try:
             while True:
-                following = asyncio.ensure_future(anext(items))  # type: ignore[arg-type]
+                following = asyncio.ensure_future(anext(items))
                 await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 if not following.done():
                     raise _stopping()
@@ -172,7 +172,7 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
                 await asyncio.wait({following})
                 if not following.cancelled():
                     following.exception()  # seen: nobody waits for it any more
-            await items.aclose()  # type: ignore[attr-defined]
+            await items.aclose()
 
 
 def _stopping() -> MeshError:

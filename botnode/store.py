@@ -32,6 +32,11 @@ DISK_RETRY_S = 0.5
 
 T = TypeVar("T")
 
+# Statements are built once: building one costs more than running it.
+_EPOCH = select(meta.c.epoch)
+_RAISE_HEAD = update(meta).values(event_head=meta.c.event_head + 1).returning(meta.c.event_head)
+_INSERT_EVENT = events.insert()
+
 
 class EpochLostError(Exception):
     """Another process took the folder over: this one must not write any more."""
@@ -56,12 +61,16 @@ class Transaction:
 
     def append_event(self, kind: str, account: str, payload: bytes) -> int:
         """Append to the event log; return the event's sequence."""
-        raised = update(meta).values(event_head=meta.c.event_head + 1).returning(meta.c.event_head)
-        sequence = int(self.connection.execute(raised).scalar_one())
+        sequence = int(self.connection.execute(_RAISE_HEAD).scalar_one())
         self.connection.execute(
-            events.insert().values(
-                sequence=sequence, kind=kind, account=account, create_ms=now_ms(), payload=payload
-            )
+            _INSERT_EVENT,
+            {
+                "sequence": sequence,
+                "kind": kind,
+                "account": account,
+                "create_ms": now_ms(),
+                "payload": payload,
+            },
         )
         self.head = sequence
         return sequence
@@ -185,14 +194,15 @@ class Store:
                 return
 
     def _transact(self, group: list[_Job[Any]]) -> tuple[list[Any], int | None]:
-        outcomes: list[Any] = []
         with self._writing.begin() as connection:
-            owner = connection.execute(select(meta.c.epoch)).scalar_one()
+            owner = connection.execute(_EPOCH).scalar_one()
             if owner != self._epoch:
                 raise EpochLostError(f"epoch {owner} owns the folder, not {self._epoch}")
             transaction = Transaction(connection, self._epoch)
-            for job in group:
-                outcomes.append(_attempt(transaction, job))
+            if len(group) == 1:  # its failure undoes the whole transaction
+                outcomes = [group[0].work(transaction)]
+            else:
+                outcomes = [_attempt(transaction, job) for job in group]
         return outcomes, transaction.head
 
     def _after_disk_error(self, group: list[_Job[Any]], error: OperationalError) -> list[_Job[Any]]:

@@ -69,6 +69,7 @@ messages = Table(
     Column("read_ms", BigInteger),
     Column("update_ms", BigInteger, nullable=False),
     UniqueConstraint("request_id"),
+    Index("ix_messages_position", "position"),
     Index("ix_messages_state_position", "state", "position"),
     Index("ix_messages_whatsapp_id", "whatsapp_id"),
 )

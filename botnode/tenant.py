@@ -1,18 +1,20 @@
 """One tenant at work: the parts that need its lease, put together, started and stopped."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from botnode import convert
-from botnode.connector import Connector, Timing
+from botnode.connector import Connector
 from botnode.events import EventLog
 from botnode.folder import TenantFolder
 from botnode.identity import Identity
 from botnode.inbox import StoredInbox
+from botnode.line import Line, Process, Timing
+from botnode.message import OutboundMessage
 from botnode.messages import MessageRows
 from botnode.outbox import Outbox
 from botnode.ownership import Owned
@@ -32,23 +34,6 @@ DISCONNECT_S = 2.0
 MakeWhatsApp = Callable[[Inbox, asyncio.AbstractEventLoop], WhatsApp]
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
-    """What a tenant asks of the process that it runs in.
-
-    Attributes:
-        holds_lease: whether this process still owns the tenant.
-        renew: end, and be started again at once.
-        fail: end; somebody must mend what the text says.
-        crash: end after a fault of our own.
-    """
-
-    holds_lease: Callable[[], bool]
-    renew: Callable[[], None]
-    fail: Callable[[str], None]
-    crash: Callable[[], None]
-
-
 class Tenant:
     """The tenant's parts. Made once the lease is held."""
 
@@ -58,6 +43,7 @@ class Tenant:
         machine: SessionMachine,
         folder: TenantFolder,
         owned: Owned,
+        *,
         make_whatsapp: MakeWhatsApp,
         process: Process,
         timing: Timing | None = None,
@@ -79,20 +65,19 @@ class Tenant:
             loop,
             account=self._number,
             encode=convert.received_event,
-            publish=lambda *changed: self.outbox.publish(*changed),
+            publish=self._publish,
         )
         self.whatsapp = make_whatsapp(inbox, loop)
         self.outbox = Outbox(self._store, self._rows, machine, self.whatsapp, convert.text_of)
-        self.connector = Connector(
+        self.line = Line(
             machine,
             self.whatsapp,
             self.hub,
-            holds_lease=process.holds_lease,
-            renew=self._renew,
-            fail=process.fail,
+            process=dataclasses.replace(process, renew=self._renew),
             delete_keys=folder.delete_session,
-            timing=timing,
+            timing=timing or Timing(),
         )
+        self._connector = Connector(self.line)
         self._record = SessionRecord(self._store, convert.session_event(identity, owned.epoch))
 
     async def open(self) -> None:
@@ -137,7 +122,7 @@ class Tenant:
         self._spawn(self.outbox.run(), "outbox")
         logged_out = unlinked or self._owned.session_state is SessionState.LOGGED_OUT
         self._spawn(
-            self.connector.run(logged_out=logged_out, ban_expire_time=self._owned.ban_expire),
+            self._connector.run(logged_out=logged_out, ban_expire_time=self._owned.ban_expire),
             "connector",
         )
 
@@ -155,6 +140,9 @@ class Tenant:
             log.warning("hanging_up_took_too_long")
         self.machine.move(SessionState.STOPPED)
         await in_daemon_thread(self._store.close, "store-close")
+
+    def _publish(self, *changed: OutboundMessage) -> None:
+        self.outbox.publish(*changed)
 
     def _renew(self) -> None:
         self._record.keep_pairing(self.hub.pairing_since())

@@ -241,8 +241,7 @@ class _Wiring:
         event(proto.MessageEv)(self._guard(self._on_message))
         event(proto.ReceiptEv)(self._guard(self._on_receipt))
         for name in _SIGNAL_EVENTS:
-            signal = whatsapp_events.simple_signal(name)
-            event(getattr(proto, f"{name}Ev"))(self._guard(lambda _, s=signal: self._emit(s)))
+            event(getattr(proto, f"{name}Ev"))(self._guard(self._on_simple))
         self._client.references = (
             self._on_qr,
             self._on_status,
@@ -281,6 +280,10 @@ class _Wiring:
             text = self._library.write_log(ctypes.string_at(data, size))
             if signal := whatsapp_events.signal_of_log(text):
                 self._emit(signal)
+
+    def _on_simple(self, event: Any) -> None:
+        if (signal := whatsapp_events.simple_signal(event.DESCRIPTOR.name)) is not None:
+            self._emit(signal)
 
     def _on_connected(self, _: Any) -> None:
         neonize = self._client.neonize

@@ -183,9 +183,7 @@ class Node:
             content=message_pb2.MessageContent(text=message_pb2.TextContent(body=text)),
         )
         with typed_errors():
-            return self.stub.SendMessage(
-                request, metadata=self.metadata, timeout=timeout_s
-            ).message
+            return self.stub.SendMessage(request, metadata=self.metadata, timeout=timeout_s).message
 
     def stream_qr(self, timeout_s: float | None = 60) -> Iterator[bot.StreamQRResponse]:
         """StreamQR."""
@@ -255,6 +253,7 @@ class Control:
 
     def __init__(self, stub: Any) -> None:
         self.stub = stub
+        self._faults: list[int] = []
 
     def scan(self, phone: str, code: str) -> None:
         self.stub.Scan(sandbox.ScanRequest(phone=phone, code=code), timeout=PATIENCE_S)
@@ -278,11 +277,18 @@ class Control:
         request = sandbox.WriteMessageRequest(phone=phone, to=to, text=text)
         return self.stub.WriteMessage(request, timeout=PATIENCE_S).message.message_id
 
+    def read(self, phone: str, message_id: str) -> None:
+        self.stub.MarkRead(sandbox.MarkReadRequest(phone=phone, message_id=message_id), timeout=5)
+
     def fault(self, **fault: Any) -> None:
-        self.stub.SetFault(sandbox.SetFaultRequest(fault=sandbox.Fault(**fault)), timeout=5)
+        request = sandbox.SetFaultRequest(fault=sandbox.Fault(**fault))
+        self._faults.append(self.stub.SetFault(request, timeout=5).fault.fault_id)
 
     def clear(self) -> None:
-        self.stub.ClearFaults(sandbox.ClearFaultsRequest(), timeout=5)
+        """End the faults that were set through this object."""
+        for fault_id in self._faults:
+            self.stub.ClearFaults(sandbox.ClearFaultsRequest(fault_id=fault_id), timeout=5)
+        self._faults.clear()
 
     def drop(self, phone: str = "") -> int:
         request = sandbox.DropConnectionsRequest(phone=phone)

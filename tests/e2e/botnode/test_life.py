@@ -35,7 +35,7 @@ def test_receipts_raise_the_message(paired: Node, control: Control, customer: st
     message = paired.send(customer, "¿llegó?")
     delivered = paired.wait_message(message.message_id, "DELIVERED")
     assert delivered.whatsapp_id == message.whatsapp_id
-    control.stub.MarkRead(_read(customer, message.whatsapp_id))
+    control.read(customer, message.whatsapp_id)
     read = paired.wait_message(message.message_id, "READ")
     assert read.read_time.seconds > 0
 
@@ -134,9 +134,3 @@ def test_log_holds_no_text_code_or_number(
     assert not any(code in log or code.split("#")[1].split(",")[0] in log for code in codes)
     assert phone[1:] not in log
     assert customer[1:] not in log
-
-
-def _read(phone: str, message_id: str) -> object:
-    from botmesh.sandbox.v1 import sandbox_pb2
-
-    return sandbox_pb2.MarkReadRequest(phone=phone, message_id=message_id)

@@ -53,9 +53,7 @@ def test_without_a_line_sending_fails_typed_and_comes_back(
     assert [message.text for message in control.inbox(customer)] == ["con línea"]
 
 
-def test_starting_without_a_line_keeps_trying(
-    paired: Node, control: Control, phone: str
-) -> None:
+def test_starting_without_a_line_keeps_trying(paired: Node, control: Control, phone: str) -> None:
     paired.terminate()
     control.fault(refuse_connections=sandbox.RefuseConnections())
     paired.start()

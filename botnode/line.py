@@ -1,0 +1,263 @@
+"""The line to WhatsApp: the library's client, what it says, and how it is begun again."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NoReturn
+
+import structlog
+
+from botmesh.errors import MeshError, Reason
+from botnode.clock import now
+from botnode.pairing import PairingHub
+from botnode.ports import SendError, Signal, TemporaryBan, WhatsApp
+from botnode.session import SessionMachine
+from botnode.states import SessionState
+
+log = structlog.get_logger(__name__)
+
+_S = SessionState
+
+# Each client leaves its database connection behind when it is stopped.
+MAX_RECYCLED_CLIENTS = 20
+OUTDATED = "WhatsApp refuses this version of the client: upgrade botmesh"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long what is waited for, in seconds."""
+
+    login_s: float = 75.0
+    first_code_s: float = 60.0
+    code_slack_s: float = 5.0
+    deaf_grace_s: float = 5.0
+    # The library tries again by itself after 0, 2, 4 ... seconds; after this we take over.
+    reconnect_s: float = 180.0
+    backoff_first_s: float = 1.0
+    backoff_most_s: float = 30.0
+    replaced_least_s: float = 2.0
+    replaced_most_s: float = 5.0
+    replaced_window_s: float = 600.0
+    ban_unknown_s: float = 3600.0
+    outdated_s: float = 3600.0
+    log_out_s: float = 10.0
+    poll_s: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What a tenant asks of the process that it runs in.
+
+    Attributes:
+        holds_lease: whether this process still owns the tenant.
+        renew: end, and be started again at once.
+        fail: end; somebody must mend what the text says.
+        crash: end after a fault of our own.
+    """
+
+    holds_lease: Callable[[], bool]
+    renew: Callable[[], None]
+    fail: Callable[[str], None]
+    crash: Callable[[], None]
+
+
+class AccountGoneError(Exception):
+    """The account was unlinked: pair again."""
+
+
+@dataclass(slots=True)
+class _LogOut:
+    force: bool
+    done: "asyncio.Future[None]" = field(repr=False)
+
+
+class Line:
+    """One client of the library at a time, and the queue of what it says.
+
+    One coroutine at a time works with it.
+
+    Args:
+        machine: the session, which is moved from here and by the connector alone.
+        whatsapp: the library.
+        hub: the watchers of a pairing.
+        process: the process around it.
+        delete_keys: delete the account's keys from the folder.
+        timing: how long what is waited for.
+    """
+
+    def __init__(
+        self,
+        machine: SessionMachine,
+        whatsapp: WhatsApp,
+        hub: PairingHub,
+        *,
+        process: Process,
+        delete_keys: Callable[[], None],
+        timing: Timing,
+    ) -> None:
+        self.machine = machine
+        self.hub = hub
+        self.process = process
+        self.timing = timing
+        self._whatsapp = whatsapp
+        self._delete_keys = delete_keys
+        self._inbox: asyncio.Queue[Signal | _LogOut] = asyncio.Queue()
+        self._recycled = 0
+        self._failures = 0
+        self.account = whatsapp.account
+        self.close = whatsapp.close
+
+    # -- what the client says
+
+    async def next(self, timeout_s: float | None = None) -> Signal | None:
+        """The next signal, or None after a time. Requests to log out are served on the way."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    item = await self._inbox.get()
+                    if not isinstance(item, _LogOut):
+                        return item
+                    await self._serve_log_out(item)
+        except TimeoutError:
+            return None
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass; the client is closed, so it says nothing that matters."""
+        end = asyncio.get_running_loop().time() + seconds
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            await self.next(left)
+
+    def open(self) -> None:
+        """Begin with a new client; what an earlier one said is forgotten."""
+        waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+        for item in waiting:
+            if isinstance(item, _LogOut):
+                self._inbox.put_nowait(item)
+        self._whatsapp.open(self._inbox.put_nowait)
+
+    def worked(self) -> None:
+        """The client has logged in: the next trouble starts with a short wait again."""
+        self._failures = 0
+
+    # -- beginning again
+
+    async def recycle(self, error: str) -> None:
+        """Close the client and wait before the next one; the wait grows."""
+        await self.close()
+        was_deaf = self.machine.state is _S.DEAF  # it was connected a moment ago
+        if self.machine.state in (_S.CONNECTING, _S.CONNECTED, _S.DEAF):
+            self.machine.move(_S.RECONNECTING, error)
+        self.machine.note(error)
+        self._recycled += 1
+        if self._recycled >= MAX_RECYCLED_CLIENTS:
+            await self.renew_process(f"{self._recycled} clients came to nothing")
+        await self.pause(0.0 if was_deaf else self._backoff_s())
+
+    def _backoff_s(self) -> float:
+        timing = self.timing
+        longest = min(timing.backoff_most_s, timing.backoff_first_s * 2.0**self._failures)
+        self._failures = min(self._failures + 1, 16)
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+
+    async def renew_process(self, why: str) -> NoReturn:
+        """What the library leaves behind goes only with the process."""
+        log.info("process_renewed", why=why)
+        self.process.renew()
+        await self._wait_for_the_end()
+
+    async def give_up(self, why: str) -> NoReturn:
+        """Only a person can mend it."""
+        self.machine.note(why)
+        self.process.fail(why)
+        await self._wait_for_the_end()
+
+    @staticmethod
+    async def _wait_for_the_end() -> NoReturn:
+        await asyncio.Event().wait()
+        raise AssertionError  # the wait ends by cancelling
+
+    # -- places where the session rests
+
+    async def rest_banned(self, ban: TemporaryBan) -> None:
+        """Stay away until the ban is over."""
+        await self.close()
+        wait = ban.expires_in or timedelta(seconds=self.timing.ban_unknown_s)
+        expire = now() + wait if ban.expires_in is not None else None
+        self.machine.move(_S.BANNED, ban.detail, ban_expire_time=expire)
+        self.hub.finish(MeshError(Reason.ACCOUNT_BANNED, ban.detail, retry_after=ban.expires_in))
+        await self.pause(wait.total_seconds())
+        self.come_back()
+
+    async def rest_outdated(self) -> None:
+        """Stay away; WhatsApp is asked again now and then, for it may change its mind."""
+        await self.close()
+        self.machine.move(_S.OUTDATED, OUTDATED)
+        self.hub.finish(MeshError(Reason.CLIENT_OUTDATED, OUTDATED))
+        await self.pause(self.timing.outdated_s)
+        self.come_back()
+
+    def come_back(self) -> None:
+        """Log in again, if there is an account."""
+        if self.machine.current.account is None:
+            self.machine.move(_S.UNPAIRED)
+            return
+        self.machine.move(_S.CONNECTING)
+        self.open()
+
+    # -- log-out
+
+    async def log_out(self, *, force: bool) -> None:
+        """Unlink the account; LOGGED_OUT when this returns.
+
+        Raises:
+            MeshError: SESSION_DISCONNECTED when WhatsApp cannot be told and ``force`` is not set.
+        """
+        request = _LogOut(force, asyncio.get_running_loop().create_future())
+        self._inbox.put_nowait(request)
+        await request.done
+
+    async def _serve_log_out(self, request: _LogOut) -> None:
+        if self.machine.current.account is None:
+            _settle(request.done, None)
+            return
+        try:
+            await self._tell_whatsapp()
+        except (SendError, TimeoutError) as error:
+            if not request.force:
+                text = f"WhatsApp cannot be told: {error or 'no answer'}"
+                wait = timedelta(seconds=2)
+                refusal = MeshError(Reason.SESSION_DISCONNECTED, text, retry_after=wait)
+                _settle(request.done, refusal)
+                return
+            await self.close()
+            self._delete_keys()
+        self.machine.move(_S.LOGGED_OUT, "logged out on request")
+        _settle(request.done, None)
+        raise AccountGoneError("logged out on request")
+
+    async def _tell_whatsapp(self) -> None:
+        if self.machine.state is not _S.CONNECTED:
+            raise SendError("the session is not connected")
+        async with asyncio.timeout(self.timing.log_out_s):
+            await self._whatsapp.log_out()
+
+    async def wait_until_deleted(self) -> None:
+        """LoggedOut comes before the library has deleted the keys; a login now would use them."""
+        limit = asyncio.get_running_loop().time() + self.timing.log_out_s
+        while await self.account() is not None:
+            if asyncio.get_running_loop().time() > limit:
+                await self.close()
+                self._delete_keys()
+                return
+            await asyncio.sleep(self.timing.poll_s)
+
+
+def _settle(future: "asyncio.Future[None]", error: MeshError | None) -> None:
+    if future.done():  # the caller went away
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)

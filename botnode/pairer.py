@@ -1,0 +1,131 @@
+"""Links an account: round after round of codes, while somebody watches."""
+
+import asyncio
+
+import structlog
+
+from botmesh.errors import Reason
+from botnode.line import Line
+from botnode.pairing import CODE_LIFE, FIRST_CODE_LIFE
+from botnode.ports import (
+    ClientOutdated,
+    Connected,
+    Ended,
+    PairingEnded,
+    QrCode,
+    Signal,
+    StoreFailure,
+    TemporaryBan,
+)
+from botnode.states import SessionState
+
+log = structlog.get_logger(__name__)
+
+_S = SessionState
+
+# Each round of codes that nobody scanned leaves a thread of the library behind.
+MAX_LEAKED_ROUNDS = 3
+PASSKEY = (
+    "WhatsApp asks for a passkey to link this account, which botmesh cannot give: link it from "
+    "an account that has none"
+)
+# The library's words for the end of a round of codes (whatsmeow's qrchan.go).
+_FAILURES = {
+    "timeout": "",  # the codes ran out, or the server closed the line
+    "error": "the phone and this device could not agree on keys",
+    "err-scanned-without-multidevice": "the phone has multi-device switched off",
+    "err-unexpected-state": "WhatsApp refused this device",
+}
+
+
+class Pairer:
+    """Pairs over a line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._machine = line.machine
+        self._hub = line.hub
+        self._leaked_rounds = 0
+
+    async def run(self) -> None:
+        """Return when an account is linked; its client goes on to log in."""
+        while True:
+            await self._wait_for_watcher()
+            self._machine.move(_S.PAIRING)
+            self._line.open()
+            if await self._round():
+                return
+            if self._leaked_rounds >= MAX_LEAKED_ROUNDS:
+                await self._line.renew_process(f"{self._leaked_rounds} rounds of codes ran out")
+            if not self._hub.watching:
+                self._machine.move(_S.UNPAIRED)
+
+    async def _wait_for_watcher(self) -> None:
+        watcher = asyncio.ensure_future(self._hub.wait_for_watcher())
+        try:
+            while not watcher.done():
+                request = asyncio.ensure_future(self._line.next())
+                try:
+                    await asyncio.wait({watcher, request}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    request.cancel()
+        finally:
+            watcher.cancel()
+
+    async def _round(self) -> bool:
+        """One round of codes; True if one of them was scanned."""
+        shown = 0
+        limit_s = self._line.timing.first_code_s
+        while True:
+            signal = await self._line.next(limit_s)
+            match signal:
+                case QrCode(code):
+                    life = CODE_LIFE if shown else FIRST_CODE_LIFE
+                    shown += 1
+                    self._hub.show(code, life)
+                    limit_s = life.total_seconds() + self._line.timing.code_slack_s
+                case PairingEnded("passkey-request"):
+                    self._hub.fail(Reason.PAIRING_FAILED, PASSKEY)
+                case PairingEnded("success"):
+                    self._hub.hide()
+                    self._machine.move(_S.CONNECTING, account=await self._line.account())
+                    return True
+                case Connected(account):  # the store had an account after all
+                    self._machine.move(_S.CONNECTING, account=account)
+                    self._machine.move(_S.CONNECTED)
+                    return True
+                case None:
+                    await self._end_leaking("" if shown else "WhatsApp sent no code")
+                    return False
+                case _:
+                    await self._end(signal)
+                    return False
+
+    async def _end(self, signal: Signal) -> None:
+        """The round is over without a scan."""
+        match signal:
+            case PairingEnded("err-client-outdated") | ClientOutdated():
+                self._leaked_rounds += 1
+                await self._line.rest_outdated()
+            case TemporaryBan():
+                self._leaked_rounds += 1
+                await self._line.rest_banned(signal)
+            case PairingEnded(outcome):
+                await self._end_leaking(_FAILURES.get(outcome, outcome))
+            case StoreFailure(detail):
+                await self._line.give_up(f"session.db cannot be used: {detail}")
+            case Ended(error):
+                text = f"WhatsApp cannot be reached: {error}"
+                self._hub.fail(Reason.PAIRING_FAILED, text)
+                await self._line.recycle(text)
+            case _:
+                await self._end_leaking(f"unexpected: {type(signal).__name__}")
+
+    async def _end_leaking(self, failure: str) -> None:
+        self._leaked_rounds += 1
+        log.info("pairing_round_ended", leaked_rounds=self._leaked_rounds, failure=failure)
+        if failure:
+            self._hub.fail(Reason.PAIRING_FAILED, failure)
+            self._machine.note(failure)
+        self._hub.hide()
+        await self._line.close()
