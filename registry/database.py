@@ -48,6 +48,11 @@ class RegistryUnreachableError(StartError):
 class ChangeGate(Protocol):
     """Tells cheaply whether anything may have changed since it was last asked."""
 
+    @property
+    def interval_s(self) -> float:
+        """How often to ask: what asking costs decides."""
+        ...
+
     async def moved(self) -> bool:
         """True at the first call, and then once after each commit of anybody."""
         ...
@@ -126,7 +131,9 @@ class Database:
 
 
 class _DataVersionGate:
-    """SQLite's own counter of other connections' commits: 5 microseconds to ask, no lock taken."""
+    """SQLite's own counter of other connections' commits: no query, no transaction, no thread."""
+
+    interval_s = 0.1
 
     def __init__(self, path: str) -> None:
         try:
@@ -150,6 +157,8 @@ class _DataVersionGate:
 
 class _CounterGate:
     """The registry's own counter, asked for over a connection that stays open."""
+
+    interval_s = 0.2
 
     def __init__(self, engine: Engine) -> None:
         self._connection: Connection = engine.connect().execution_options(

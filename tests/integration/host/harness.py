@@ -84,8 +84,9 @@ class Mesh:
         lines = (self.data_dir.path / "host.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def logged(self, event: str) -> list[dict[str, Any]]:
-        return [line for line in self.host_log() if line["event"] == event]
+    def logged(self, event: str, tenant_id: str | None = None) -> list[dict[str, Any]]:
+        wanted = {"event": event} if tenant_id is None else {"event": event, "tenant_id": tenant_id}
+        return [line for line in self.host_log() if wanted.items() <= line.items()]
 
     def behave(self, tenant_id: str, **how: Any) -> None:
         (self.fake / f"{tenant_id}.json").write_text(json.dumps(how))
@@ -93,15 +94,22 @@ class Mesh:
     def seen(self, tenant_id: str) -> dict[str, Any]:
         return dict(json.loads((self.fake / f"{tenant_id}.seen").read_text()))
 
-    def pids(self) -> list[int]:
+    def pids(self, tenant_id: str = "*") -> list[int]:
         """Every botnode process that ever got as far as its lease."""
-        return [int(pid) for file in self.fake.glob("*.pids") for pid in file.read_text().split()]
+        files = self.fake.glob(f"{tenant_id}.pids")
+        return [int(pid) for file in files for pid in file.read_text().split()]
 
-    def living(self) -> list[int]:
-        return [pid for pid in self.pids() if is_alive(pid)]
+    def living(self, tenant_id: str = "*") -> list[int]:
+        return [pid for pid in self.pids(tenant_id) if is_alive(pid)]
 
     async def get(self, tenant_id: str) -> Tenant:
         return await self.tenants.get(tenant_id)
+
+    async def until_gone(self, tenant_id: str, limit_s: float = 15.0) -> None:
+        async def gone() -> bool:
+            return all(t.tenant_id != tenant_id for t in (await self.tenants.list()).tenants)
+
+        await eventually(gone, limit_s)
 
     async def until(
         self, tenant_id: str, check: Callable[[Tenant], Any], limit_s: float = 15.0

@@ -1,13 +1,12 @@
 """A host that dies, the one that comes after it, and tenants that go."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
@@ -15,10 +14,6 @@ from botnode.host.runfile import RunFiles, mark_of
 from botnode.lease import FolderLease
 from registry.tenant import ObservedState, Tenant
 from tests.integration.host.harness import Mesh, eventually, is_alive, is_connected
-
-
-async def is_gone(mesh: Mesh) -> bool:
-    return not (await mesh.tenants.list()).tenants
 
 
 async def test_botnodes_of_a_killed_host_end_and_a_new_host_brings_them_back(mesh: Mesh) -> None:
@@ -78,57 +73,43 @@ async def test_a_process_that_got_an_old_id_is_not_ended(
     assert is_alive(bystander.pid)
 
 
-async def test_the_run_file_names_the_process(mesh: Mesh) -> None:
-    await mesh.tenants.create("a")
-    mesh.start_host()
-    [tenant] = await mesh.until_running("a")
-    written = json.loads((mesh.data_dir.run / "a.json").read_text())
-    assert written == asdict(mark_of(tenant.pid, tenant.instance))
-    await mesh.tenants.stop("a")
-    await mesh.until("a", lambda t: t.observed_state is ObservedState.STOPPED)
-    assert not (mesh.data_dir.run / "a.json").exists()
-
-
-async def test_delete_keeps_the_folder_unless_asked(mesh: Mesh) -> None:
-    await mesh.tenants.create("a")
-    mesh.start_host()
-    await mesh.until_running("a")
-    await mesh.tenants.delete("a")
-    await eventually(lambda: is_gone(mesh), 3)
-    assert (mesh.data_dir.tenant("a") / "epoch").exists()
-    assert not (mesh.fake / "a.logged_out").exists()
-    assert mesh.living() == []
+async def test_delete_keeps_the_folder_unless_asked(shared: Mesh) -> None:
+    await shared.tenants.create("kept")
+    await shared.until_running("kept")
+    await shared.tenants.delete("kept")
+    await shared.until_gone("kept", 3)
+    assert (shared.data_dir.tenant("kept") / "epoch").exists()
+    assert not (shared.fake / "kept.logged_out").exists()
+    assert shared.living("kept") == []
     # The same tenant, created again, finds its folder.
-    await mesh.tenants.create("a")
-    assert (await mesh.until("a", is_connected)).epoch == 2
+    await shared.tenants.create("kept")
+    assert (await shared.until("kept", is_connected)).epoch == 2
 
 
-async def test_delete_with_data_logs_out_and_removes_everything(mesh: Mesh) -> None:
-    outside = mesh.data_dir.path / "outside"
+async def test_delete_with_data_logs_out_and_removes_everything(shared: Mesh) -> None:
+    outside = shared.data_dir.path / "outside"
     outside.mkdir()
     (outside / "precious").write_text("x")
-    await mesh.tenants.create("a")
-    mesh.start_host()
-    await mesh.until_running("a")
-    (mesh.data_dir.tenant("a") / "link").symlink_to(outside)
-    await mesh.tenants.delete("a", delete_data=True)
-    await eventually(lambda: is_gone(mesh), 3)
-    assert (mesh.fake / "a.logged_out").read_text() == f"a {mesh.data_dir.secret}"
-    assert list(mesh.data_dir.tenants.iterdir()) == []
-    assert list(mesh.data_dir.logs.iterdir()) == []
+    await shared.tenants.create("gone")
+    await shared.until_running("gone")
+    (shared.data_dir.tenant("gone") / "link").symlink_to(outside)
+    await shared.tenants.delete("gone", delete_data=True)
+    await shared.until_gone("gone", 3)
+    assert (shared.fake / "gone.logged_out").read_text() == f"gone {shared.data_dir.secret}"
+    assert [path.name for path in shared.data_dir.tenants.iterdir() if "gone" in path.name] == []
+    assert [path.name for path in shared.data_dir.logs.iterdir() if "gone" in path.name] == []
     assert (outside / "precious").exists()
-    assert mesh.living() == []
+    assert shared.living("gone") == []
 
 
-async def test_a_stopped_tenant_is_deleted_without_starting(mesh: Mesh) -> None:
-    await mesh.tenants.create("a", running=False)
-    mesh.data_dir.tenants.mkdir()
-    mesh.data_dir.tenant("a").mkdir()
-    await mesh.tenants.delete("a", delete_data=True)
-    mesh.start_host()
-    await eventually(lambda: is_gone(mesh), 5)
-    assert mesh.pids() == []
-    assert list(mesh.data_dir.tenants.iterdir()) == []
+async def test_a_stopped_tenant_is_deleted_without_starting(shared: Mesh) -> None:
+    await shared.tenants.create("idle", running=False)
+    folder = shared.data_dir.tenant("idle")
+    folder.mkdir(parents=True)
+    await shared.tenants.delete("idle", delete_data=True)
+    await shared.until_gone("idle", 3)
+    assert shared.pids("idle") == []
+    assert not folder.exists()
 
 
 async def test_an_unfinished_delete_goes_on(mesh: Mesh) -> None:
@@ -143,24 +124,22 @@ async def test_an_unfinished_delete_goes_on(mesh: Mesh) -> None:
     # A removal of another tenant's folder was cut, too.
     remains = mesh.data_dir.tenants / ".removed-b-0000"
     (remains / "auth_info").mkdir(parents=True)
-    assert not await is_gone(mesh)
     mesh.start_host(leftover_limit_s=0.3)
-    await eventually(lambda: is_gone(mesh))
+    await mesh.until_gone("a")
     await eventually(lambda: not list(mesh.data_dir.tenants.iterdir()))
     assert not is_alive(tenant.pid or 0)
 
 
-async def test_a_folder_in_use_is_not_removed(mesh: Mesh) -> None:
-    await mesh.tenants.create("a", running=False)
-    folder = mesh.data_dir.tenant("a")
+async def test_a_folder_in_use_is_not_removed(shared: Mesh) -> None:
+    await shared.tenants.create("held", running=False)
+    folder = shared.data_dir.tenant("held")
     folder.mkdir(parents=True)
     lease = FolderLease(folder)
     assert lease.try_acquire()
-    await mesh.tenants.delete("a", delete_data=True)
-    mesh.start_host()
-    await eventually(lambda: mesh.logged("delete_waits"))
+    await shared.tenants.delete("held", delete_data=True)
+    await eventually(lambda: shared.logged("delete_waits", "held"))
     assert folder.is_dir()
-    assert (await mesh.get("a")).observed_state is ObservedState.DELETING
+    assert (await shared.get("held")).observed_state is ObservedState.DELETING
     lease.release()
-    await eventually(lambda: is_gone(mesh))
+    await shared.until_gone("held")
     assert not folder.exists()
