@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from botmesh import __version__
-from botmesh.cli import chat, connection, output, pairing, sandbox, tenant, up
+from botmesh.cli import chat, connection, export, output, pairing, sandbox, tenant, up
 
 app = typer.Typer(
     name="botmesh",
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(export.app, name="export")
 app.command("up")(up.up)
 app.command("qr")(pairing.qr)
 app.command("logout")(pairing.logout)

@@ -51,7 +51,7 @@ class Mesh:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.name = f"t{secrets.token_hex(4)}"
-        self.port = _free_port()
+        self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._channels: list[grpc.Channel] = []
         self.process: subprocess.Popen[bytes] | None = None
@@ -155,7 +155,8 @@ class Mesh:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

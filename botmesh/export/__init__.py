@@ -1,0 +1,1 @@
+"""Files for process managers that run botnodes in the host's place."""
