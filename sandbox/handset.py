@@ -3,6 +3,8 @@
 A phone is a Signal device like any other, number 0 of its user. A message body is padded with 1
 to 15 bytes, each of which holds their count. What one of its own companions sent reaches the
 phone as a ``deviceSentMessage`` with the real one inside.
+
+Source: whatsmeow's send.go and message.go.
 """
 
 from __future__ import annotations

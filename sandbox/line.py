@@ -3,6 +3,8 @@
 A client's first bytes are a header of four (W, A, 6, dictionary version); then everything, both
 ways, is frames with a big-endian length of three bytes. The server sends exactly one whole frame
 per WebSocket message.
+
+Source: whatsmeow's socket/framesocket.go and noisesocket.go.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 A refusal is ``<failure reason>``: 401 logged out, 402 with code and expire for a temporary ban,
 405 client outdated, 503 to be tried again. A login of a device that is already connected ends its
 older line with a ``replaced`` conflict.
+
+Source: whatsmeow's connectionevents.go.
 """
 
 from __future__ import annotations

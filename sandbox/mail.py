@@ -3,6 +3,8 @@
 Every stanza for a device waits in its queue until the device confirms it: a message by its
 receipt (or by an ``<ack>`` where it cannot be read), anything else by an ``<ack>``. A phone's
 stanzas wait in the same queue while it is offline.
+
+Source: whatsmeow's send.go, message.go, receipt.go and notification.go.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ base64. whatsmeow shows the first of six for 60 seconds and every other one for 
 six, the first too has only 20), so what a server controls is how many refs it sends, and when it
 closes the line: a closed line ends the client's round at once. The phone that scans signs the
 device's identity key; the client checks that, signs in turn, and is told to log in.
+
+Source: whatsmeow's pair.go and qrchan.go.
 """
 
 from __future__ import annotations

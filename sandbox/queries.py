@@ -2,6 +2,8 @@
 
 A query is known by its namespace, type and first child. One that is not known is reported and
 answered with error 501, so that the client does not wait for its 75 seconds.
+
+Source: whatsmeow's user.go, prekeys.go, privacysettings.go, mediaconn.go, appstate.go.
 """
 
 from __future__ import annotations

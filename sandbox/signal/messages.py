@@ -3,6 +3,8 @@
 A normal message carries ratchet key 1, counter 2, previous counter 3 and ciphertext 4, then the
 first 8 bytes of an HMAC over both identities and all of that. A pre-key message wraps one, with
 pre-key id 1, base key 2, identity 3, registration id 5 and signed pre-key id 6 beside it at 4.
+
+Source: libsignal's WhisperTextProtocol.proto.
 """
 
 from __future__ import annotations

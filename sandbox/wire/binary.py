@@ -4,6 +4,8 @@ A list header counts tag, attribute names, attribute values and content. Words o
 take one or two bytes, digits and capital hex are packed two to a byte, everything else is written
 as it is with its length. JIDs are values of their own kind: the client ignores an address that
 comes as text. A flag byte goes before the whole; bit 2 says that zlib packed the rest.
+
+Source: whatsmeow's binary/encoder.go, decoder.go and unpack.go.
 """
 
 from __future__ import annotations

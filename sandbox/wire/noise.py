@@ -3,6 +3,8 @@
 The pattern's name is padded with four NULs to 32 bytes, which are at once the first hash, salt
 and key; the connection header is mixed in first. Order: e; ee; own static; es; certificate chain;
 then the client's static; se; the client's payload. Counters start again with every mixed key.
+
+Source: whatsmeow's socket/noisehandshake.go and handshake.go.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 ``tokens.txt`` holds them one to a line: 236 single-byte words (the first is empty), then four
 dictionaries of 256. They are those of dictionary version 3, which a client names in the fourth
 byte of its connection header.
+
+Source: whatsmeow's binary/token/token.go.
 """
 
 from __future__ import annotations
