@@ -1,6 +1,7 @@
 """Consul's HTTP API as the mesh uses it, with errors that say what is to be done."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
@@ -159,10 +160,14 @@ class ConsulClient:
 
     async def deregister_service(self, service_id: str) -> None:
         """Remove a service of this agent and its checks; nothing if there is none."""
-        try:
+        with contextlib.suppress(ConsulGoneError):
             await self._call(self._consul().agent.service.deregister(service_id))
-        except ConsulGoneError:
-            pass
+
+    async def critical_services(self, name: str, tag: str) -> set[str]:
+        """The ids of this agent's services of a name and with a tag that have a critical check."""
+        words = f'Status == "critical" and ServiceName == "{name}" and "{tag}" in ServiceTags'
+        checks = await self._call(self._consul().agent.checks(words))
+        return {str(check["ServiceID"]) for check in checks.values()}
 
     async def tell_check(self, check_id: str, *, passing: bool, text: str) -> None:
         """Set a TTL check to passing or warning, with a text; that also restarts its clock.
