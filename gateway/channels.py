@@ -1,12 +1,17 @@
 """One gRPC channel per address, kept open while calls use it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc.aio
 
 from botmesh.rpc.server import MAX_MESSAGE_BYTES
+
+# A botnode that hangs, or a line that was cut, is noticed while calls wait: core asks the other end
+# for a sign of life this often, and gives it that long. Servers of the mesh allow one in 10 s.
+KEEPALIVE_S = 12.0
+KEEPALIVE_TIMEOUT_S = 5.0
 
 # Milliseconds where a key says so.
 _OPTIONS: tuple[tuple[str, int], ...] = (
@@ -18,12 +23,21 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_reconnect_backoff_ms", 250),
     # How long a connection attempt may take: something else may sit on the port and be silent.
     ("grpc.min_reconnect_backoff_ms", 2_000),
-    # A botnode that is stopped or hung, or a cut line, is noticed while calls wait.
-    ("grpc.keepalive_time_ms", 15_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 )
+
+
+def _options(keepalive_s: float, timeout_s: float) -> tuple[tuple[str, int], ...]:
+    timeout_ms = int(timeout_s * 1000)
+    return (
+        *_OPTIONS,
+        ("grpc.keepalive_time_ms", int(keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", timeout_ms),
+        # Without this one core waits a minute for the answer, whatever the line above says.
+        ("grpc.http2.ping_timeout_ms", timeout_ms),
+    )
+
 
 Unary = Callable[..., Any]
 
@@ -33,9 +47,9 @@ class Link:
 
     __slots__ = ("_callables", "address", "calls", "channel", "retired", "used")
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, options: Sequence[tuple[str, int]]) -> None:
         self.address = address
-        self.channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self.channel = grpc.aio.insecure_channel(address, options=options)
         self.calls = 0
         self.used = True
         self.retired = False
@@ -63,7 +77,13 @@ class Channels:
     when the last caller has given it back.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        keepalive_s: float = KEEPALIVE_S,
+        keepalive_timeout_s: float = KEEPALIVE_TIMEOUT_S,
+    ) -> None:
+        self._options = _options(keepalive_s, keepalive_timeout_s)
         self._links: dict[str, Link] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -74,7 +94,7 @@ class Channels:
         """The link to an address; give it back with `give_back`."""
         link = self._links.get(address)
         if link is None:
-            link = self._links[address] = Link(address)
+            link = self._links[address] = Link(address, self._options)
         link.calls += 1
         link.used = True
         return link

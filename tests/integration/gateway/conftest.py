@@ -46,8 +46,8 @@ def make_gateway(database: Database) -> Callable[[], Gateway]:
             mesh=MESH,
             secret=SECRET,
             tenants=Tenants(database),
-            feed=TenantFeed(database, poll_interval_s=0.01),
-            routes=EmbeddedRouteWatch(TenantFeed(database, poll_interval_s=0.01)),
+            feed=TenantFeed(database),
+            routes=EmbeddedRouteWatch(TenantFeed(database)),
             grace_s=0.3,
         )
 

@@ -1,11 +1,15 @@
 """Botnodes for the gateway to call: real servers whose answers a test writes."""
 
 import asyncio
+import os
+import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,6 +22,7 @@ from botmesh.rpc.server import bind, create_server
 from botmesh.v1 import bot_pb2, message_pb2, session_pb2
 
 MESH = "test"
+ROOT = Path(__file__).resolve().parents[3]
 SECRET = "the mesh's secret"
 
 Unary = Callable[[bytes, Any], Awaitable[bytes]]
@@ -160,6 +165,25 @@ async def eventually(condition: Callable[[], object], within_s: float = 5.0) -> 
     while not condition():
         assert time.monotonic() < until, "it did not come about"
         await asyncio.sleep(0.005)
+
+
+@contextmanager
+def botnode_process(tenant_id: str, port: int = 0, *flags: str) -> Iterator[Any]:
+    """A botnode in a process of its own, and its port."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, tenant_id, str(port), *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    try:
+        yield process, int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 async def _serve_until_killed(tenant_id: str, port: int) -> None:

@@ -1,13 +1,17 @@
 """Channels are kept while they are of use, and closed when nobody is on them."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
+import grpc.aio
 import pytest
-from far_side import FarSide, eventually
+from far_side import MESH, SECRET, FarSide, botnode_process, eventually
 from gateway_harness import GatewayUnderTest
 
+from botmesh.rpc import metadata
 from botmesh.v1 import bot_pb2
 from gateway.channels import Channels, Link
 
@@ -74,3 +78,28 @@ async def test_calls_leave_nothing_on_their_channel(mesh: GatewayUnderTest, far:
     assert not await _is_closed(link)
     mesh.gateway.channels.give_back(link)
     assert await _is_closed(link)
+
+
+async def test_a_botnode_that_hangs_is_noticed_while_a_call_waits() -> None:
+    channels = Channels(keepalive_s=0.5, keepalive_timeout_s=0.5)
+    with botnode_process("a", 0, "hang") as (process, port):
+        call = channels.take(f"127.0.0.1:{port}").unary("/botmesh.v1.BotService/SendMessage")(
+            b"",
+            timeout=60,
+            metadata=(
+                (metadata.SECRET, SECRET),
+                (metadata.MESH, MESH),
+                (metadata.TENANT_ID, "a"),
+            ),
+        )
+        waiting = asyncio.ensure_future(_code(call))
+        await asyncio.to_thread(process.stdout.readline)
+        process.send_signal(signal.SIGSTOP)
+        assert await asyncio.wait_for(waiting, 10) is grpc.StatusCode.UNAVAILABLE
+        await channels.close()
+
+
+async def _code(call: Any) -> grpc.StatusCode:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code()

@@ -1,23 +1,18 @@
 """What the gateway tries again, what it hands on, and what it says when it cannot tell."""
 
 import asyncio
-import os
-import subprocess
-import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import far_side
 import grpc
 import grpc.aio
 import pytest
-from far_side import FarSide, eventually
+from far_side import FarSide, botnode_process, eventually
 from gateway_harness import GatewayUnderTest
 
 from botmesh.errors import DETAILS_KEY, MeshError, Reason, from_rpc_error
@@ -26,7 +21,6 @@ from botmesh.rpc.status import PUSHBACK_KEY, to_rpc_status
 from botmesh.v1 import bot_pb2, message_pb2
 
 StartFar = Callable[..., Awaitable[FarSide]]
-ROOT = Path(__file__).resolve().parents[3]
 ASKING = bot_pb2.GetSessionRequest(tenant_id="a")
 # What a retried reason looks like at the far side.
 PASSING = {
@@ -51,24 +45,6 @@ async def _error(call: Awaitable[object]) -> MeshError:
     error = from_rpc_error(await _fails(call))
     assert error is not None
     return error
-
-
-@contextmanager
-def _botnode_process(tenant_id: str, port: int = 0, *flags: str) -> Iterator[Any]:
-    process = subprocess.Popen(
-        [sys.executable, far_side.__file__, tenant_id, str(port), *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdout is not None
-    try:
-        yield process, int(process.stdout.readline())
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 @pytest.mark.parametrize("reason", PASSING)
@@ -294,7 +270,7 @@ async def test_a_killed_botnodes_send_is_repeated_under_the_same_id(
     mesh: GatewayUnderTest, start_far: StartFar
 ) -> None:
     await mesh.add("a")
-    with _botnode_process("a", 0, "hang") as (process, port):
+    with botnode_process("a", 0, "hang") as (process, port):
         await mesh.route("a", f"127.0.0.1:{port}")
         call = asyncio.ensure_future(mesh.bot.SendMessage(_sending(), timeout=30))
         await asyncio.to_thread(process.stdout.readline)  # it has the request
@@ -314,7 +290,7 @@ async def test_a_killed_botnodes_send_without_a_successor_is_unknown(
 ) -> None:
     await mesh.add("a")
     request_id = str(uuid.uuid4())
-    with _botnode_process("a", 0, "hang") as (process, port):
+    with botnode_process("a", 0, "hang") as (process, port):
         await mesh.route("a", f"127.0.0.1:{port}")
         call = asyncio.ensure_future(
             _error(mesh.bot.SendMessage(_sending(request_id=request_id), timeout=2))
@@ -330,7 +306,7 @@ async def test_a_tenant_stopped_during_its_send_does_not_make_the_send_undone(
     mesh: GatewayUnderTest,
 ) -> None:
     await mesh.add("a")
-    with _botnode_process("a", 0, "hang") as (process, port):
+    with botnode_process("a", 0, "hang") as (process, port):
         await mesh.route("a", f"127.0.0.1:{port}")
         call = asyncio.ensure_future(_error(mesh.bot.SendMessage(_sending(), timeout=20)))
         await asyncio.to_thread(process.stdout.readline)
@@ -350,7 +326,7 @@ async def test_a_killed_botnodes_question_is_asked_again_on_the_same_port(
     mesh: GatewayUnderTest, start_far: StartFar
 ) -> None:
     await mesh.add("a")
-    with _botnode_process("a") as (process, port):
+    with botnode_process("a") as (process, port):
         await mesh.route("a", f"127.0.0.1:{port}")
         await mesh.bot.GetSession(ASKING, timeout=20)
         process.kill()
