@@ -10,8 +10,14 @@ from contextlib import aclosing
 from typing import Protocol
 
 import pytest
+from consul_agent import ConsulAgent
 
 from registry.database import Database
+from registry.discovery.consul_client import ConsulClient
+from registry.discovery.consul_entry import EntryTiming
+from registry.discovery.consul_registration import ConsulRegistration, ConsulWithdrawal
+from registry.discovery.consul_settings import ConsulSettings
+from registry.discovery.consul_watch import ConsulRouteWatch
 from registry.discovery.embedded import (
     EmbeddedRegistration,
     EmbeddedRouteWatch,
@@ -67,6 +73,37 @@ class EmbeddedSite:
         return tenant.session_state, tenant.account
 
 
+class ConsulSite:
+    """Nobody listens at the addresses of these tests: their checks are not due while they run."""
+
+    def __init__(self, agent: ConsulAgent) -> None:
+        self._agent = agent
+        self._client = ConsulClient(ConsulSettings(address=agent.address))
+        self._made: list[ConsulRegistration] = []
+
+    def registration(self) -> Registration:
+        self._made.append(
+            ConsulRegistration(self._client, "m", timing=EntryTiming(check_interval_s=36000))
+        )
+        return self._made[-1]
+
+    def withdrawal(self) -> Withdrawal:
+        return ConsulWithdrawal(self._client, "m")
+
+    def watch(self) -> RouteWatch:
+        return ConsulRouteWatch(self._client, "m")
+
+    async def told(self, tenant_id: str) -> tuple[str | None, str | None]:
+        (service,) = self._agent.services().values()
+        assert service["Meta"]["tenant_id"] == tenant_id
+        return service["Meta"]["state"], service["Meta"].get("number")
+
+    async def close(self) -> None:
+        for registration in self._made:
+            await registration.deregister()
+        await self._client.close()
+
+
 @pytest.fixture
 def tenants(sqlite_url: str) -> Iterator[Tenants]:
     database = Database.open(sqlite_url, "m")
@@ -84,7 +121,14 @@ async def embedded(sqlite_url: str, tenants: Tenants) -> AsyncIterator[Site]:
     database.close()
 
 
-@pytest.fixture(params=["embedded"])
+@pytest.fixture
+async def in_consul(consul: ConsulAgent) -> AsyncIterator[Site]:
+    site = ConsulSite(consul)
+    yield site
+    await site.close()
+
+
+@pytest.fixture(params=["embedded", "in_consul"])
 def site(request: pytest.FixtureRequest) -> Site:
     """The implementations: an async fixture each, named here."""
     return request.getfixturevalue(request.param)
