@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from botmesh.rpc.lifecycle import EX_FAILED, StopSignal
+from botmesh.rpc.lifecycle import EX_FAILED, StopSignal, notify_ready
 from botnode.host.childlog import keep_trimmed
 from botnode.host.leftovers import end_leftovers
 from botnode.host.supervisor import Services, Supervisor
@@ -34,6 +34,7 @@ class Host:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._latest: dict[str, Tenant] = {}
         self._closing = False
+        self._is_ready = False
 
     async def run(self, stop: StopSignal) -> None:
         """Run until told to stop; no botnode is left when it returns."""
@@ -78,6 +79,9 @@ class Host:
     async def _follow(self) -> None:
         async for change in self._feed.watch():
             await self._apply(change)
+            if not self._is_ready:
+                self._is_ready = True
+                notify_ready()
 
     async def _apply(self, change: FeedChange) -> None:
         gone = list(change.deleted)

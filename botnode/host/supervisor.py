@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from botmesh.rpc.datadir import DataDir
+from botmesh.rpc.logging import shorten_number
 from botnode.host import plan
 from botnode.host.backoff import Backoff, Random
 from botnode.host.childlog import last_words, remove_log, size
@@ -226,7 +227,7 @@ class Supervisor:
         services.run_files.remove(self.tenant_id)
 
     def _log_end(self, pid: int, verdict: Verdict) -> None:
-        how = self._situation.last_exit
+        how = shorten_number(self._situation.last_exit or "")
         if verdict in (Verdict.ASKED, Verdict.RENEW):
             self._log.info("botnode_ended", pid=pid, how=how, verdict=verdict.value)
             return
@@ -282,8 +283,13 @@ class Supervisor:
 
     def _mark(self, pid: int, instance: str | None) -> None:
         mark = mark_of(pid, instance)
-        if mark is not None:
+        if mark is None:
+            return
+        try:
             self._services.run_files.write(self.tenant_id, mark)
+        except OSError as error:
+            # Its liveness pipe and its lease hold without the mark, too.
+            self._log.warning("run_file_not_written", error=str(error))
 
     def _log_out(self) -> None:
         view, process = self._situation.child, self._process

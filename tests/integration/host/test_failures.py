@@ -55,12 +55,14 @@ async def test_exit_75_is_started_again_at_once_and_not_counted(shared: Mesh) ->
 
 
 async def test_exit_78_stays_down_until_the_generation_changes(shared: Mesh) -> None:
-    shared.behave("wrong", exit=78, error="the folder is another tenant's")
+    shared.behave("wrong", exit=78, error="the folder is +5215512345678's")
     await shared.tenants.create("wrong")
     failed = await shared.until("wrong", lambda t: t.observed_state is ObservedState.FAILED)
-    assert failed.last_exit == "exit 78: the folder is another tenant's"
+    assert failed.last_exit == "exit 78: the folder is +5215512345678's"
     assert failed.observed_generation == 1
     assert failed.restarts == 0
+    [logged] = shared.logged("botnode_ended", "wrong")
+    assert logged["how"] == "exit 78: the folder is +521…678's"
     await shared.tenants.create("right")
     await shared.until_running("right")
     assert len(shared.logged("botnode_started", "wrong")) == 1
