@@ -12,7 +12,7 @@ import pytest
 from botmesh.rpc.interceptors import ErrorInterceptor
 from botmesh.rpc.server import bind, create_server
 from gateway.app import Gateway
-from registry.database import Database
+from registry.database import ChangeGate, Database
 from registry.discovery.embedded import EmbeddedRouteWatch
 from registry.feed import TenantFeed
 from registry.service import Tenants
@@ -21,6 +21,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from far_side import MESH, SECRET, FarSide
 from gateway_harness import GatewayUnderTest
+
+
+class QuickDatabase(Database):
+    """Asks for changes so often that no test waits for them."""
+
+    def change_gate(self) -> ChangeGate:
+        gate = super().change_gate()
+        gate.interval_s = 0.01  # type: ignore[misc]
+        return gate
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +43,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def database(tmp_path: Path, migrated: Path) -> Iterator[Database]:
     shutil.copy(migrated, tmp_path)
-    database = Database.open(f"sqlite:///{tmp_path / migrated.name}", MESH)
+    database = QuickDatabase.open(f"sqlite:///{tmp_path / migrated.name}", MESH)
     yield database
     database.close()
 

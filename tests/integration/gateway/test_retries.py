@@ -51,10 +51,10 @@ async def _error(call: Awaitable[object]) -> MeshError:
 async def test_a_passing_reason_is_tried_again(
     mesh: GatewayUnderTest, far: FarSide, reason: Reason
 ) -> None:
-    far.answers("GetSession", PASSING[reason], PASSING[reason])
+    far.answers("GetSession", PASSING[reason])
     answer = await mesh.bot.GetSession(ASKING, timeout=20)
     assert answer.session.tenant_id == "a"
-    assert [seen.attempt for seen in far.seen] == ["1", "2", "3"]
+    assert [seen.attempt for seen in far.seen] == ["1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ async def test_other_tenants_notice_nothing(
     far_b = await start_far("b")
     await mesh.route("b", far_b.address)
     await far.stop()
-    stuck = [asyncio.ensure_future(_error(mesh.bot.GetSession(ASKING, timeout=2))) for _ in "ab"]
+    stuck = [asyncio.ensure_future(_error(mesh.bot.GetSession(ASKING, timeout=1))) for _ in "ab"]
     for _ in range(20):
         await mesh.bot.GetSession(bot_pb2.GetSessionRequest(tenant_id="b"), timeout=2)
     for error in await asyncio.gather(*stuck):
