@@ -23,8 +23,10 @@ def main() -> None:
     """Generate everything anew."""
     sys.path.insert(0, str(ROOT))
     sources = sorted(PROTOS.rglob("*.proto"))
-    outputs = [f"--{kind}_out={ROOT}" for kind in ("python", "pyi", "grpc_python", "mypy_grpc")]
-    outputs[-1] = f"--mypy_grpc_out=quiet:{ROOT}"
+    outputs = [f"--{kind}_out={ROOT}" for kind in ("python", "pyi", "grpc_python")]
+    # The types of the grpc stubs; the plugin stands beside this interpreter.
+    plugin = Path(sys.executable).parent / "protoc-gen-mypy_grpc"
+    outputs += [f"--plugin=protoc-gen-mypy_grpc={plugin}", f"--mypy_grpc_out=quiet:{ROOT}"]
     arguments = ["protoc", f"-I{PROTOS}", f"-I{WELL_KNOWN}", *outputs, *map(str, sources)]
     if status := protoc.main(arguments):
         sys.exit(status)
