@@ -118,6 +118,7 @@ async def run(settings: GatewaySettings, stop: StopSignal) -> None:
     """
     if settings.liveness_fd is not None:
         watch_liveness(settings.liveness_fd, stop)
+    # Callers are not asked who they are; the place to ask is an interceptor after this one.
     server = create_server([ErrorInterceptor()])
     port = bind(server, settings.gateway_host, settings.gateway_port)
     data_dir = DataDir.open(settings.data_dir, settings.mesh)

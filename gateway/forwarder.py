@@ -66,7 +66,7 @@ class Forwarder:
         if route is None:
             return await self._insist(call)
         try:
-            # The usual case pays for no retry machinery: that costs as much as the hop's own work.
+            # The usual case goes without tenacity, which takes longer than all else here.
             return await self.attempt(call, route, 1)
         except grpc.aio.AioRpcError as error:
             return await self._insist(call, (error, route))

@@ -31,6 +31,7 @@ from gateway.forwarder import Credentials, Forwarder
 from gateway.policy import POLICIES
 from gateway.resolver import Resolver
 from gateway.streams import StreamForwarder
+from registry.discovery.port import Snapshot
 
 ROOT = Path(__file__).resolve().parents[3]
 ASKING = bot_pb2.GetSessionRequest(tenant_id="a")
@@ -212,6 +213,26 @@ async def test_a_stopping_gateway_answers_everybody(
         assert await answered is None  # it had its time
         assert await asyncio.gather(*cut) == [Reason.SEND_OUTCOME_UNKNOWN, Reason.SHUTTING_DOWN]
         await asyncio.wait_for(stopped, 5)
+
+
+class BrokenWatch:
+    """A watch that fails, which none may."""
+
+    async def watch(self) -> AsyncIterator[Any]:
+        yield Snapshot({})
+        raise RuntimeError("a fault")
+
+
+async def test_a_gateway_that_cannot_follow_does_not_go_on_blind(
+    make_gateway: Callable[[], Gateway],
+) -> None:
+    gateway = make_gateway()
+    gateway._routes = BrokenWatch()
+    server = create_server([])
+    bind(server, "127.0.0.1", 0)
+    with pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="a fault")):
+        async with gateway.serving(server):
+            await asyncio.wait_for(asyncio.Event().wait(), 10)
 
 
 class Process:
