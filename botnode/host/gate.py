@@ -31,13 +31,12 @@ class StartGate:
 
     def give_back(self) -> None:
         """Pass a slot on to the next that waits."""
-        while self._queue:
-            slot = self._queue.popleft()
-            if not slot.has_left:
-                jitter = random.uniform(0, self._jitter_s)  # noqa: S311 - spreads load
-                asyncio.get_running_loop().call_later(jitter, slot.grant, self._slot_limit_s)
-                return
-        self._free += 1
+        if not self._queue:
+            self._free += 1
+            return
+        slot = self._queue.popleft()
+        jitter = random.uniform(0, self._jitter_s)  # noqa: S311 - spreads load
+        asyncio.get_running_loop().call_later(jitter, slot.grant, self._slot_limit_s)
 
 
 class Slot:

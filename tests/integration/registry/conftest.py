@@ -1,11 +1,14 @@
 """The databases that every test of the registry runs on."""
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,36 +26,57 @@ def postgres_server() -> Iterator[str]:
         yield url
         return
     programs = os.pathsep.join(POSTGRES_FOLDERS)
-    if (pg_ctl := shutil.which("pg_ctl", path=programs)) is None:
+    if (initdb := shutil.which("initdb", path=programs)) is None:
         pytest.skip("PostgreSQL: no server is installed and BOTMESH_TEST_POSTGRES_URL is not set")
     # Not under pytest's own folders: those are nobody else's to enter.
     folder = Path(tempfile.mkdtemp(prefix="botmesh-postgres-"))
-    port = _free_port()
-    as_user = _unprivileged(folder)
-    log = folder / "log"
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {folder}"
-    initialise = [pg_ctl, "initdb", "-D", str(folder / "data"), "-o", "-U botmesh -A trust -N"]
-    start = [pg_ctl, "start", "-w", "-D", str(folder / "data"), "-l", str(log), "-o", options]
-    for command in (initialise, start):
-        done = subprocess.run([*as_user, *command], check=False, capture_output=True, cwd=folder)
-        if done.returncode:
-            pytest.skip(f"PostgreSQL: it does not start: {done.stderr.decode()[-300:]}")
     try:
-        yield f"postgresql://botmesh@127.0.0.1:{port}/postgres"
+        yield from _run_postgres(folder, Path(initdb))
     finally:
-        stop = [pg_ctl, "stop", "-m", "immediate", "-D", str(folder / "data")]
-        subprocess.run([*as_user, *stop], check=True, capture_output=True, cwd=folder)
         shutil.rmtree(folder)
 
 
-def _unprivileged(folder: Path) -> list[str]:
-    """PostgreSQL refuses to run as root: what to put before its commands then."""
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("runuser") is None:
-        pytest.skip("PostgreSQL: it does not run as root, and there is no runuser")
-    shutil.chown(folder, "nobody")
-    return ["runuser", "-u", "nobody", "--"]
+def _run_postgres(folder: Path, initdb: Path) -> Iterator[str]:
+    data, port = folder / "data", _free_port()
+    prefix = _prefix(folder)
+    initialise = [initdb, "-D", data, "-U", "botmesh", "-A", "trust", "-N"]
+    done = subprocess.run([*prefix, *initialise], check=False, capture_output=True, cwd=folder)
+    if done.returncode:
+        pytest.skip(f"PostgreSQL: it cannot be set up: {done.stderr.decode()[-300:]}")
+    options = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-k", folder]
+    serve = [*prefix, initdb.with_name("postgres"), "-D", data, *options]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(serve, cwd=folder, stdout=log, stderr=log)
+    try:
+        _wait_until_it_listens(server, port, folder / "log")
+        yield f"postgresql://botmesh@127.0.0.1:{port}/postgres"
+    finally:
+        server.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth keeping
+        server.wait()
+
+
+def _wait_until_it_listens(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while server.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            if "ready to accept connections" in log.read_text():
+                return
+        time.sleep(0.05)
+    pytest.skip(f"PostgreSQL: it does not start: {log.read_text()[-300:]}")
+
+
+def _prefix(folder: Path) -> list[str]:
+    """What to put before PostgreSQL's commands.
+
+    The server ends when the tests do, however they end; and it refuses to run as root.
+    """
+    if (setpriv := shutil.which("setpriv")) is None:
+        pytest.skip("PostgreSQL: there is no setpriv, which its tests are run with")
+    prefix = [setpriv, "--pdeathsig", "QUIT"]
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody", "nogroup")
+        prefix += ["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
+    return prefix
 
 
 def _free_port() -> int:

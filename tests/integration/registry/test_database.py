@@ -145,3 +145,15 @@ def test_a_writer_locks_before_it_reads(tmp_path: Path, sqlite_url: str) -> None
     other.execute("ROLLBACK")
     other.close()
     database.close()
+
+
+def test_the_reads_of_one_session_see_one_moment(database_url: str) -> None:
+    database = Database.open(database_url, "m")
+    with database.reading() as session:
+        before = session.scalar(text("SELECT updated_seq FROM registry"))
+        with database.writing() as other:
+            other.execute(text("UPDATE registry SET updated_seq = 7"))
+        assert session.scalar(text("SELECT updated_seq FROM registry")) == before
+    with database.reading() as session:
+        assert session.scalar(text("SELECT updated_seq FROM registry")) == 7
+    database.close()
