@@ -48,7 +48,8 @@ class TenantFolder:
             ConfigError: it cannot be made or written.
         """
         try:
-            self.auth.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.path.parent, self.path, self.auth):
+                folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"the tenant's folder {self.path} cannot be made: {error}") from error
         for folder in (self.path, self.auth):

@@ -115,7 +115,7 @@ class Outbox:
         if known is not None:
             return _same(known, command)
         await self._admit(deadline)
-        message = _new_message(command, self._account())
+        message = new_message(command, self._account())
         accepted = await self._store.write(lambda tx: self._accept(tx, message, command))
         self._work.set()
         return accepted
@@ -309,7 +309,8 @@ class Outbox:
 _LOGGED_OUT = Reason.SESSION_LOGGED_OUT
 
 
-def _new_message(command: SendCommand, account: str) -> OutboundMessage:
+def new_message(command: SendCommand, account: str) -> OutboundMessage:
+    """A message that is not accepted yet."""
     time = now()
     return OutboundMessage(
         message_id=str(uuid.uuid4()),

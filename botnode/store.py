@@ -188,9 +188,9 @@ class Store:
                 return
             else:
                 self.disk_full = False
-                _settle(group, outcomes)
-                if head is not None:
+                if head is not None:  # first, so that a writer finds its event in the log
                     self._on_head(head)
+                _settle(group, outcomes)
                 return
 
     def _transact(self, group: list[_Job[Any]]) -> tuple[list[Any], int | None]:

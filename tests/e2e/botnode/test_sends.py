@@ -110,9 +110,11 @@ def test_killed_in_the_middle_of_a_send(
     control.clear()
     paired.start()
     paired.wait_state("CONNECTED")
-    # The phone's receipt waited at the server: it tells that the message arrived. Until it is
-    # here, the outcome is unknown; and nobody sends it again.
-    eventually(lambda: _state_of(paired, customer, request_id) >= message_pb2.MESSAGE_STATE_SENT)
+    # The message is known by WhatsApp's id, found by its secret. Whether its outcome is known too
+    # depends on whether the phone's receipt came before the kill. In no case is it sent again.
+    assert _what_became_of(paired, customer, request_id) == (
+        control.inbox(customer, count=2)[1].message_id
+    )
     paired.send(customer, "fin")
     texts = [message.text for message in control.inbox(customer, count=3)]
     assert texts == ["para calentar", "a medias", "fin"]
@@ -171,13 +173,16 @@ def test_silence_is_noticed(paired: Node, control: Control, phone: str, customer
     assert eventually(lambda: control.inbox(customer))[0].text == "oigo"
 
 
-def _state_of(node: Node, customer: str, request_id: str) -> int:
+def _what_became_of(node: Node, customer: str, request_id: str) -> str:
+    """WhatsApp's id of a message whose outcome is unknown, or turned out to be good."""
     try:
-        return node.send(customer, "a medias", request_id=request_id).state
+        message = node.send(customer, "a medias", request_id=request_id)
     except MeshError as error:
         if error.reason is not Reason.SEND_OUTCOME_UNKNOWN:
             raise
-        return message_pb2.MESSAGE_STATE_UNKNOWN
+        return error.metadata["whatsapp_id"]
+    assert message.state >= message_pb2.MESSAGE_STATE_SENT
+    return message.whatsapp_id
 
 
 def _until_connected(node: Node) -> list[object]:

@@ -1,0 +1,79 @@
+"""A WhatsApp library that does what a test says."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from botnode.ports import (
+    Account,
+    Connected,
+    Inbox,
+    PairingEnded,
+    QrCode,
+    SendError,
+    Sent,
+    Signal,
+    SignalSink,
+)
+
+ACCOUNT = Account("5215512345678:1@s.whatsapp.net", "119271086564630@lid")
+
+
+@dataclass
+class FakeWhatsApp:
+    """The `WhatsApp` port.
+
+    Attributes:
+        answer: what a send does: return WhatsApp's id, or raise.
+        login: what a new client says by itself.
+    """
+
+    inbox: Inbox
+    stored: Account | None = None
+    answer: Callable[[str, str], str] = lambda _to, _text: f"3EB0{time.monotonic_ns():X}"
+    login: list[Signal] = field(default_factory=list)
+    sink: SignalSink | None = None
+    opened: int = 0
+    closed: int = 0
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    secrets: list[bytes] = field(default_factory=list)
+    can_log_out: bool = True
+    in_hand: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def open(self, sink: SignalSink) -> None:
+        self.opened += 1
+        self.sink = sink
+        for signal in self.login:
+            self.say(signal)
+
+    def say(self, signal: Signal) -> None:
+        assert self.sink is not None, "no client is open"
+        self.sink(signal)
+
+    def show(self, code: str) -> None:
+        self.say(QrCode(code))
+
+    def scan(self) -> None:
+        self.stored = ACCOUNT
+        self.say(PairingEnded("success"))
+        self.say(Connected(ACCOUNT))
+
+    async def close(self) -> None:
+        self.closed += 1
+        self.sink = None
+
+    async def account(self) -> Account | None:
+        return self.stored
+
+    async def log_out(self) -> None:
+        if not self.can_log_out:
+            raise SendError("websocket not connected")
+        self.stored = None
+
+    def send_text(self, recipient_jid: str, text: str, secret: bytes) -> Sent:
+        self.sent.append((recipient_jid, text))
+        self.secrets.append(secret)
+        self.in_hand.release()
+        return Sent(self.answer(recipient_jid, text), datetime.now(UTC))

@@ -1,0 +1,115 @@
+"""What WhatsApp brings is on disk before the library goes on."""
+
+import asyncio
+import dataclasses
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from botmesh.errors import Reason
+from botmesh.v1 import bot_pb2
+from botnode.ports import ReceivedMessage
+from botnode.store import Transaction
+from tests.integration.botnode.conftest import Node, error_of, typed_errors
+from tests.integration.botnode.fake_whatsapp import ACCOUNT
+
+MESSAGE = ReceivedMessage(
+    whatsapp_id="3EB0IN",
+    chat_jid="1@lid",
+    sender_jid="1@lid",
+    sender_number="+525512345678",
+    push_name="Ana",
+    from_me=False,
+    group=False,
+    time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    kind="conversation",
+    text="¿abren hoy?",
+)
+
+
+async def bring(node: Node, message: ReceivedMessage = MESSAGE) -> None:
+    """As the library does: on a thread of its own."""
+    await asyncio.to_thread(node.whatsapp.inbox.message, message)
+
+
+async def test_a_message_is_an_event(node: Node) -> None:
+    await bring(node)
+    received = (await node.events(3))[2].message_received
+    assert received.content.text.body == "¿abren hoy?"
+    assert received.sender_number == "+525512345678"
+    assert received.push_name == "Ana"
+    assert received.send_time.ToDatetime(tzinfo=UTC) == MESSAGE.time
+
+
+async def test_a_kind_that_is_not_decoded_is_told_without_content(node: Node) -> None:
+    await bring(node, dataclasses.replace(MESSAGE, kind="stickerMessage", text=None))
+    received = (await node.events(3))[2].message_received
+    assert not received.HasField("content")
+
+
+async def test_a_repeat_is_no_second_event(node: Node) -> None:
+    await bring(node)
+    await bring(node)
+    await bring(node, dataclasses.replace(MESSAGE, sender_jid="2@lid"))  # another's, same id
+    await bring(node, dataclasses.replace(MESSAGE, whatsapp_id="3EB0LAST"))
+    events = await node.events(5)
+    ids = [(e.message_received.whatsapp_id, e.message_received.sender_jid) for e in events[2:]]
+    assert ids == [("3EB0IN", "1@lid"), ("3EB0IN", "2@lid"), ("3EB0LAST", "1@lid")]
+
+
+async def test_the_library_waits_until_it_is_on_disk(node: Node) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Transaction) -> None:
+        started.set()
+        go_on.wait(5)
+
+    node.tenant._store.submit(hold)
+    await asyncio.to_thread(started.wait, 5)
+    bringing = asyncio.ensure_future(bring(node))
+    await asyncio.sleep(0.1)
+    assert not bringing.done()
+    go_on.set()
+    await bringing
+    head = await node.tenant._store.read(lambda c: c.exec_driver_sql("SELECT 1").scalar_one())
+    assert head == 1
+    assert len(await node.events(3)) == 3
+
+
+async def test_following_live(node: Node) -> None:
+    await node.flush()
+    request = bot_pb2.StreamEventsRequest(tenant_id="shop")
+    call = node.stub.StreamEvents(request, metadata=node.metadata, timeout=5)
+    items = aiter(call)
+    head = (await anext(items)).head
+    assert head.sequence == 2
+    await bring(node)
+    event = (await anext(items)).event
+    assert event.cursor.sequence == 3
+    assert event.cursor.log_id == head.log_id
+    call.cancel()
+
+
+async def test_going_on_after_a_cursor_over_a_restart(
+    node: Node, make_node: Callable[..., Node]
+) -> None:
+    await bring(node)
+    cursor = (await node.events(3))[2].cursor
+    await node.stop()
+    second = await make_node().start(ACCOUNT)
+    request = bot_pb2.StreamEventsRequest(tenant_id="shop", after=cursor)
+    items = aiter(second.stub.StreamEvents(request, metadata=second.metadata, timeout=5))
+    await anext(items)
+    assert (await anext(items)).event.cursor.sequence == cursor.sequence + 1
+
+
+async def test_a_cursor_of_another_log(node: Node) -> None:
+    async def follow() -> object:
+        request = bot_pb2.StreamEventsRequest(tenant_id="shop")
+        request.after.log_id = "another"
+        with typed_errors():
+            return await anext(
+                aiter(node.stub.StreamEvents(request, metadata=node.metadata, timeout=5))
+            )
+
+    assert (await error_of(follow())).reason is Reason.EVENT_LOG_CHANGED

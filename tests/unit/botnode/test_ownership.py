@@ -1,0 +1,121 @@
+"""Whose folder it is."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from botmesh.rpc.lifecycle import ConfigError
+from botnode.folder import SessionStore, TenantFolder, check_account
+from botnode.identity import Identity
+from botnode.lease import FolderLease
+from botnode.ownership import take
+from botnode.ports import Account
+
+MINE = Account("5215512345678:1@s.whatsapp.net", "1@lid")
+OTHER = Account("5215587654321:1@s.whatsapp.net", "2@lid")
+
+
+def test_the_epoch_rises_with_each_owner(database: Path, identity: Identity) -> None:
+    first = take(database, identity, sandbox=True)
+    second = take(database, identity, sandbox=True)
+    assert (first.epoch, second.epoch) == (1, 2)
+    assert (first.fresh, second.fresh) == (True, False)
+    assert first.log_id == second.log_id
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tenant_id": "other"}, "belongs to tenant 'shop'"),
+        ({"mesh": "other"}, "belongs to mesh 'test'"),
+    ],
+)
+def test_another_s_folder(
+    database: Path, identity: Identity, change: dict[str, str], words: str
+) -> None:
+    take(database, identity, sandbox=True)
+    with pytest.raises(ConfigError, match=words):
+        take(database, dataclasses.replace(identity, **change), sandbox=True)
+    assert take(database, identity, sandbox=True).epoch == 2  # the refused try raised nothing
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_sandbox_and_real_never_mix(database: Path, identity: Identity, *, sandbox: bool) -> None:
+    take(database, identity, sandbox=sandbox)
+    with pytest.raises(ConfigError, match="was made for"):
+        take(database, identity, sandbox=not sandbox)
+
+
+def test_a_newer_schema(database: Path, identity: Identity) -> None:
+    take(database, identity, sandbox=True)
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE meta SET schema_version = 99"))
+    engine.dispose()
+    with pytest.raises(ConfigError, match="newer botmesh"):
+        take(database, identity, sandbox=True)
+
+
+def test_a_file_that_is_no_database(database: Path, identity: Identity) -> None:
+    database.write_bytes(b"no database " * 1000)
+    with pytest.raises(ConfigError, match=r"node\.db cannot be used"):
+        take(database, identity, sandbox=True)
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    first, second = FolderLease(tmp_path), FolderLease(tmp_path)
+    assert first.try_acquire()
+    assert first.is_held()
+    assert not second.try_acquire()
+    assert not second.is_held()
+    first.release()
+    assert not first.is_held()
+    assert second.try_acquire()
+    second.release()
+
+
+def test_a_lease_of_a_folder_that_was_replaced(tmp_path: Path) -> None:
+    lease = FolderLease(tmp_path)
+    assert lease.try_acquire()
+    (tmp_path / "lease").unlink()
+    assert not lease.is_held()
+    lease.release()
+
+
+def test_a_folder_without_session(tmp_path: Path) -> None:
+    folder = TenantFolder(tmp_path / "shop")
+    folder.create()
+    assert folder.read_session() == SessionStore(exists=False, account=None)
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    assert folder.find_sent_ids([b"s" * 32]) == {}
+
+
+@pytest.mark.parametrize(
+    ("session", "known", "expected", "re_pair", "words"),
+    [
+        (SessionStore(exists=False, account=None), None, None, False, None),
+        (SessionStore(exists=True, account=MINE), None, None, False, None),
+        (SessionStore(exists=True, account=MINE), MINE, MINE.phone_number, False, None),
+        (SessionStore(exists=True, account=MINE), OTHER, None, False, "not of one tenant"),
+        (SessionStore(exists=True, account=None), MINE, None, False, None),  # unlinked
+        (SessionStore(exists=False, account=None), MINE, None, False, "STORE_MISSING"),
+        (SessionStore(exists=False, account=None), MINE, None, True, None),
+        (SessionStore(exists=False, account=None), None, "+521", False, "STORE_MISSING"),
+        (SessionStore(exists=False, account=None), None, "+521", True, None),
+    ],
+)
+def test_the_parts_of_a_folder_belong_together(
+    session: SessionStore,
+    known: Account | None,
+    expected: str | None,
+    *,
+    re_pair: bool,
+    words: str | None,
+) -> None:
+    if words is None:
+        check_account(session, known, expected, re_pair=re_pair)
+    else:
+        with pytest.raises(ConfigError, match=words):
+            check_account(session, known, expected, re_pair=re_pair)

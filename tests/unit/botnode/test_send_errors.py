@@ -1,0 +1,71 @@
+"""The library's texts and what they mean."""
+
+import pytest
+
+from botmesh.errors import Reason
+from botnode.send_errors import Fate, judge
+
+PN = "5215512345678@s.whatsapp.net"
+USYNC = "failed to send usync query"
+
+
+@pytest.mark.parametrize(
+    ("text", "fate", "reason"),
+    [
+        ("server returned error 429", Fate.FAILED, Reason.RATE_LIMITED),
+        ("server returned error 463", Fate.FAILED, Reason.REACH_OUT_LOCKED),
+        ("server returned error 479", Fate.FAILED, Reason.MESSAGE_REJECTED),
+        ("server returned error 400", Fate.FAILED, Reason.MESSAGE_REJECTED),
+        (f"no LID found for {PN} from server", Fate.FAILED, Reason.RECIPIENT_NOT_ON_WHATSAPP),
+        ("client is nil", Fate.RETRY, Reason.SESSION_DISCONNECTED),
+        ("no client is connected", Fate.RETRY, Reason.SESSION_DISCONNECTED),
+        (
+            "failed to send message node: websocket not connected",
+            Fate.RETRY,
+            Reason.SESSION_DISCONNECTED,
+        ),
+        (
+            f"failed to get user info for {PN} to fill LID cache: {USYNC}: websocket not connected",
+            Fate.RETRY,
+            Reason.SESSION_DISCONNECTED,
+        ),
+        (
+            f"failed to get device list: {USYNC}: info query timed out",
+            Fate.RETRY,
+            Reason.SESSION_DISCONNECTED,
+        ),
+        (
+            f"failed to get device list: {USYNC}: info query returned status 429: rate-overlimit",
+            Fate.FAILED,
+            Reason.RATE_LIMITED,
+        ),
+        ("the store doesn't contain a device JID", Fate.FAILED, Reason.SESSION_NOT_PAIRED),
+        (
+            "timed out waiting for message send response",
+            Fate.UNKNOWN,
+            Reason.SEND_OUTCOME_UNKNOWN,
+        ),
+        (
+            "websocket disconnected before message send returned response",
+            Fate.UNKNOWN,
+            Reason.SEND_OUTCOME_UNKNOWN,
+        ),
+        # A frame may have gone out, in part or whole, before these.
+        ("websocket not connected", Fate.UNKNOWN, Reason.SEND_OUTCOME_UNKNOWN),
+        (
+            "failed to send message node: write tcp: broken pipe",
+            Fate.UNKNOWN,
+            Reason.SEND_OUTCOME_UNKNOWN,
+        ),
+        ("", Fate.UNKNOWN, Reason.SEND_OUTCOME_UNKNOWN),
+    ],
+)
+def test_judge(text: str, fate: Fate, reason: Reason) -> None:
+    verdict = judge(text)
+    assert (verdict.fate, verdict.reason) == (fate, reason)
+
+
+def test_an_unknown_text_is_a_class_of_its_own() -> None:
+    assert judge("server returned error 429").known
+    assert not judge("a text of a newer library").known
+    assert judge("a text of a newer library").fate is Fate.UNKNOWN
