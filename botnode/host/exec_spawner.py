@@ -113,7 +113,7 @@ class _ExecChild:
     def _kill_group(self) -> None:
         # Only before the process is reaped: until then its id, which is also its group's, is not
         # given to another.
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def _read(self) -> bool:

@@ -19,8 +19,9 @@ class Timing:
     # From SIGTERM to SIGKILL; shorter when the host itself is being stopped.
     stop_limit_s: float = 8.0
     close_limit_s: float = 4.0
-    # What a predecessor's botnodes get: their pipe told them to stop already.
-    leftover_limit_s: float = 2.5
+    # What a predecessor's botnodes get: their pipe told them to stop already, and a send that the
+    # library has in hand is given 3 seconds.
+    leftover_limit_s: float = 4.0
     log_out_limit_s: float = 5.0
     ping_interval_s: float = 5.0
     ping_timeout_s: float = 2.0
