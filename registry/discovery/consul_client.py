@@ -20,8 +20,6 @@ CALL_LIMIT_S = 5.0
 # How long the agent may hold a blocking query; it adds up to a sixteenth.
 WAIT_S = 55
 WAIT_LIMIT_S = 70.0
-# An agent takes about 200 connections of one address: give those back that are not in use.
-KEEP_ALIVE_S = 2.0
 
 # What Consul says (with status 500) when something that a call builds on is not there.
 _GONE = (
@@ -238,8 +236,29 @@ class _Http(consul.aio.HTTPClient):  # type: ignore[misc]
         consul.base.HTTPClient.__init__(self, settings.host, settings.port, settings.scheme)
         if ":" in settings.host:
             self.base_uri = f"{settings.scheme}://[{settings.host}]:{settings.port}"
-        timeout = aiohttp.ClientTimeout(total=WAIT_LIMIT_S)
-        self._session = aiohttp.ClientSession(connector=_connector(settings), timeout=timeout)
+        self._session = aiohttp.ClientSession(
+            connector=_connector(settings),
+            timeout=aiohttp.ClientTimeout(total=WAIT_LIMIT_S),
+            middlewares=(_never_again,),
+        )
+
+
+class _BrokenLineError(aiohttp.ClientError):
+    """The line broke before the answer."""
+
+
+async def _never_again(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep the library from repeating a call in silence when the line breaks.
+
+    A blocking query would then ask an agent that was restarted, and is empty, for an index that it
+    reaches in days, and be deaf until its time is over.
+    """
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokenLineError(str(error)) from error
 
 
 class _Consul(consul.aio.Consul):  # type: ignore[misc]
@@ -252,12 +271,14 @@ class _Consul(consul.aio.Consul):  # type: ignore[misc]
 
 
 def _connector(settings: ConsulSettings) -> aiohttp.BaseConnector:
+    # A connection for each call: calls are rare, most of them wait, and an agent takes about 200
+    # connections of one address.
     if settings.socket is not None:
-        return aiohttp.UnixConnector(settings.socket, keepalive_timeout=KEEP_ALIVE_S)
+        return aiohttp.UnixConnector(settings.socket, force_close=True)
     tls: ssl.SSLContext | bool = True
     if settings.scheme == "https":
         tls = _tls(settings)
-    return aiohttp.TCPConnector(ssl=tls, keepalive_timeout=KEEP_ALIVE_S, limit=0)
+    return aiohttp.TCPConnector(ssl=tls, force_close=True, limit=0)
 
 
 class _NamedContext(ssl.SSLContext):

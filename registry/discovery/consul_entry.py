@@ -78,6 +78,8 @@ class EntryTiming:
     sync_poll_s: float = 0.02
     # The spread of all botnodes' repairs after Consul was away, and of one's when it was not.
     outage_jitter_s: float = 5.0
+    # An agent that comes back with its data forgets a little later that its checks were passing.
+    outage_echo_s: float = 30.0
     repair_jitter_s: float = 0.5
     lock_delay_poll_s: float = 0.1
     settle_limit_s: float = 2.0
@@ -139,7 +141,7 @@ class ConsulEntry:
         self._news = asyncio.Event()
         self._settled = asyncio.Event()
         self._away_since: float | None = None
-        self._was_away = False
+        self._back_at: float | None = None
         self._backoff = Backoff(rand=rand)
         self._retry_s: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -283,7 +285,7 @@ class ConsulEntry:
         """Service and session; made anew from the ground when they were there before."""
         timing = self._timing
         if self._made:
-            spread_s = timing.outage_jitter_s if self._was_away else timing.repair_jitter_s
+            spread_s = timing.outage_jitter_s if self._was_away() else timing.repair_jitter_s
             await asyncio.sleep(spread_s * self._rand())
             # The check may be critical still; a new one starts as passing.
             await self._client.deregister_service(self.names.service_id)
@@ -456,7 +458,7 @@ class ConsulEntry:
     def _forget(self, why: str) -> None:
         """Consul has not what we made there: it is to be made anew. The lease stays ours."""
         if self._session is not None:
-            self._log.warning("consul_entry_gone", why=why, after_outage=self._was_away)
+            self._log.warning("consul_entry_gone", why=why, after_outage=self._was_away())
         self._session = None
         self._holds = False
         self._written = None
@@ -473,7 +475,6 @@ class ConsulEntry:
         self._on_lost.clear()
 
     def _away(self, error: ConsulError) -> None:
-        self._was_away = True
         if self._away_since is None:
             self._away_since = asyncio.get_running_loop().time()
             denied = isinstance(error, ConsulDeniedError)
@@ -483,11 +484,17 @@ class ConsulEntry:
     def _back(self) -> None:
         self._backoff.reset()
         if self._away_since is not None:
-            took_s = asyncio.get_running_loop().time() - self._away_since
+            self._back_at = asyncio.get_running_loop().time()
+            self._log.info("consul_back", away_s=round(self._back_at - self._away_since, 1))
             self._away_since = None
-            self._log.info("consul_back", away_s=round(took_s, 1))
-        if self._session is not None:
-            self._was_away = False
+
+    def _was_away(self) -> bool:
+        """Whether everybody's entry is being mended now, not just this one."""
+        if self._away_since is not None:
+            return True
+        echo_s = self._timing.outage_echo_s
+        now = asyncio.get_running_loop().time()
+        return self._back_at is not None and now - self._back_at < echo_s
 
     # -- the end ---------------------------------------------------------------------------------
 

@@ -1,0 +1,128 @@
+"""Botnodes that die and hang, and who takes over."""
+
+import asyncio
+import signal
+import time
+
+import pytest
+from consul_world import World, eventually
+
+from registry.discovery.consul_names import decode_holder
+from registry.discovery.consul_registration import ConsulWithdrawal
+
+DEAD_LIMIT_S = 2.0
+HUNG_LIMIT_S = 10.0
+
+
+async def test_one_that_is_killed_is_out_of_the_table_within_two_seconds(world: World) -> None:
+    process = world.process()
+    await process.until("registered")
+    picture = await world.watch()
+    assert picture.instances("shop") == ["proc0001"]
+    process.signal(signal.SIGKILL)
+    await eventually(lambda: not picture.instances("shop"))
+    assert time.monotonic() - process.killed_at < DEAD_LIMIT_S
+    # The next one has the lease a second later: a lost lock has a delay.
+    successor = world.process(epoch=2)
+    await successor.until("registered")
+    await eventually(lambda: picture.instances("shop") == ["proc0002"])
+
+
+@pytest.mark.parametrize("hosted", [False, True])
+async def test_one_that_hangs_is_out_of_the_table_and_comes_back(
+    world: World, *, hosted: bool
+) -> None:
+    process = world.process(hosted=hosted)
+    await process.until("registered")
+    picture = await world.watch()
+    process.signal(signal.SIGSTOP)
+    await eventually(lambda: not picture.instances("shop"))
+    assert time.monotonic() - process.killed_at < HUNG_LIMIT_S
+    process.signal(signal.SIGCONT)
+    await eventually(lambda: picture.instances("shop") == ["proc0001"], 5)
+    assert picture.routes["shop"][0].epoch == 1
+    assert not process.said("lost")
+
+
+async def test_one_that_hung_while_another_took_over_ends(world: World) -> None:
+    first = world.process(epoch=1)
+    await first.until("registered")
+    picture = await world.watch()
+    first.signal(signal.SIGSTOP)
+    second = world.process(epoch=2)
+    await second.until("registered")
+    await eventually(lambda: picture.instances("shop") == ["proc0002"])
+    first.signal(signal.SIGCONT)
+    await first.until("lost")
+    assert await first.end() == 3
+    assert picture.instances("shop") == ["proc0002"]
+    assert list(world.agent.services()) == ["botnode-m-shop-proc0002"]
+    assert not second.said("lost")
+
+
+async def test_what_the_host_says_of_a_dead_one_counts_at_once(world: World) -> None:
+    first = world.process(hosted=True)
+    await first.until("registered")
+    picture = await world.watch()
+    second = world.process(epoch=2, hosted=True)
+    await eventually(
+        lambda: any(
+            service["Meta"]["state"] == "WAITING_FOR_LEASE"
+            for service in world.agent.services().values()
+        )
+    )
+    first.signal(signal.SIGKILL)
+    withdrawal = ConsulWithdrawal(world.client(), "m")
+    await withdrawal.withdraw("shop", "proc0001")
+    await eventually(lambda: picture.instances("shop") != ["proc0001"])
+    await second.until("leased")
+    # Not even the delay of a lost lock.
+    assert time.monotonic() - first.killed_at < 0.9
+    await second.until("registered")
+    assert list(world.agent.services()) == ["botnode-m-shop-proc0002"]
+    # A late word about the dead one changes nothing.
+    await withdrawal.withdraw("shop", "proc0001")
+    await eventually(lambda: picture.instances("shop") == ["proc0002"])
+    await withdrawal.close()
+
+
+async def test_a_withdrawal_waits_for_consul_but_not_its_caller(world: World) -> None:
+    member = await (await world.member()).join()
+    await member.entry._end_tasks()
+    withdrawal = ConsulWithdrawal(world.client(), "m")
+    world.agent.pause()
+    before = time.monotonic()
+    await withdrawal.withdraw("shop", member.botnode.instance)
+    assert time.monotonic() - before < 2.5
+    world.agent.go_on()
+    await eventually(lambda: world.agent.keys() == {})
+    await withdrawal.close()
+
+
+async def test_sigterm_leaves_nothing(world: World) -> None:
+    process = world.process()
+    await process.until("registered")
+    process.signal(signal.SIGTERM)
+    assert await process.end() == 0
+    assert world.agent.keys() == {}
+    assert world.agent.services() == {}
+
+
+async def test_of_many_who_want_one_tenant_one_has_it(world: World) -> None:
+    members = [await world.member() for _ in range(8)]
+    taken: list[str] = []
+
+    async def take(number: int) -> None:
+        await members[number].lease.acquire()
+        taken.append(members[number].botnode.instance)
+
+    tasks = [asyncio.create_task(take(number)) for number in range(8)]
+    for count in range(1, 9):
+        await eventually(lambda count=count: len(taken) == count)
+        held = [member for member in members if member.lease.is_held()]
+        assert [member.botnode.instance for member in held] == taken[-1:]
+        value = world.agent.call("GET", "/v1/kv/botmesh/m/leases/shop?raw")
+        assert decode_holder(str(value).replace("'", '"').encode()).instance == taken[-1]
+        await held[0].leave()
+    await asyncio.gather(*tasks)
+    assert not any(member.lost for member in members)
