@@ -56,7 +56,8 @@ class SessionMachine:
         self._observers: list[Observer] = []
         self._changed = asyncio.Event()
         self.entered_at = time.monotonic()
-        self.current = Session(SessionState.STARTING, clock(), reason=Reason.SESSION_DISCONNECTED)
+        starting = SessionState.STARTING
+        self.current = Session(starting, clock(), reason=REASON_OF[starting])
 
     @property
     def state(self) -> SessionState:
@@ -106,7 +107,7 @@ class SessionMachine:
             last_error="" if connected else error or old.last_error,
             ban_expire_time=ban_expire_time,
         )
-        number = self.current.account.phone_number if self.current.account else None
+        number = self.current.account.phone_number if self.current.account else ""
         log.info("session_moved", to_state=state, old_state=old.state, number=number, error=error)
         self._tell()
 

@@ -24,7 +24,7 @@ def session_error(session: Session) -> MeshError:
 
 
 def _retry_after(session: Session, reason: Reason) -> timedelta | None:
-    if reason is Reason.SESSION_DISCONNECTED or reason is Reason.SHUTTING_DOWN:
+    if reason in (Reason.SESSION_DISCONNECTED, Reason.SHUTTING_DOWN, Reason.BOTNODE_UNAVAILABLE):
         return RETRY_AFTER
     if session.state is SessionState.BANNED and session.ban_expire_time is not None:
         return max(timedelta(seconds=1), session.ban_expire_time - now())

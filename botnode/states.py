@@ -66,8 +66,9 @@ PASSING = frozenset({_S.STARTING, _S.CONNECTING, _S.RECONNECTING, _S.DEAF})
 # Why a session in that state cannot send.
 REASON_OF: Mapping[SessionState, Reason] = MappingProxyType(
     {
-        _S.STARTING: Reason.SESSION_DISCONNECTED,
-        _S.WAITING_FOR_LEASE: Reason.SESSION_DISCONNECTED,
+        # Another process may hold the tenant by now: a gateway looks again.
+        _S.STARTING: Reason.BOTNODE_UNAVAILABLE,
+        _S.WAITING_FOR_LEASE: Reason.BOTNODE_UNAVAILABLE,
         _S.UNPAIRED: Reason.SESSION_NOT_PAIRED,
         _S.PAIRING: Reason.SESSION_NOT_PAIRED,
         _S.CONNECTING: Reason.SESSION_DISCONNECTED,

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -9,9 +10,35 @@ import pytest
 
 from botmesh.sandbox.v1.sandbox_pb2_grpc import SandboxServiceStub
 from sandbox.launch import RunningSandbox
+from tests.e2e.botnode import long_cases
 from tests.e2e.botnode.node import Control, Node
 
 _numbers = itertools.count(1)
+
+# What takes long because WhatsApp's library takes its time goes on beside the other tests.
+_LONG = {"test_silence_is_noticed": long_cases.silence, "test_the_next_code": long_cases.codes}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def long_running(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    running_sandbox: RunningSandbox,
+) -> Iterator[dict[str, "Future[None]"]]:
+    """The long cases that were asked for, by the name of their test."""
+    asked = {item.name for item in request.session.items}
+
+    def play(name: str) -> None:
+        folder = tmp_path_factory.mktemp(name) / "mesh"
+        node = Node(folder, "long", running_sandbox.environment()).start()
+        try:
+            with grpc.insecure_channel(running_sandbox.addresses.control_address) as channel:
+                _LONG[name](node, Control(SandboxServiceStub(channel)))
+        finally:
+            node.close()
+
+    with ThreadPoolExecutor(len(_LONG)) as threads:
+        yield {name: threads.submit(play, name) for name in _LONG if name in asked}
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +53,25 @@ def control(running_sandbox: RunningSandbox) -> Iterator[Control]:
         control = Control(SandboxServiceStub(channel))
         yield control
         control.clear()
+
+
+@pytest.fixture(scope="session")
+def shared_phone() -> str:
+    """The number of the botnode that tests share."""
+    return "+5215512000000"
+
+
+@pytest.fixture(scope="session")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, running_sandbox: RunningSandbox, shared_phone: str
+) -> Iterator[Node]:
+    """A paired and connected botnode for tests that leave it as they found it."""
+    folder = tmp_path_factory.mktemp("shared")
+    node = Node(folder / "mesh", "shared", running_sandbox.environment()).start()
+    with grpc.insecure_channel(running_sandbox.addresses.control_address) as channel:
+        Control(SandboxServiceStub(channel)).pair(node, shared_phone)
+    yield node
+    node.close()
 
 
 @pytest.fixture

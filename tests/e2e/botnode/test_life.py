@@ -12,6 +12,15 @@ from tests.e2e.botnode.node import Control, Node
 pytestmark = pytest.mark.e2e
 
 
+def received_as(node: Node, message_id: str) -> message_pb2.ReceivedMessage:
+    """The message with WhatsApp's id, from the event log."""
+    return next(
+        event.message_received
+        for event in node.events()
+        if event.message_received.whatsapp_id == message_id
+    )
+
+
 def test_pairs_and_sends_what_the_phone_decrypts(
     node: Node, control: Control, phone: str, customer: str
 ) -> None:
@@ -31,21 +40,18 @@ def test_pairs_and_sends_what_the_phone_decrypts(
     assert received.sender == phone
 
 
-def test_receipts_raise_the_message(paired: Node, control: Control, customer: str) -> None:
-    message = paired.send(customer, "¿llegó?")
-    delivered = paired.wait_message(message.message_id, "DELIVERED")
+def test_receipts_raise_the_message(shared: Node, control: Control, customer: str) -> None:
+    message = shared.send(customer, "¿llegó?")
+    delivered = shared.wait_message(message.message_id, "DELIVERED")
     assert delivered.whatsapp_id == message.whatsapp_id
     control.read(customer, message.whatsapp_id)
-    read = paired.wait_message(message.message_id, "READ")
+    read = shared.wait_message(message.message_id, "READ")
     assert read.read_time.seconds > 0
 
 
-def test_receives(paired: Node, control: Control, phone: str, customer: str) -> None:
-    message_id = control.write(customer, phone, "¿a qué hora abren?")
-    received = next(
-        event.message_received for event in paired.events() if event.HasField("message_received")
-    )
-    assert received.whatsapp_id == message_id
+def test_receives(shared: Node, control: Control, shared_phone: str, customer: str) -> None:
+    message_id = control.write(customer, shared_phone, "¿a qué hora abren?")
+    received = received_as(shared, message_id)
     assert received.content.text.body == "¿a qué hora abren?"
     assert received.sender_number == customer
     assert received.sender_jid.endswith("@lid")
@@ -53,12 +59,10 @@ def test_receives(paired: Node, control: Control, phone: str, customer: str) -> 
 
 
 def test_own_phone_s_messages_are_from_me(
-    paired: Node, control: Control, phone: str, customer: str
+    shared: Node, control: Control, shared_phone: str, customer: str
 ) -> None:
-    control.write(phone, customer, "escrito en el teléfono")
-    received = next(
-        event.message_received for event in paired.events() if event.HasField("message_received")
-    )
+    message_id = control.write(shared_phone, customer, "escrito en el teléfono")
+    received = received_as(shared, message_id)
     assert received.from_me
     assert received.content.text.body == "escrito en el teléfono"
 

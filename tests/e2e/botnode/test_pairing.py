@@ -69,21 +69,6 @@ def test_sending_before_pairing(node: Node, customer: str) -> None:
     assert error_of(lambda: node.send(customer, "nada")).reason is Reason.SESSION_NOT_PAIRED
 
 
-def test_the_next_code_replaces_the_first_and_works(
-    node: Node, control: Control, phone: str
-) -> None:
-    short_codes(control, codes=2)  # whatsmeow gives each of fewer than 6 codes 20 seconds
-    steps = node.stream_qr()
-    codes = codes_of(steps)
-    first = next(codes)
-    second = next(codes)
-    assert second.code != first.code
-    assert second.expires_in.seconds in (19, 20)
-    control.scan(phone, second.code)
-    *_, last = steps
-    assert last.paired.phone_number == phone
-
-
 def test_codes_run_out_and_a_new_round_follows(node: Node, control: Control, phone: str) -> None:
     short_codes(control, codes=1, lifetime_s=1)
     steps = node.stream_qr()

@@ -1,0 +1,15 @@
+"""The outcome of what went on beside the other tests; named to come last."""
+
+from concurrent.futures import Future
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+def test_silence_is_noticed(long_running: dict[str, "Future[None]"]) -> None:
+    long_running["test_silence_is_noticed"].result(100)
+
+
+def test_the_next_code(long_running: dict[str, "Future[None]"]) -> None:
+    long_running["test_the_next_code"].result(60)
