@@ -5,9 +5,9 @@ nothing when it ended. Whether an address is alive the caller's own channel tell
 heartbeats and no expiry.
 
 A botnode that something else than a host runs (a shell, PM2, systemd) writes no row: its route is
-127.0.0.1 and its tenant's `bot_port`. That holds for a tenant that is wanted RUNNING and has no
-home, that is, that no host ever took; a tenant with a home has the address that its host reports,
-or none.
+127.0.0.1 and its tenant's `bot_port`. That holds for a tenant that is wanted RUNNING and that no
+host runs: none ever took it, or the one that did stopped in good order and says so (STOPPED,
+though RUNNING is wanted). While a host runs it, it has the address that the host reports, or none.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +16,7 @@ from typing import Protocol
 from registry.discovery.port import Announcement, Route, RouteChange, Snapshot
 from registry.feed import TenantFeed
 from registry.observation import Observation, Observed, session_columns
-from registry.tenant import DesiredState, Tenant
+from registry.tenant import DesiredState, ObservedState, Tenant
 
 
 class ObservationSink(Protocol):
@@ -97,6 +97,7 @@ def routes_of(tenant: Tenant) -> Sequence[Route]:
     """The routes that a tenant's row tells of: one or none."""
     if tenant.address is not None:
         return (Route(tenant.tenant_id, tenant.address, tenant.instance or "", tenant.epoch),)
-    if tenant.home is None and tenant.desired_state is DesiredState.RUNNING:
+    is_hosted = tenant.home is not None and tenant.observed_state is not ObservedState.STOPPED
+    if tenant.desired_state is DesiredState.RUNNING and not is_hosted:
         return (Route(tenant.tenant_id, f"127.0.0.1:{tenant.bot_port}", "", 0),)
     return ()
