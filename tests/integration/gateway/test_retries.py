@@ -5,7 +5,6 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 import far_side
@@ -208,7 +207,7 @@ async def test_the_botnode_has_a_little_less_time_than_the_caller(
     await mesh.bot.GetSession(ASKING)
     given, default = (seen.remaining_s for seen in far.seen)
     assert given is not None
-    assert 4.5 < given < 4.96
+    assert 4 < given < 4.96
     assert default is not None
     assert 14 < default <= 15.1
 
@@ -220,10 +219,8 @@ async def test_a_deadline_covers_all_attempts(mesh: GatewayUnderTest, far: FarSi
     assert error.reason is Reason.BOTNODE_UNAVAILABLE
     assert time.monotonic() - started < 1.5
     assert len(far.seen) > 2
-    left = [seen.remaining_s or 0.0 for seen in far.seen]
-    rounding_s = 0.01
-    assert all(later < earlier + rounding_s for earlier, later in pairwise(left))
-    assert left[-1] < left[0] / 2
+    first, *_, last = (seen.remaining_s or 0.0 for seen in far.seen)
+    assert last < first / 2
 
 
 @pytest.mark.parametrize(
