@@ -3,12 +3,7 @@
 import os
 import sys
 
-# Go reads the environment that the process was started with, so what it shall see is set by
-# starting again in place.
-# - NEONIZE_BOT_TAG: by default neonize marks every direct message as a business bot's, which
-#   WhatsApp shows to people.
-# - GOGC, GOMAXPROCS: a tenant's process is small and mostly idle.
-GO_ENVIRONMENT = {"NEONIZE_BOT_TAG": "off", "GOGC": "25", "GOMAXPROCS": "1"}
+from botnode.go_environment import GO_ENVIRONMENT
 
 
 def _enter_go_environment() -> None:

@@ -7,6 +7,7 @@ environment once, when the process starts, so what is meant for it has to be her
 from collections.abc import Mapping
 
 from botmesh.rpc.datadir import DataDir
+from botnode.go_environment import GO_ENVIRONMENT
 from registry.tenant import Tenant
 
 # Passed on as they are, where the host has them.
@@ -28,6 +29,7 @@ def common_environment(data_dir: DataDir, own: Mapping[str, str]) -> dict[str, s
     """What all botnodes of a host get, from the host's own environment and its data directory."""
     names = INHERITED | SANDBOX_INHERITED if data_dir.is_sandbox else INHERITED
     return {
+        **GO_ENVIRONMENT,
         **{name: own[name] for name in sorted(names) if name in own},
         # The library prints; what it printed before a crash should be in the log.
         "PYTHONUNBUFFERED": "1",

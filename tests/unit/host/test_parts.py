@@ -11,6 +11,7 @@ import pytest
 from botmesh.rpc.datadir import DataDir
 from botnode.host import childlog
 from botnode.host.backoff import Backoff
+from botnode.go_environment import GO_ENVIRONMENT
 from botnode.host.environment import common_environment
 from botnode.host.exits import Verdict, in_words, judge
 from botnode.host.gate import StartGate
@@ -335,6 +336,6 @@ def test_only_a_sandbox_passes_on_the_key_of_a_stand_in(tmp_path: Path, sandbox:
     }
     given = common_environment(data_dir, own)
     always = {"PATH", "PYTHONUNBUFFERED", "BOTMESH_LOG_LEVEL", "BOTMESH_MESH", "BOTMESH_DATA_DIR"}
-    always |= {"HTTPS_PROXY", "SSL_CERT_FILE"}
+    always |= {"HTTPS_PROXY", "SSL_CERT_FILE", *GO_ENVIRONMENT}
     in_sandbox = {"BOTMESH_SANDBOX_ROOT_KEY"}
     assert set(given) == always | (in_sandbox if sandbox else set())
