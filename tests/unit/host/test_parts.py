@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from botmesh.rpc.datadir import DataDir
+from botnode.go_environment import GO_ENVIRONMENT
 from botnode.host import childlog
 from botnode.host.backoff import Backoff
-from botnode.go_environment import GO_ENVIRONMENT
 from botnode.host.environment import common_environment
 from botnode.host.exits import Verdict, in_words, judge
 from botnode.host.gate import StartGate
