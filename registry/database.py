@@ -158,7 +158,7 @@ class _DataVersionGate:
 class _CounterGate:
     """The registry's own counter, asked for over a connection that stays open."""
 
-    interval_s = 0.2
+    interval_s = 0.15
 
     def __init__(self, engine: Engine) -> None:
         self._connection: Connection = engine.connect().execution_options(

@@ -82,6 +82,7 @@ class Supervisor:
         self._process: Process | None = None
         self._slot: Slot | None = None
         self._reported: Observed = {}
+        self._withdrawals: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger(__name__).bind(tenant_id=tenant.tenant_id)
 
     @property
@@ -106,18 +107,19 @@ class Supervisor:
 
     async def run(self) -> None:
         """Look after the botnode until the tenant is removed or `close` was called."""
-        stale = self._tenant.instance
-        if stale is not None:
-            await self._services.withdrawal.withdraw(self.tenant_id, stale)
+        if self._tenant.instance is not None:
+            self._withdraw(self._tenant.instance)
         while True:
             self._wake.clear()
             try:
                 if await self._step():
-                    return
+                    break
             except Exception:  # noqa: BLE001 - logged whole, and tried again
                 # One tenant's trouble (a full disk, a registry that is away) is not the others'.
                 self._log.exception("supervisor_failed")
                 await self._sleep_until(self._now() + self._services.timing.retry_s)
+        if self._withdrawals:
+            await asyncio.wait(self._withdrawals)
 
     async def _step(self) -> bool:
         await self._take_in()
@@ -223,7 +225,7 @@ class Supervisor:
         )
         self._log_end(process.child.pid, verdict)
         if process.instance is not None:
-            await services.withdrawal.withdraw(self.tenant_id, process.instance)
+            self._withdraw(process.instance)
         services.run_files.remove(self.tenant_id)
 
     def _log_end(self, pid: int, verdict: Verdict) -> None:
@@ -235,6 +237,13 @@ class Supervisor:
         backoff = self._situation.backoff
         if verdict is Verdict.FAILED and backoff.is_crash_loop:
             self._log.error("botnode_crash_loop", failures=backoff.failures, how=how)
+
+    def _withdraw(self, instance: str) -> None:
+        """Take a dead process out of discovery; its successor does not wait for that."""
+        withdrawing = self._services.withdrawal.withdraw(self.tenant_id, instance)
+        task = asyncio.create_task(withdrawing, name=f"withdraw-{self.tenant_id}")
+        self._withdrawals.add(task)
+        task.add_done_callback(self._withdrawals.discard)
 
     # -- what is done ----------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from sqlalchemy import text
 
 from botnode.host.runfile import mark_of
+from registry.discovery.embedded import routes_of
+from registry.discovery.port import Route
 from registry.tenant import ObservedState
 from tests.integration.host.harness import Mesh, eventually, is_alive, is_connected
 
@@ -122,7 +124,9 @@ async def test_sigterm_stops_all_within_five_seconds(mesh: Mesh) -> None:
     for name in names:
         tenant = await mesh.get(name)
         assert tenant.observed_state is ObservedState.STOPPED
-        assert tenant.address is tenant.pid is None
+        assert tenant.address is tenant.pid is tenant.instance is None
+        # Something else may run it from here on.
+        assert routes_of(tenant) == (Route(name, f"127.0.0.1:{tenant.bot_port}", "", 0),)
 
 
 async def test_the_end_of_its_liveness_pipe_stops_the_host(mesh: Mesh) -> None:

@@ -119,6 +119,13 @@ def test_session_columns(state: str, number: str | None, columns: dict[str, obje
             (Route("a", "127.0.0.1:9", "i", 4),),
         ),
         ({"home": "h"}, ()),
+        ({"home": "h", "observed_state": ObservedState.STARTING}, ()),
+        ({"home": "h", "observed_state": ObservedState.BACKING_OFF}, ()),
+        # The host that ran it stopped: something else may run it now.
+        (
+            {"home": "h", "observed_state": ObservedState.STOPPED},
+            (Route("a", "127.0.0.1:3001", "", 0),),
+        ),
         ({}, (Route("a", "127.0.0.1:3001", "", 0),)),
         ({"desired_state": DesiredState.STOPPED}, ()),
         ({"desired_state": DesiredState.DELETED}, ()),
