@@ -15,8 +15,9 @@ from botmesh.rpc.server import Health, add_health_and_reflection, bind, create_s
 from botmesh.v1 import tenant_pb2, tenant_pb2_grpc
 from gateway.bot_servicer import SERVICE, BotServicer
 from gateway.channels import Channels
+from gateway.credentials import Credentials
 from gateway.drain import Drain
-from gateway.forwarder import Credentials, Forwarder
+from gateway.forwarder import Forwarder
 from gateway.resolver import Resolver
 from gateway.settings import GatewaySettings
 from gateway.streams import StreamForwarder

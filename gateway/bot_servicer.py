@@ -17,7 +17,8 @@ from google.protobuf.message_factory import GetMessageClass
 from botmesh.errors import MeshError, Reason, invalid
 from botmesh.rpc import metadata
 from botmesh.v1 import bot_pb2
-from gateway.call import Call, ForwardedError, Method, outcome_unknown
+from gateway.call import Call, Method
+from gateway.course import ForwardedError, outcome_unknown
 from gateway.deadline import with_margin
 from gateway.drain import Drain
 from gateway.forwarder import Forwarder

@@ -9,9 +9,10 @@ import grpc.aio
 from tenacity import AsyncRetrying, RetryCallState
 
 from botmesh.errors import MeshError, Reason
-from botmesh.rpc import metadata
-from gateway.call import Call, Course
+from gateway.call import Call
 from gateway.channels import Channels
+from gateway.course import Course
+from gateway.credentials import Credentials
 from gateway.deadline import on_the_wire
 from gateway.policy import RetryDecision
 from gateway.resolver import Resolver
@@ -19,22 +20,6 @@ from registry.discovery.port import Route
 
 Luck = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
-
-
-class Credentials:
-    """What a botnode is shown with each attempt: who is calling, for whom, and how often."""
-
-    def __init__(self, *, mesh: str, secret: str) -> None:
-        self._identity = ((metadata.SECRET, secret), (metadata.MESH, mesh))
-
-    def metadata(self, call: Call, attempt: int) -> tuple[tuple[str, str], ...]:
-        """The metadata of one attempt."""
-        common = (
-            *self._identity,
-            (metadata.TENANT_ID, call.tenant_id),
-            (metadata.ATTEMPT, str(attempt)),
-        )
-        return (*common, (metadata.REQUEST_ID, call.request_id)) if call.request_id else common
 
 
 class Forwarder:

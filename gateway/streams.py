@@ -14,9 +14,11 @@ import grpc.aio
 
 from botmesh.errors import MeshError, Reason
 from botmesh.v1 import bot_pb2, event_pb2
-from gateway.call import Call, Course
+from gateway.call import Call
 from gateway.channels import Channels
-from gateway.forwarder import Credentials, Luck, Sleep
+from gateway.course import Course
+from gateway.credentials import Credentials
+from gateway.forwarder import Luck, Sleep
 from gateway.resolver import Resolver
 from registry.discovery.port import Route
 

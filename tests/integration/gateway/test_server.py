@@ -26,8 +26,9 @@ from botmesh.v1 import bot_pb2, bot_pb2_grpc, tenant_pb2, tenant_pb2_grpc
 from gateway.app import SERVICES, Gateway
 from gateway.bot_servicer import SERVICE, BotServicer
 from gateway.channels import Channels
+from gateway.credentials import Credentials
 from gateway.drain import Drain
-from gateway.forwarder import Credentials, Forwarder
+from gateway.forwarder import Forwarder
 from gateway.policy import POLICIES
 from gateway.resolver import Resolver
 from gateway.streams import StreamForwarder

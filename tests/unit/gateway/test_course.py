@@ -9,7 +9,8 @@ import pytest
 from botmesh.errors import MeshError, Reason
 from botmesh.rpc.status import to_rpc_status
 from botmesh.v1 import bot_pb2
-from gateway.call import Call, Course, ForwardedError, Method, read_failure
+from gateway.call import Call, Method
+from gateway.course import Course, ForwardedError, read_failure
 from gateway.policy import POLICIES
 
 ADDRESS = "127.0.0.1:3001"
