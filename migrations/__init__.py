@@ -4,6 +4,9 @@ Rules: a migration only adds (expand); what it makes unneeded is removed two rel
 (contract), so that the release before still runs on the new tables while machines are upgraded
 one after another. A new column has a default or may be null. Every migration runs on SQLite and
 on PostgreSQL, in one transaction.
+
+A new one is a module in `versions` that names the one before as its `down_revision`; `HEAD` goes up
+with it. A test compares what the migrations make with what `registry.models` says.
 """
 
 from pathlib import Path
