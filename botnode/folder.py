@@ -2,12 +2,14 @@
 
 import os
 import sqlite3
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from botmesh.rpc.lifecycle import ConfigError
+from botnode import sent_ids
 from botnode.ports import Account
 
 log = structlog.get_logger(__name__)
@@ -111,16 +113,19 @@ class TenantFolder:
         """
         if not secrets or not self.session_db.exists():
             return {}
-        connection = self._look_into_session()
         try:
-            query = "SELECT message_id FROM whatsmeow_message_secrets WHERE key = ?"
-            found = {s: connection.execute(query, (s,)).fetchone() for s in secrets}
-        except sqlite3.DatabaseError as error:
+            return sent_ids.find(str(self.session_db), secrets)
+        except sqlite3.Error as error:
             log.warning("message_secrets_unreadable", error=str(error))
             return {}
-        finally:
-            connection.close()
-        return {secret: str(row[0]) for secret, row in found.items() if row}
+
+    def find_sent_ids_beside(self, secrets: list[bytes]) -> dict[bytes, str]:
+        """The same while the library runs."""
+        try:
+            return sent_ids.find_in_child(str(self.session_db), secrets)
+        except (OSError, subprocess.SubprocessError) as error:
+            log.warning("message_secrets_unreadable", error=str(error))
+            return {}
 
     def delete_session(self) -> None:
         """Delete the account's keys."""

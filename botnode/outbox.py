@@ -61,6 +61,7 @@ class Outbox:
 
     Args:
         text_of: the text in a stored content.
+        find_ids: WhatsApp's ids of messages by their secrets, while the library runs; blocks.
     """
 
     def __init__(
@@ -69,13 +70,16 @@ class Outbox:
         rows: MessageRows,
         machine: SessionMachine,
         whatsapp: WhatsApp,
+        *,
         text_of: Callable[[bytes], str],
+        find_ids: Callable[[list[bytes]], dict[bytes, str]],
     ) -> None:
         self._store = store
         self._rows = rows
         self._machine = machine
         self._whatsapp = whatsapp
         self._text_of = text_of
+        self._find_ids = find_ids
         self._work = asyncio.Event()
         self._closing = asyncio.Event()
         self._waiters: dict[str, set[asyncio.Future[OutboundMessage]]] = {}
@@ -294,8 +298,17 @@ class Outbox:
                     return self._rows.unknown(tx, message_id, text)
 
         self.publish(await self._store.write(work, durable=True))
-        if verdict.fate is Fate.RETRY:
+        if verdict.fate is Fate.UNKNOWN:
+            self._spawn(self._name_unknown())
+        elif verdict.fate is Fate.RETRY:
             await asyncio.sleep(RETRY_PAUSE_S)
+
+    async def _name_unknown(self) -> None:
+        """Learn WhatsApp's ids of messages with an unknown outcome: receipts name them."""
+        secrets = await self._store.read(self._rows.nameless_secrets)
+        ids = await in_daemon_thread(lambda: self._find_ids(secrets), "find-sent-ids")
+        if ids:
+            await self._store.write(lambda tx: self._rows.name_by_secret(tx, ids), durable=True)
 
     async def close(self, drain_s: float) -> None:
         """Take nothing more; wait a little for the send in hand, then let the callers go."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from botnode import convert
+from botnode import convert, retention
 from botnode.connector import Connector
 from botnode.events import EventLog
 from botnode.folder import TenantFolder
@@ -68,7 +68,14 @@ class Tenant:
             publish=self._publish,
         )
         self.whatsapp = make_whatsapp(inbox, loop)
-        self.outbox = Outbox(self._store, self._rows, machine, self.whatsapp, convert.text_of)
+        self.outbox = Outbox(
+            self._store,
+            self._rows,
+            machine,
+            self.whatsapp,
+            text_of=convert.text_of,
+            find_ids=folder.find_sent_ids_beside,
+        )
         self.line = Line(
             machine,
             self.whatsapp,
@@ -120,6 +127,7 @@ class Tenant:
             unlinked: the account was unlinked, as far as the folder tells.
         """
         self._spawn(self.outbox.run(), "outbox")
+        self._spawn(retention.run(self._store), "retention")
         logged_out = unlinked or self._owned.session_state is SessionState.LOGGED_OUT
         self._spawn(
             self._connector.run(logged_out=logged_out, ban_expire_time=self._owned.ban_expire),

@@ -16,7 +16,11 @@ from tests.e2e.botnode.node import Control, Node
 _numbers = itertools.count(1)
 
 # What takes long because WhatsApp's library takes its time goes on beside the other tests.
-_LONG = {"test_silence_is_noticed": long_cases.silence, "test_the_next_code": long_cases.codes}
+_LONG = {
+    "test_silence_is_noticed": long_cases.silence,
+    "test_the_next_code": long_cases.codes,
+    "test_a_cut_send_is_found_out": long_cases.cut_send,
+}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,7 +1,11 @@
 """Cases that take half a minute, because the library's own clocks rule them."""
 
-from botmesh.errors import Reason
+import threading
+import uuid
+
+from botmesh.errors import MeshError, Reason
 from botmesh.sandbox.v1 import sandbox_pb2 as sandbox
+from botmesh.v1 import message_pb2
 from tests.e2e.botnode.node import Control, Node, error_of, eventually
 
 
@@ -33,3 +37,34 @@ def codes(node: Node, control: Control) -> None:
     control.scan(phone, second.code)
     *_, last = steps
     assert last.paired.phone_number == phone
+
+
+def cut_send(node: Node, control: Control) -> None:
+    """A send that is cut and cannot be repeated: unknown, until a receipt tells."""
+    phone, customer = "+5215512000003", "+5215598000003"
+    control.pair(node, phone)
+    node.wait_state("CONNECTED")
+    node.send(customer, "para calentar")
+    control.fault(hold_acknowledgement=sandbox.HoldAcknowledgement(), phone=phone, times=1)
+    control.stub.SetPhone(sandbox.SetPhoneRequest(phone=customer, online=False))
+    errors: list[MeshError] = []
+    request_id = str(uuid.uuid4())
+
+    def send() -> None:
+        errors.append(error_of(lambda: node.send(customer, "cortado", request_id=request_id)))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    eventually(lambda: node.events_of_state("SENDING", count=2))
+    refusal = sandbox.RefuseLogin(reason=sandbox.LOGIN_REFUSAL_UNAVAILABLE, drop_connections=True)
+    control.fault(refuse_login=refusal, phone=phone)
+    sender.join()
+    assert errors[0].reason is Reason.SEND_OUTCOME_UNKNOWN
+    control.clear()
+    node.wait_state("CONNECTED")
+    control.stub.SetPhone(sandbox.SetPhoneRequest(phone=customer, online=True))
+    delivered = node.wait_message(errors[0].metadata["message_id"], "DELIVERED")
+    assert delivered.whatsapp_id == control.inbox(customer, count=2)[1].message_id
+    again = node.send(customer, "cortado", request_id=request_id)
+    assert again.state == message_pb2.MESSAGE_STATE_DELIVERED
+    assert len(control.inbox(customer, count=2)) == 2

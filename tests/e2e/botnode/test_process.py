@@ -44,6 +44,12 @@ def test_health_reflection_and_the_secret(node: Node) -> None:
     assert failure.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
+def test_go_finds_its_environment_whoever_started_the_process(node: Node) -> None:
+    found = Path(f"/proc/{node.process.pid}/environ").read_bytes().split(b"\0")
+    assert b"NEONIZE_BOT_TAG=off" in found  # else messages carry a business bot's mark
+    assert b"GOMAXPROCS=1" in found
+
+
 def test_stops_when_its_host_is_gone(paired: Node) -> None:
     began = time.monotonic()
     paired.orphan()

@@ -13,3 +13,7 @@ def test_silence_is_noticed(long_running: dict[str, "Future[None]"]) -> None:
 
 def test_the_next_code(long_running: dict[str, "Future[None]"]) -> None:
     long_running["test_the_next_code"].result(60)
+
+
+def test_a_cut_send_is_found_out(long_running: dict[str, "Future[None]"]) -> None:
+    long_running["test_a_cut_send_is_found_out"].result(60)

@@ -1,0 +1,45 @@
+"""Removes old events, from the low end of the log only."""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select
+
+from botnode.clock import now_ms
+from botnode.store import Store, Transaction
+from botnode.tables import events, meta
+
+KEEP_MS = int(timedelta(days=30).total_seconds() * 1000)
+KEEP_EVENTS = 1_000_000
+BATCH = 5_000
+EVERY_S = 3600.0
+PAUSE_S = 0.5
+
+
+def trim(tx: Transaction) -> int:
+    """Remove some of what is too old or too much; return how many went.
+
+    The log stays without gaps: what goes is all that comes before the oldest event to keep.
+    """
+    head = tx.connection.execute(select(meta.c.event_head)).scalar_one()
+    young = select(func.min(events.c.sequence)).where(
+        events.c.create_ms >= now_ms() - KEEP_MS, events.c.sequence > head - KEEP_EVENTS
+    )
+    keep_from = tx.connection.execute(young).scalar_one()
+    if keep_from is None:
+        keep_from = head + 1
+    doomed = (
+        select(events.c.sequence)
+        .where(events.c.sequence < keep_from)
+        .order_by(events.c.sequence)
+        .limit(BATCH)
+    )
+    gone = tx.connection.execute(delete(events).where(events.c.sequence.in_(doomed)))
+    return int(gone.rowcount)
+
+
+async def run(store: Store) -> None:
+    """Trim now and then; never returns."""
+    while True:
+        gone = await store.write(trim, durable=True)
+        await asyncio.sleep(PAUSE_S if gone == BATCH else EVERY_S)
