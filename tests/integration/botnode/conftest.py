@@ -106,8 +106,8 @@ class Node:
         """Stop in good order."""
         self.servicer.stop()
         await self.tenant.stop(drain_s)
-        await self.channel.close()
         await self.server.stop(0.2)
+        await self.channel.close()
 
     async def crash(self) -> None:
         """End as a kill would: nothing more is written."""
