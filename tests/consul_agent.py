@@ -33,7 +33,10 @@ def consul_binary() -> str:
 
 
 class ConsulAgent:
-    """A server agent with its UI; by default one in memory, with `data` one that keeps its data."""
+    """An agent with its UI: a server that keeps all in memory, or with `keeps_data` on disk.
+
+    With `joins`, the "host:port" of another one's gossip, it is a client of that one.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class ConsulAgent:
         *,
         keeps_data: bool = False,
         node: str = "machine-1",
+        joins: str | None = None,
         config: dict[str, Any] | None = None,
     ) -> None:
         self.folder = folder
@@ -50,6 +54,7 @@ class ConsulAgent:
             zip(("http", "server", "serf_lan", "serf_wan"), free_ports(4), strict=True)
         )
         self._keeps_data = keeps_data
+        self._joins = joins
         self._config = config or {}
         self.token = ""
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,10 +90,12 @@ class ConsulAgent:
                 # What -dev does as well: an election takes a tenth of the time.
                 "performance": {"raft_multiplier": 1},
             }
+        if self._joins is not None:
+            settings |= {"data_dir": str(self.folder / "data"), "retry_join": [self._joins]}
         config = self.folder / "agent.json"
         config.write_text(json.dumps(settings))
         command = [self.binary, "agent", f"-config-file={config}"]
-        if not self._keeps_data:
+        if not self._keeps_data and self._joins is None:
             command.append("-dev")
         with (self.folder / "agent.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -381,7 +381,7 @@ class ConsulEntry:
             self.names.service_id,
             host,
             port,
-            tags=(node.tenant_id, status.state),
+            tags=(node.tenant_id, *status.tags),
             meta=meta(
                 {
                     "mesh": node.mesh,
@@ -403,8 +403,8 @@ class ConsulEntry:
     def _lease_check(self) -> dict[str, str]:
         return {
             "CheckID": self.names.lease_check,
-            "Name": f"{self.botnode.tenant_id} answers",
-            "Notes": "Critical: the process is dead or hung, and its lease is free.",
+            "Name": f"{self.botnode.tenant_id}: process",
+            "Notes": "Critical: dead or hung; its lease is free.",
             "GRPC": f"{self.botnode.address}/{ALIVE_SERVICE}",
             "Interval": f"{self._timing.check_interval_s}s",
             "Timeout": f"{self._timing.check_timeout_s}s",
@@ -415,8 +415,8 @@ class ConsulEntry:
     def _whatsapp_check(self, status: SessionStatus) -> dict[str, str]:
         return {
             "CheckID": self.names.whatsapp_check,
-            "Name": f"{self.botnode.tenant_id} is on WhatsApp",
-            "Notes": "Warning: calls are answered, but the tenant is off WhatsApp.",
+            "Name": f"{self.botnode.tenant_id}: WhatsApp",
+            "Notes": "Warning: the process answers, but the tenant is off WhatsApp.",
             "TTL": f"{self._timing.beat_limit_s}s",
             "Status": "passing" if status.is_connected else "warning",
         }

@@ -1,6 +1,6 @@
 """What Consul's UI says of a tenant's session: in a check's text, in tags and in meta."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,6 +46,17 @@ class SessionStatus:
     def since_text(self) -> str:
         """Since when, in UTC and to the second."""
         return f"{self.since:%Y-%m-%d %H:%M:%S} UTC"
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """What a list of all tenants shows: the state, and since when if it is not connected.
+
+        Consul warns of tags that are no DNS labels.
+        """
+        state = self.state.replace("_", "-")
+        if self.is_connected:
+            return (state,)
+        return (state, f"since-{self.since:%Y-%m-%dT%H-%M-%SZ}")
 
     @property
     def text(self) -> str:

@@ -64,6 +64,8 @@ def test_a_status_knows_since_when_and_keeps_the_number() -> None:
     assert again.since == NOON
     out = again.after("LOGGED_OUT", None, "", LATER)
     assert out.number is None
+    assert out.tags == ("LOGGED-OUT", "since-2026-11-22T13-30-00Z")
+    assert online.tags == ("CONNECTED",)
     assert not out.is_connected
 
 
