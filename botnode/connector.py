@@ -156,7 +156,7 @@ class Connector:
         await self._line.close()
         self._machine.move(_S.REPLACED, "another client took the session over")
         if not self._line.process.holds_lease():
-            await self._line.give_up("another process owns the tenant's folder")
+            await self._line.lose("another process owns the tenant's folder")
         time = asyncio.get_running_loop().time()
         self._replaced_at.append(time)
         recent = [t for t in self._replaced_at if time - t < self._timing.replaced_window_s]

@@ -54,7 +54,7 @@ class Process:
         holds_lease: whether this process still owns the tenant.
         renew: end, and be started again at once.
         fail: end; somebody must mend what the text says.
-        crash: end after a fault of our own.
+        crash: end after a fault of our own, or because another process has the tenant.
     """
 
     holds_lease: Callable[[], bool]
@@ -113,15 +113,17 @@ class Line:
 
     async def next(self, timeout_s: float | None = None) -> Signal | None:
         """The next signal, or None after a time. Requests to log out are served on the way."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout_s is None else loop.time() + timeout_s
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
                     item = await self._inbox.get()
-                    if not isinstance(item, _LogOut):
-                        return item
-                    await self._serve_log_out(item)
-        except TimeoutError:
-            return None
+            except TimeoutError:
+                return None
+            if not isinstance(item, _LogOut):
+                return item
+            await self._serve_log_out(item)  # takes the time that it takes
 
     async def pause(self, seconds: float) -> None:
         """Let time pass; the client is closed, so it says nothing that matters."""
@@ -165,6 +167,12 @@ class Line:
         """What the library leaves behind goes only with the process."""
         log.info("process_renewed", why=why)
         self.process.renew()
+        await self._wait_for_the_end()
+
+    async def lose(self, why: str) -> NoReturn:
+        """The tenant is another process's now: this one ends, and may wait for it anew."""
+        log.error("tenant_lost", error=why)
+        self.process.crash()
         await self._wait_for_the_end()
 
     async def give_up(self, why: str) -> NoReturn:

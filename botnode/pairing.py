@@ -186,6 +186,7 @@ class PairingHub:
             async with asyncio.timeout_at(limit):
                 await changed.wait()
         except TimeoutError:
+            current.began_at = asyncio.get_running_loop().time()  # for whoever comes next
             raise MeshError(Reason.PAIRING_TIMED_OUT, "nobody scanned a code in time") from None
 
     def _join(self) -> _Round:

@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select
 
 from botnode.clock import now_ms
 from botnode.store import Store, Transaction
-from botnode.tables import events, meta
+from botnode.tables import events, inbound, meta
 
 KEEP_MS = int(timedelta(days=30).total_seconds() * 1000)
 KEEP_EVENTS = 1_000_000
@@ -19,7 +19,8 @@ PAUSE_S = 0.5
 def trim(tx: Transaction) -> int:
     """Remove some of what is too old or too much; return how many went.
 
-    The log stays without gaps: what goes is all that comes before the oldest event to keep.
+    The log stays without gaps: what goes is all that comes before the oldest event to keep. With
+    an event goes the memory that its message was received.
     """
     head = tx.connection.execute(select(meta.c.event_head)).scalar_one()
     young = select(func.min(events.c.sequence)).where(
@@ -34,6 +35,7 @@ def trim(tx: Transaction) -> int:
         .order_by(events.c.sequence)
         .limit(BATCH)
     )
+    tx.connection.execute(delete(inbound).where(inbound.c.sequence.in_(doomed)))
     gone = tx.connection.execute(delete(events).where(events.c.sequence.in_(doomed)))
     return int(gone.rowcount)
 

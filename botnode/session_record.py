@@ -1,15 +1,19 @@
 """Writes each change of the session down, in one transaction with the event that tells of it."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime
 
+import structlog
 from sqlalchemy import update
 
 from botnode.clock import to_ms
 from botnode.session import Session
 from botnode.states import SessionState
-from botnode.store import Store, Transaction
+from botnode.store import Store, StoreClosedError, Transaction
 from botnode.tables import meta
+
+log = structlog.get_logger(__name__)
 
 EVENT_KIND = "session_state_changed"
 
@@ -23,7 +27,8 @@ class SessionRecord:
 
     def __call__(self, session: Session) -> None:
         """Write a change down; it is not waited for, but never given up."""
-        self._store.submit(lambda tx: self._write(tx, session), durable=True)
+        written = self._store.submit(lambda tx: self._write(tx, session), durable=True)
+        written.add_done_callback(_report)
 
     def _write(self, tx: Transaction, session: Session) -> None:
         account = session.account
@@ -43,3 +48,9 @@ class SessionRecord:
             lambda tx: tx.connection.execute(update(meta).values(pairing_since_ms=to_ms(since))),
             durable=True,
         )
+
+
+def _report(written: "Future[None]") -> None:
+    error = written.exception()
+    if error is not None and not isinstance(error, StoreClosedError):
+        log.error("session_not_recorded", exc_info=error)

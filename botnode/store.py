@@ -184,6 +184,7 @@ class Store:
             except Exception as error:  # noqa: BLE001 - the waiting callers get it
                 _fail(group, error)
                 if isinstance(error, EpochLostError):
+                    log.warning("folder_lost", error=str(error))
                     self._on_lost()
                 return
             else:

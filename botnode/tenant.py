@@ -100,7 +100,7 @@ class Tenant:
 
         self._store.start(
             on_head=lambda head: on_loop(self.events.grow, head),
-            on_lost=lambda: on_loop(self._process.fail, "another process owns the folder"),
+            on_lost=lambda: on_loop(self._process.crash),
         )
         self.machine.observe(self._record)
         await self.events.load()

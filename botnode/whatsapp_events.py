@@ -24,11 +24,9 @@ from botnode.ports import (
 USER_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
 
-# The library's own text of an error in its database (go-sqlite3 and whatsmeow's sqlstore).
+# Errors in the library's database that no waiting heals (SQLite's texts).
 _STORE_ERRORS = re.compile(
-    r"failed to upgrade database|malformed|file is not a database|unable to open database"
-    r"|database or disk is full|readonly database|disk I/O error",
-    re.IGNORECASE,
+    r"database disk image is malformed|file is not a database|readonly database", re.IGNORECASE
 )
 
 # Receipt.ReceiptType of Neonize.proto.

@@ -138,6 +138,23 @@ async def test_a_failed_try_is_told_and_followed(unpaired: Node, outcome: str, w
     assert (await anext(steps)).code.code == "B"
 
 
+@pytest.mark.parametrize(
+    ("signal", "reason"),
+    [
+        (PairingEnded("err-client-outdated"), Reason.CLIENT_OUTDATED),
+        (ClientOutdated(), Reason.CLIENT_OUTDATED),
+        (TemporaryBan("too many", timedelta(hours=1)), Reason.ACCOUNT_BANNED),
+    ],
+)
+async def test_refused_for_good_ends_the_watchers(
+    unpaired: Node, signal: PairingEnded | ClientOutdated | TemporaryBan, reason: Reason
+) -> None:
+    watching = asyncio.ensure_future(error_of(anext(unpaired.stream_qr())))
+    await eventually(lambda: unpaired.whatsapp.opened)
+    unpaired.whatsapp.say(signal)
+    assert (await watching).reason is reason
+
+
 async def test_a_passkey_is_named(unpaired: Node) -> None:
     steps = unpaired.stream_qr()
     step = asyncio.ensure_future(anext(steps))
@@ -265,7 +282,7 @@ async def test_replaced_by_the_new_owner_of_the_folder(node: Node) -> None:
     node.holds_lease = False
     node.whatsapp.say(StreamReplaced())
     await eventually(lambda: node.said)
-    assert node.said == ["fail: another process owns the tenant's folder"]
+    assert node.said == ["crash"]
     assert node.whatsapp.opened == 1
 
 
@@ -321,6 +338,23 @@ async def test_log_out_when_whatsapp_cannot_be_told(node: Node) -> None:
     assert keys.exists()
     assert (await node.log_out(force=True)).state == session_pb2.SESSION_STATE_LOGGED_OUT
     assert not keys.exists()
+
+
+async def test_a_log_out_takes_the_time_that_it_takes(make_node: Callable[..., Node]) -> None:
+    """Even while something else is waited for with a shorter patience."""
+    timing = dataclasses.replace(TIMING, login_s=0.1, reconnect_s=0.1, log_out_s=2)
+    node = await make_node().start(ACCOUNT, timing)
+    node.whatsapp.login.clear()
+    slow_close = node.whatsapp.close
+
+    async def close() -> None:
+        await asyncio.sleep(0.3)
+        await slow_close()
+
+    node.tenant.line.close = close  # type: ignore[method-assign]
+    node.whatsapp.say(Disconnected())
+    await node.until(S.RECONNECTING)
+    assert (await node.log_out(force=True)).state == session_pb2.SESSION_STATE_LOGGED_OUT
 
 
 async def test_signals_of_a_client_that_was_closed_do_not_count(node: Node) -> None:

@@ -81,6 +81,8 @@ def test_a_lease_of_a_folder_that_was_replaced(tmp_path: Path) -> None:
     assert lease.try_acquire()
     (tmp_path / "lease").unlink()
     assert not lease.is_held()
+    (tmp_path / "lease").touch()
+    assert not lease.is_held()
     lease.release()
 
 

@@ -115,6 +115,7 @@ async def test_nobody_scans_for_too_long(monkeypatch: pytest.MonkeyPatch) -> Non
         await first(steps)
     assert error.value.reason is Reason.PAIRING_TIMED_OUT
     assert not hub.watching
+    assert code_of(await first(hub.watch())) == "A"  # whoever comes next has the whole time
 
 
 async def test_the_time_goes_on_over_a_renewal(monkeypatch: pytest.MonkeyPatch) -> None:
