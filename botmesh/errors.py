@@ -42,6 +42,7 @@ class Reason(StrEnum):
     EVENTS_EXPIRED = "EVENTS_EXPIRED"
     BOTNODE_UNAVAILABLE = "BOTNODE_UNAVAILABLE"
     SHUTTING_DOWN = "SHUTTING_DOWN"
+    REGISTRY_UNAVAILABLE = "REGISTRY_UNAVAILABLE"
     RATE_LIMITED = "RATE_LIMITED"
     REACH_OUT_LOCKED = "REACH_OUT_LOCKED"
     MESSAGE_REJECTED = "MESSAGE_REJECTED"
@@ -154,6 +155,9 @@ REASONS: Mapping[Reason, ReasonSpec] = MappingProxyType(
         ),
         Reason.SHUTTING_DOWN: ReasonSpec(
             _C.UNAVAILABLE, True, False, "The process that answered is stopping."
+        ),
+        Reason.REGISTRY_UNAVAILABLE: ReasonSpec(
+            _C.UNAVAILABLE, True, True, "The registry's database cannot be used now."
         ),
         Reason.RATE_LIMITED: ReasonSpec(
             _C.RESOURCE_EXHAUSTED, True, True, "Too many messages in a short time."

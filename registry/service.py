@@ -9,8 +9,11 @@ import binascii
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+
+import structlog
+from sqlalchemy.exc import DBAPIError
 
 from botmesh.errors import MeshError, Reason, invalid
 from botmesh.rpc.names import check_tenant_id
@@ -24,6 +27,8 @@ from registry.tenant import DesiredState, ObservedState, Tenant, TenantPage
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
 MAX_NAME_LENGTH = 200
+
+log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 _Clock = Callable[[], datetime]
@@ -270,14 +275,33 @@ class Tenants:
                 tenants.lock()
                 return work(tenants)
 
-        return await asyncio.to_thread(run)
+        return await _explained(run)
 
     async def _read(self, work: Callable[[TenantRepository], _T]) -> _T:
         def run() -> _T:
             with self._database.reading() as session:
                 return work(TenantRepository(session))
 
+        return await _explained(run)
+
+
+async def _explained(run: Callable[[], _T]) -> _T:
+    try:
         return await asyncio.to_thread(run)
+    except DBAPIError as error:
+        log.warning("registry_failed", error=str(error.orig))
+        raise RegistryUnavailableError from error
+
+
+class RegistryUnavailableError(MeshError):
+    """The database does not answer, or cannot take a write now; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Reason.REGISTRY_UNAVAILABLE,
+            "the registry's database cannot be used now",
+            retry_after=timedelta(seconds=1),
+        )
 
 
 def check_name(name: str, field: str = "name") -> str:

@@ -29,7 +29,7 @@ class TenantServiceStub:
     """Who the tenants are. Served by the gateway alone.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Every method can answer
-    INVALID_REQUEST and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
+    INVALID_REQUEST, REGISTRY_UNAVAILABLE and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -84,7 +84,7 @@ class TenantServiceServicer:
     """Who the tenants are. Served by the gateway alone.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Every method can answer
-    INVALID_REQUEST and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
+    INVALID_REQUEST, REGISTRY_UNAVAILABLE and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
     """
 
     def CreateTenant(self, request, context):
@@ -203,7 +203,7 @@ class TenantService:
     """Who the tenants are. Served by the gateway alone.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Every method can answer
-    INVALID_REQUEST and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
+    INVALID_REQUEST, REGISTRY_UNAVAILABLE and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
     """
 
     @staticmethod

@@ -30,7 +30,7 @@ class TenantServiceStub:
     """Who the tenants are. Served by the gateway alone.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Every method can answer
-    INVALID_REQUEST and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
+    INVALID_REQUEST, REGISTRY_UNAVAILABLE and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
     """
 
     @_typing.overload
@@ -67,7 +67,7 @@ class TenantServiceAsyncStub(TenantServiceStub):
     """Who the tenants are. Served by the gateway alone.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Every method can answer
-    INVALID_REQUEST and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
+    INVALID_REQUEST, REGISTRY_UNAVAILABLE and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -100,7 +100,7 @@ class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who the tenants are. Served by the gateway alone.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Every method can answer
-    INVALID_REQUEST and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
+    INVALID_REQUEST, REGISTRY_UNAVAILABLE and INTERNAL; every method but Create and List also TENANT_NOT_FOUND.
     """
 
     @_abc_1.abstractmethod

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from botmesh.rpc.lifecycle import EX_FAILED, StopSignal, notify_ready
 from botnode.host.childlog import keep_trimmed
@@ -13,6 +12,7 @@ from botnode.host.leftovers import end_leftovers
 from botnode.host.supervisor import Services, Supervisor
 from botnode.host.tenant_folder import remove_remains
 from registry.feed import FeedChange, TenantFeed
+from registry.service import RegistryUnavailableError
 from registry.tenant import DesiredState, Tenant
 
 log = structlog.get_logger(__name__)
@@ -103,7 +103,7 @@ class Host:
         while tenant_ids:
             try:
                 return await services.tenants.claim(tenant_ids, services.host_id)
-            except SQLAlchemyError as error:
+            except RegistryUnavailableError as error:
                 log.warning("claim_failed", error=str(error.__cause__ or error))
                 await asyncio.sleep(services.timing.retry_s)
         return frozenset()

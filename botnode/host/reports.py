@@ -3,10 +3,9 @@
 import asyncio
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from registry.observation import Observation
-from registry.service import Tenants
+from registry.service import RegistryUnavailableError, Tenants
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +54,7 @@ class Reports:
         while True:
             try:
                 await self._tenants.observe(self._host_id, batch)
-            except SQLAlchemyError as error:
+            except RegistryUnavailableError as error:
                 log.warning("reports_not_written", error=str(error.__cause__ or error))
                 await asyncio.sleep(self._retry_s)
                 batch, self._waiting = [*batch, *self._waiting], []
