@@ -4,7 +4,7 @@ const { chromium } = require('playwright-core');
 
 async function main([executablePath, ...pages]) {
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
-  const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 780 } });
   const texts = [];
   while (pages.length) {
     const [url, word, file] = pages.splice(0, 3);

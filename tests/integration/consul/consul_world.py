@@ -141,6 +141,9 @@ class Picture:
         return [route.instance for route in self.routes.get(tenant_id, ())]
 
 
+_INSTANCES = itertools.count(1)
+
+
 class World:
     """One agent, one mesh, and what a test puts there."""
 
@@ -182,7 +185,7 @@ class World:
             mesh=mesh,
             tenant_id=tenant_id,
             tenant_name=name or tenant_id.title(),
-            instance=f"inst{next(self._count):04d}",
+            instance=f"inst{next(_INSTANCES):04d}",
             address=await self.serving(),
             version="1.2.3",
             host="here",
