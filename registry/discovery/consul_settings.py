@@ -60,9 +60,13 @@ class ConsulSettings(BaseSettings):
     )
 
     @classmethod
-    def load(cls) -> "ConsulSettings":
-        """Read the environment; on a mistake say which variable it is and exit with 78."""
-        return load(cls)
+    def load(cls, **given: object) -> "ConsulSettings":
+        """Read the environment; on a mistake say which variable it is and exit with 78.
+
+        Args:
+            given: fields that win over the environment.
+        """
+        return load(cls, **given)
 
     @field_validator("address")
     @classmethod

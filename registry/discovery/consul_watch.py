@@ -28,7 +28,7 @@ GRACE_S = 12.0
 # After an answer the next one is left to grow a little: a thousand botnodes that start together
 # must not cost a thousand answers of a thousand routes each.
 LEAST_PAUSE_S = 0.01
-PAUSE_PER_ROUTE_S = 50e-6
+PAUSE_PER_ROUTE_S = 35e-6
 MOST_PAUSE_S = 1.0
 
 Routes = Mapping[str, Sequence[Route]]
