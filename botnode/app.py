@@ -1,9 +1,12 @@
 """The composition root: one tenant's process from its folder to its last log line."""
 
+import asyncio
 import os
+from functools import partial
 
 import grpc.aio
 import structlog
+from grpc_health.v1 import health_pb2
 
 from botmesh.rpc.datadir import DataDir
 from botmesh.rpc.interceptors import ErrorInterceptor, SecretInterceptor
@@ -13,6 +16,7 @@ from botmesh.rpc.lifecycle import (
     EX_RENEW,
     ConfigError,
     StopSignal,
+    notify_ready,
     watch_liveness,
 )
 from botmesh.rpc.server import (
@@ -30,6 +34,7 @@ from botnode.identity import Identity, new_instance
 from botnode.lease import FolderLease
 from botnode.line import Process
 from botnode.ownership import Owned, take
+from botnode.presence import InConsul, Presence, Unannounced
 from botnode.servicer import BotServicer
 from botnode.session import SessionMachine
 from botnode.settings import BotnodeSettings
@@ -42,10 +47,12 @@ from botnode.whatsapp import NeonizeWhatsApp
 
 log = structlog.get_logger(__name__)
 
-HOST = "127.0.0.1"
+ALIVE_SERVICE = "botmesh.alive"
 SERVICE = bot_pb2.DESCRIPTOR.services_by_name["BotService"].full_name
 # How long a stop waits for the send that the library has in hand.
 DRAIN_S = 3.0
+# A free lease in Consul is had within this; who waits longer says so.
+LEASE_PATIENCE_S = 1.0
 SERVER_GRACE_S = 0.5
 
 
@@ -68,6 +75,8 @@ class Botnode:
         self._machine.observe(self._status.session)
         self._servicer = BotServicer(self._identity, self._machine)
         self._unlinked = False
+        self._presence = self._make_presence()
+        self._machine.observe(self._presence.session)
 
     async def run(self) -> None:
         """Serve until the stop signal.
@@ -88,6 +97,8 @@ class Botnode:
                 tenant = await self._open_tenant(folder, lease, sandbox=data_dir.is_sandbox)
                 self._servicer.serve(tenant)
                 self._status.ready(address, tenant.epoch)
+                await self._presence.announce(tenant.epoch)
+                notify_ready()
                 log.info("botnode_ready", address=address, epoch=tenant.epoch)
                 await self._load_library(tenant)
                 tenant.start(unlinked=self._unlinked)
@@ -95,6 +106,7 @@ class Botnode:
         finally:
             await self._shut_down(server, health, tenant)
             lease.release()
+            await self._presence.release()
 
     # -- the start
 
@@ -110,28 +122,42 @@ class Botnode:
         server = create_server([ErrorInterceptor(), SecretInterceptor(data_dir.secret)])
         bot_pb2_grpc.add_BotServiceServicer_to_server(self._servicer, server)
         health = await add_health_and_reflection(server, [SERVICE])
+        # Answers until the process ends: whoever watches the process itself asks for this name.
+        await health.servicer.set(ALIVE_SERVICE, health_pb2.HealthCheckResponse.SERVING)
         port = self._bind(server)
         await server.start()
         await health.set(serving=True)
-        return server, health, f"{HOST}:{port}"
+        host = self._settings.host
+        return server, health, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def _bind(self, server: grpc.aio.Server) -> int:
         try:
-            return bind(server, HOST, self._settings.port)
+            return bind(server, self._settings.host, self._settings.port)
         except PortTakenError:
             if self._settings.status_fd is None:
                 raise
             # A host learns the address from us: the port that it names is a wish.
             log.warning("preferred_port_taken", port=self._settings.port)
-            return bind(server, HOST, 0)
+            return bind(server, self._settings.host, 0)
 
     async def _acquire(self, lease: FolderLease, address: str) -> bool:
         """Wait for the lease; False if the process shall stop before."""
-        if lease.try_acquire():
-            return True
+        if not lease.try_acquire():
+            self._await_holder(address)
+            if not await unless_stopped(self._stop, lease.acquire()):
+                return False
+        everywhere = asyncio.ensure_future(self._presence.acquire(address))
+        try:
+            await asyncio.wait({everywhere}, timeout=LEASE_PATIENCE_S)
+            if not everywhere.done():
+                self._await_holder(address)
+            return await unless_stopped(self._stop, everywhere)
+        finally:
+            everywhere.cancel()
+
+    def _await_holder(self, address: str) -> None:
         self._machine.move(SessionState.WAITING_FOR_LEASE, "another process holds this tenant")
         self._status.ready(address, epoch=0)
-        return await unless_stopped(self._stop, lease.acquire())
 
     async def _open_tenant(
         self, folder: TenantFolder, lease: FolderLease, *, sandbox: bool
@@ -144,7 +170,7 @@ class Botnode:
             owned,
             make_whatsapp=lambda inbox, loop: NeonizeWhatsApp(folder.session_name, inbox, loop),
             process=Process(
-                holds_lease=lease.is_held,
+                confirm_lease=partial(self._confirm, lease),
                 renew=lambda: self._stop.set(EX_RENEW),
                 fail=self._fail,
                 crash=lambda: self._stop.set(EX_FAILED),
@@ -188,6 +214,26 @@ class Botnode:
         except trust.TrustError as error:
             raise ConfigError(f"BOTMESH_SANDBOX_ROOT_KEY is set, but {error}") from error
 
+    async def _confirm(self, lease: FolderLease) -> bool:
+        return lease.is_held() and await self._presence.confirm()
+
+    def _make_presence(self) -> Presence:
+        if self._settings.discovery == "embedded":
+            return Unannounced()
+        # Loaded on demand: 5 MB that a mesh on one machine does without.
+        from registry.discovery.consul import ConsulDiscovery, ConsulSettings  # noqa: PLC0415
+
+        return InConsul(
+            ConsulDiscovery(ConsulSettings.load(), self._settings.mesh),
+            self._identity,
+            hosted=self._settings.status_fd is not None,
+            lost=self._lost,
+        )
+
+    def _lost(self, why: str) -> None:
+        log.error("lease_lost", error=why)
+        self._stop.set(EX_FAILED)
+
     def _fail(self, why: str) -> None:
         log.error("botnode_failed", error=why)
         self._stop.set(EX_CONFIG)
@@ -198,6 +244,7 @@ class Botnode:
         self, server: grpc.aio.Server, health: Health, tenant: Tenant | None
     ) -> None:
         await health.set(serving=False)
+        await self._presence.withdraw()
         self._status.stopping()
         self._servicer.stop()
         if tenant is not None:

@@ -155,7 +155,7 @@ class Connector:
         """Take the session back if it is ours, but do not fight over it for ever."""
         await self._line.close()
         self._machine.move(_S.REPLACED, "another client took the session over")
-        if not self._line.process.holds_lease():
+        if not await self._line.process.confirm_lease():
             await self._line.lose("another process owns the tenant's folder")
         time = asyncio.get_running_loop().time()
         self._replaced_at.append(time)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
@@ -51,13 +51,13 @@ class Process:
     """What a tenant asks of the process that it runs in.
 
     Attributes:
-        holds_lease: whether this process still owns the tenant.
+        confirm_lease: ask whether this process still owns the tenant.
         renew: end, and be started again at once.
         fail: end; somebody must mend what the text says.
         crash: end after a fault of our own, or because another process has the tenant.
     """
 
-    holds_lease: Callable[[], bool]
+    confirm_lease: Callable[[], Awaitable[bool]]
     renew: Callable[[], None]
     fail: Callable[[str], None]
     crash: Callable[[], None]

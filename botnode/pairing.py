@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import segno
-
 from botmesh.errors import MeshError, Reason
 from botnode.clock import now
 from botnode.ports import Account
@@ -207,6 +205,9 @@ class PairingHub:
 
 def draw(code: str) -> bytes:
     """A QR code as PNG, black on white with a quiet zone of 4 modules."""
+    # Loaded on first use: most botnodes are paired and never draw a code.
+    import segno  # noqa: PLC0415
+
     picture = io.BytesIO()
     segno.make_qr(code, error="l").save(picture, kind="png", scale=PNG_SCALE, border=4)
     return picture.getvalue()

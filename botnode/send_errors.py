@@ -29,8 +29,8 @@ class Verdict:
 
 
 _LINE_DOWN = (
-    r"(websocket not connected|websocket disconnected before info query returned response"
-    r"|info query timed out)"
+    r"(websocket not connected|info query timed out"
+    r"|websocket disconnected before info query (\(retry\) )?returned response)"
 )
 # These steps come before the message itself is handed to the socket.
 _BEFORE = (
@@ -71,7 +71,7 @@ _TABLE: tuple[tuple[re.Pattern[str], Verdict], ...] = tuple(
             Verdict(Fate.FAILED, Reason.INTERNAL),
         ),
         (
-            r"^websocket disconnected before message send returned response",
+            r"^websocket disconnected before message send (\(retry\) )?returned response",
             Verdict(Fate.UNKNOWN, Reason.SEND_OUTCOME_UNKNOWN),
         ),
         (

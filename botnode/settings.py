@@ -1,5 +1,6 @@
 """What a botnode is told by its environment."""
 
+import ipaddress
 import re
 from typing import Self
 
@@ -24,7 +25,13 @@ class BotnodeSettings(MeshSettings):
         ge=0,
         le=65535,
         validation_alias="BOT_API_PORT",
-        description="Where its gRPC server listens on loopback; 0 picks a free port.",
+        description="Where its gRPC server listens; 0 picks a free port.",
+    )
+    host: str = Field(
+        "127.0.0.1",
+        validation_alias="BOT_API_HOST",
+        description="The address that its gRPC server listens on, and that gateways call: "
+        "an address of this machine, not a wildcard.",
     )
     expect_account: str | None = Field(
         None,
@@ -51,6 +58,17 @@ class BotnodeSettings(MeshSettings):
     def _tenant_id(cls, value: str) -> str:
         if not is_tenant_id(value):
             raise ValueError("must be 1 to 63 of a-z, 0-9 and '-', not at the ends")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError as error:
+            raise ValueError("must be an IP address") from error
+        if address.is_unspecified:
+            raise ValueError("must be the address that gateways call, not a wildcard")
         return value
 
     @field_validator("sandbox_root_key")

@@ -1,13 +1,12 @@
 """Waiting for something, unless the process shall stop before."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable
 
 from botmesh.rpc.lifecycle import StopSignal
 
 
-async def unless_stopped(stop: StopSignal, wanted: Coroutine[Any, Any, None]) -> bool:
+async def unless_stopped(stop: StopSignal, wanted: Awaitable[None]) -> bool:
     """True when ``wanted`` is done; False, with it cancelled, when the process shall stop."""
     work = asyncio.ensure_future(wanted)
     stopping = asyncio.ensure_future(stop.wait())

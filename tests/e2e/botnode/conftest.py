@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -28,21 +29,21 @@ def long_running(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     running_sandbox: RunningSandbox,
-) -> Iterator[dict[str, "Future[None]"]]:
+) -> Iterator[dict[str, "Future[list[None]]"]]:
     """The long cases that were asked for, by the name of their test."""
-    asked = {item.name for item in request.session.items}
-
-    def play(name: str) -> None:
-        folder = tmp_path_factory.mktemp(name) / "mesh"
-        node = Node(folder, "long", running_sandbox.environment()).start()
-        try:
-            with grpc.insecure_channel(running_sandbox.addresses.control_address) as channel:
-                _LONG[name](node, Control(SandboxServiceStub(channel)))
-        finally:
-            node.close()
-
-    with ThreadPoolExecutor(len(_LONG)) as threads:
-        yield {name: threads.submit(play, name) for name in _LONG if name in asked}
+    asked = {item.name for item in request.session.items} & _LONG.keys()
+    address = running_sandbox.addresses.control_address
+    with ExitStack() as nodes, ThreadPoolExecutor(len(_LONG)) as threads:
+        channel = nodes.enter_context(grpc.insecure_channel(address))
+        running = {}
+        for name in sorted(asked):
+            folder = tmp_path_factory.mktemp(name) / "mesh"
+            node = Node(folder, "long", running_sandbox.environment()).start()
+            nodes.callback(node.close)
+            case = _LONG[name](node, Control(SandboxServiceStub(channel)))
+            next(case)
+            running[name] = threads.submit(list, case)
+        yield running
 
 
 @pytest.fixture(scope="session")

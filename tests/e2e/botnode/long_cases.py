@@ -1,7 +1,12 @@
-"""Cases that take half a minute, because the library's own clocks rule them."""
+"""Cases that take half a minute, because the library's own clocks rule them.
+
+Each is a generator: what comes before its yield is done before any other test runs, the rest beside
+the other tests.
+"""
 
 import threading
 import uuid
+from collections.abc import Iterator
 
 from botmesh.errors import MeshError, Reason
 from botmesh.sandbox.v1 import sandbox_pb2 as sandbox
@@ -9,11 +14,12 @@ from botmesh.v1 import message_pb2
 from tests.e2e.botnode.node import Control, Node, error_of, eventually
 
 
-def silence(node: Node, control: Control) -> None:
+def silence(node: Node, control: Control) -> Iterator[None]:
     """A half-open line: nothing tells of it but a keep-alive that nobody answers."""
     phone, customer = "+5215512000001", "+5215598000001"
     control.pair(node, phone)
     node.wait_state("CONNECTED")
+    yield
     control.fault(silence=sandbox.Silence(), phone=phone)
     node.wait_state("DEAF", timeout_s=60)
     error = error_of(lambda: node.send(customer, "sorda", timeout_s=1))
@@ -24,13 +30,14 @@ def silence(node: Node, control: Control) -> None:
     assert eventually(lambda: control.inbox(customer))[0].text == "oigo"
 
 
-def codes(node: Node, control: Control) -> None:
+def codes(node: Node, control: Control) -> Iterator[None]:
     """The second of a round's codes replaces the first, and works."""
     phone = "+5215512000002"
     # The library gives the first of 6 codes 60 seconds, and each of fewer 20.
     control.fault(short_qr=sandbox.ShortQr(codes=2), times=1)
     steps = node.stream_qr()
     first = next(steps).code
+    yield
     second = next(steps).code
     assert second.code != first.code
     assert second.expires_in.seconds in (19, 20)
@@ -39,11 +46,12 @@ def codes(node: Node, control: Control) -> None:
     assert last.paired.phone_number == phone
 
 
-def cut_send(node: Node, control: Control) -> None:
+def cut_send(node: Node, control: Control) -> Iterator[None]:
     """A send that is cut and cannot be repeated: unknown, until a receipt tells."""
     phone, customer = "+5215512000003", "+5215598000003"
     control.pair(node, phone)
     node.wait_state("CONNECTED")
+    yield
     node.send(customer, "para calentar")
     control.fault(hold_acknowledgement=sandbox.HoldAcknowledgement(), phone=phone, times=1)
     control.stub.SetPhone(sandbox.SetPhoneRequest(phone=customer, online=False))
@@ -55,7 +63,7 @@ def cut_send(node: Node, control: Control) -> None:
 
     sender = threading.Thread(target=send)
     sender.start()
-    eventually(lambda: node.events_of_state("SENDING", count=2))
+    eventually(lambda: control.devices(phone)[0].sent_messages == 2)
     refusal = sandbox.RefuseLogin(reason=sandbox.LOGIN_REFUSAL_UNAVAILABLE, drop_connections=True)
     control.fault(refuse_login=refusal, phone=phone)
     sender.join()

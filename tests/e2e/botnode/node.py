@@ -216,16 +216,6 @@ class Node:
         finally:
             call.cancel()
 
-    def events_of_state(self, state: str, count: int) -> bool:
-        """Whether that many messages have been in a state; waits for them."""
-        wanted = message_pb2.MessageState.Value(f"MESSAGE_STATE_{state}")
-        seen = 0
-        for event in self.events():
-            seen += event.message_state_changed.state == wanted
-            if seen == count:
-                return True
-        return False
-
     def wait_message(self, message_id: str, state: str) -> message_pb2.Message:
         """The message's record in that state, from the event log."""
         wanted = message_pb2.MessageState.Value(f"MESSAGE_STATE_{state}")

@@ -7,13 +7,13 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 
-def test_silence_is_noticed(long_running: dict[str, "Future[None]"]) -> None:
+def test_silence_is_noticed(long_running: dict[str, "Future[object]"]) -> None:
     long_running["test_silence_is_noticed"].result(100)
 
 
-def test_the_next_code(long_running: dict[str, "Future[None]"]) -> None:
+def test_the_next_code(long_running: dict[str, "Future[object]"]) -> None:
     long_running["test_the_next_code"].result(60)
 
 
-def test_a_cut_send_is_found_out(long_running: dict[str, "Future[None]"]) -> None:
+def test_a_cut_send_is_found_out(long_running: dict[str, "Future[object]"]) -> None:
     long_running["test_a_cut_send_is_found_out"].result(60)

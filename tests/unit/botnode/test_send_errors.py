@@ -65,6 +65,12 @@ def test_judge(text: str, fate: Fate, reason: Reason) -> None:
     assert (verdict.fate, verdict.reason) == (fate, reason)
 
 
+def test_a_cut_send_that_was_repeated_is_a_known_text() -> None:
+    again = judge("websocket disconnected before message send (retry) returned response")
+    assert again.known
+    assert again.fate is Fate.UNKNOWN
+
+
 def test_an_unknown_text_is_a_class_of_its_own() -> None:
     assert judge("server returned error 429").known
     assert not judge("a text of a newer library").known
