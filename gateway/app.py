@@ -127,19 +127,37 @@ async def run(settings: GatewaySettings, stop: StopSignal) -> None:
         Database.open, settings.database_url or data_dir.registry_url, settings.mesh
     )
     with contextlib.closing(database):
-        gateway = Gateway(
-            mesh=settings.mesh,
-            secret=data_dir.secret,
-            tenants=Tenants(database),
-            feed=TenantFeed(database),
-            routes=EmbeddedRouteWatch(TenantFeed(database)),
-            grace_s=settings.gateway_grace_s,
-        )
-        async with gateway.serving(server):
-            _tell_where(settings.gateway_host, port)
-            await stop.wait()
-            log.info("gateway_stopping")
+        async with _routes(settings, database) as routes:
+            gateway = Gateway(
+                mesh=settings.mesh,
+                secret=data_dir.secret,
+                tenants=Tenants(database),
+                feed=TenantFeed(database),
+                routes=routes,
+                grace_s=settings.gateway_grace_s,
+            )
+            async with gateway.serving(server):
+                _tell_where(settings.gateway_host, port)
+                await stop.wait()
+                log.info("gateway_stopping")
     log.info("gateway_stopped")
+
+
+@contextlib.asynccontextmanager
+async def _routes(settings: GatewaySettings, database: Database) -> AsyncIterator[RouteWatch]:
+    """The watch on the discovery that the settings name."""
+    if settings.discovery == "embedded":
+        yield EmbeddedRouteWatch(TenantFeed(database))
+        return
+    # Loaded on demand: a mesh on one machine does without Consul's client.
+    from registry.discovery.consul import ConsulDiscovery, ConsulSettings  # noqa: PLC0415
+
+    consul = ConsulDiscovery(ConsulSettings.load(), settings.mesh)
+    log.info("discovery_consul", url=consul.url)
+    try:
+        yield consul.routes()
+    finally:
+        await consul.close()
 
 
 def _tell_where(host: str, port: int) -> None:

@@ -38,6 +38,11 @@ class MeshSettings(BaseSettings):
         description="Where this machine keeps the mesh's data. "
         "Default: `$XDG_DATA_HOME/botmesh/<mesh>`, i.e. `~/.local/share/botmesh/<mesh>`.",
     )
+    discovery: Literal["embedded", "consul"] = Field(
+        "embedded",
+        description="Where botnodes are announced and found: `embedded` (in the registry; one "
+        "machine) or `consul`.",
+    )
     log_level: LogLevel = Field("info", description="`debug`, `info`, `warning` or `error`.")
     log_format: LogFormat = Field(
         "auto", description="`json`, `console`, or `auto`: readable on a terminal, else JSON."

@@ -4,31 +4,42 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from botmesh.rpc.datadir import DataDir
 from botmesh.up.child import Child, Program
+from botmesh.up.discovery import Discovery, answering
 from botmesh.up.settings import UpSettings
+from registry.discovery.consul_settings import ConsulSettings
 from sandbox import addresses
 from sandbox.addresses import Addresses
 
 START_LIMIT_S = 30.0
 POLL_S = 0.05
 STOP_LIMIT_S = 8.0
+LIVENESS_VARIABLE = "BOTMESH_LIVENESS_FD"
 # Botnodes get 8 s to stop before the host kills them; the host itself needs a little more.
 HOST_STOP_LIMIT_S = 12.0
 # What children see of our environment: nothing of it can configure another mesh by accident.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
 # What a real mesh's botnodes need to reach WhatsApp from behind a company's proxy.
 NETWORK = ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+CONSUL_PREFIX = "CONSUL_"
 
 
 class Mesh:
-    """The processes of one mesh: the sandbox if wanted, the gateway, and the host."""
+    """The processes of one mesh: Consul and the sandbox if wanted, the gateway, and the host."""
 
-    def __init__(self, settings: UpSettings, data: DataDir, notify: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: UpSettings,
+        data: DataDir,
+        discovery: Discovery,
+        notify: Callable[[str], None],
+    ) -> None:
         self._settings = settings
+        self._discovery = discovery
         self._data = data
         self._notify = notify
         self._stack = contextlib.AsyncExitStack()
@@ -39,6 +50,8 @@ class Mesh:
         Raises:
             StartError: a part ended or did not answer in time.
         """
+        if self._discovery.agent:
+            await self._start_agent()
         network = {key: os.environ[key] for key in NETWORK if key in os.environ}
         if self._settings.sandbox:
             network = (await self._start_sandbox()).environment()
@@ -51,6 +64,12 @@ class Mesh:
     async def stop(self) -> None:
         """Stop everything, the host and its botnodes first."""
         await self._stack.aclose()
+
+    async def _start_agent(self) -> None:
+        child = await self._run("consul", self._discovery.agent, env={})
+        settings = ConsulSettings.load(address=self._discovery.env["CONSUL_HTTP_ADDR"])
+        await child.until(answering(settings, self._settings.mesh), START_LIMIT_S)
+        child.keep_running()
 
     async def _start_sandbox(self) -> Addresses:
         folder = self._data.path / "sandbox"
@@ -69,14 +88,31 @@ class Mesh:
         *,
         env: Mapping[str, str] | None = None,
         stop_limit_s: float = STOP_LIMIT_S,
-        liveness_variable: str = "BOTMESH_LIVENESS_FD",
+        liveness_variable: str = LIVENESS_VARIABLE,
     ) -> Child:
-        name = module.rpartition(".")[2]
+        return await self._run(
+            module.rpartition(".")[2],
+            (sys.executable, "-m", module),
+            env={**self._environment(), **(env or {})},
+            stop_limit_s=stop_limit_s,
+            liveness_variable=liveness_variable,
+        )
+
+    async def _run(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        stop_limit_s: float = STOP_LIMIT_S,
+        liveness_variable: str = LIVENESS_VARIABLE,
+    ) -> Child:
         program = Program(
             name=name,
-            argv=[sys.executable, "-m", module],
-            env={**self._environment(), **(env or {})},
-            log_path=self._data.logs / f"{name}.log",
+            argv=argv,
+            env={**_passed_on(), **env},
+            # No tenant's id begins so: botnodes have their logs beside it.
+            log_path=self._data.logs / f"_{name}.log",
             stop_limit_s=stop_limit_s,
             liveness_variable=liveness_variable,
         )
@@ -94,10 +130,16 @@ class Mesh:
             "BOTMESH_LOG_FORMAT": "json",
             "BOTMESH_GATEWAY_HOST": settings.gateway_host,
             "BOTMESH_GATEWAY_PORT": str(settings.gateway_port),
+            "BOTMESH_DISCOVERY": self._discovery.name,
         }
         if settings.database_url:
             own["BOTMESH_DATABASE_URL"] = settings.database_url
-        return {key: os.environ[key] for key in PASSED_ON if key in os.environ} | own
+        consul = {k: v for k, v in os.environ.items() if k.startswith(CONSUL_PREFIX)}
+        return own | consul | self._discovery.env
+
+
+def _passed_on() -> dict[str, str]:
+    return {key: os.environ[key] for key in PASSED_ON if key in os.environ}
 
 
 async def _written_by(child: Child, folder: Path) -> Addresses:

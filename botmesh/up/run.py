@@ -14,10 +14,12 @@ from botmesh.rpc import lifecycle
 from botmesh.rpc.datadir import DataDir
 from botmesh.rpc.lifecycle import StopSignal
 from botmesh.up import examples, guide
+from botmesh.up.discovery import Discovery, choose
 from botmesh.up.mesh import Mesh
 from botmesh.up.settings import UpSettings
 from botmesh.up.view import View, view_on
 from botmesh.v1 import ListTenantsRequest, Tenant, TenantServiceStub
+from registry.discovery.consul_settings import ConsulSettings
 
 if TYPE_CHECKING:
     from botmesh.v1.tenant_pb2_grpc import TenantServiceAsyncStub
@@ -42,8 +44,9 @@ def _complain(error: Exception) -> None:
 async def _run(settings: UpSettings, stop: StopSignal) -> None:
     data = DataDir.open(settings.data_dir, settings.mesh, sandbox=settings.sandbox)
     output.console.print(_headline(settings), markup=False, highlight=False)
+    discovery = await choose(settings.discovery, ConsulSettings.load(), settings.mesh)
     view = view_on(output.console)
-    mesh = Mesh(settings, data, view.say)
+    mesh = Mesh(settings, data, discovery, view.say)
     try:
         started = asyncio.ensure_future(mesh.start())
         told = asyncio.ensure_future(stop.wait())
@@ -53,7 +56,7 @@ async def _run(settings: UpSettings, stop: StopSignal) -> None:
             await asyncio.wait({started})
         else:
             started.result()
-            await _show_until(told, settings, data, view)
+            await _show_until(told, settings, _introduction(settings, data, discovery), view)
     finally:
         if stop.is_set():
             view.say("Stopping ...")
@@ -62,12 +65,12 @@ async def _run(settings: UpSettings, stop: StopSignal) -> None:
 
 
 async def _show_until(
-    told: "asyncio.Future[None]", settings: UpSettings, data: DataDir, view: View
+    told: "asyncio.Future[None]", settings: UpSettings, introduction: list[str], view: View
 ) -> None:
     async with _channel(settings.gateway_address) as channel:
         if settings.sandbox:
-            await examples.create_once(channel, data.path)
-        for line in _introduction(settings, data):
+            await examples.create_once(channel, settings.data_dir)
+        for line in introduction:
             view.say(line)
         stub = TenantServiceStub(channel)
         proposed = False
@@ -87,9 +90,9 @@ def _headline(settings: UpSettings) -> str:
     return f"botmesh {__version__}, mesh '{settings.mesh}', on {what}"
 
 
-def _introduction(settings: UpSettings, data: DataDir) -> list[str]:
+def _introduction(settings: UpSettings, data: DataDir, discovery: Discovery) -> list[str]:
     return [
-        "Discovery: embedded (this machine only)",
+        f"Discovery: {discovery.headline}",
         f"Gateway:   {settings.gateway_address}",
         f"Data:      {data.path}",
         "Ctrl+C stops everything.",

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from botmesh.rpc.settings import SANDBOX_MESH, MeshSettings, default_data_dir
+from botmesh.up.discovery import Choice
 
 
 class UpSettings(MeshSettings):
@@ -15,6 +16,10 @@ class UpSettings(MeshSettings):
     database_url: str = Field(
         "",
         description="The registry's SQLAlchemy URL; a SQLite file in the data directory if empty.",
+    )
+    discovery: Choice = Field(  # type: ignore[assignment]  # one choice more than its parts have
+        "auto",
+        description="As for all, or `auto`: Consul where an agent answers or its binary is there.",
     )
     sandbox: bool = Field(False, description="Start the sandbox WhatsApp and use it.")
 

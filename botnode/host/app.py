@@ -1,9 +1,11 @@
 """Puts the host together."""
 
 import asyncio
+import contextlib
 import os
+import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
@@ -25,6 +27,7 @@ from botnode.host.supervisor import Services
 from botnode.host.timing import Timing
 from registry.database import Database
 from registry.discovery.embedded import EmbeddedRegistration, EmbeddedWithdrawal
+from registry.discovery.port import Withdrawal
 from registry.feed import TenantFeed
 from registry.service import Tenants
 
@@ -55,6 +58,7 @@ async def run(
     if settings.liveness_fd is not None:
         watch_liveness(settings.liveness_fd, stop)
     timing = timing or Timing()
+    _allow_open_files()
     data_dir = DataDir.open(settings.data_dir, settings.mesh)
     data_dir.tenants.mkdir(mode=0o700, exist_ok=True)
     lock = HostLock(data_dir.path)
@@ -63,20 +67,52 @@ async def run(
             Database.open, settings.database_url or data_dir.registry_url, settings.mesh
         )
         try:
-            services = _services(settings, data_dir, database, command, timing)
-            log.info("host_started", host_id=data_dir.host_id, mesh=data_dir.mesh)
-            await Host(TenantFeed(database), services).run(stop)
+            async with _announced(settings) as announced:
+                services = _services(
+                    settings, data_dir, database, announced, command, timing=timing
+                )
+                log.info("host_started", host_id=data_dir.host_id, mesh=data_dir.mesh)
+                await Host(TenantFeed(database), services).run(stop)
         finally:
             database.close()
     finally:
         lock.release()
 
 
+@contextlib.asynccontextmanager
+async def _announced(settings: HostSettings) -> AsyncIterator[Sequence[Withdrawal]]:
+    """Where botnodes announce themselves, beside the registry."""
+    if settings.discovery == "embedded":
+        yield ()
+        return
+    # Loaded on demand: a mesh on one machine does without Consul's client.
+    from registry.discovery.consul import ConsulDiscovery, ConsulSettings  # noqa: PLC0415
+
+    consul = ConsulDiscovery(ConsulSettings.load(), settings.mesh)
+    try:
+        yield (consul.withdrawal(),)
+    finally:
+        await consul.close()
+
+
+class _Everywhere:
+    """Takes a dead process out of every place where it stands."""
+
+    def __init__(self, *places: Withdrawal) -> None:
+        self._places = places
+
+    async def withdraw(self, tenant_id: str, instance: str) -> None:
+        """Withdraw it from all places at once."""
+        await asyncio.gather(*(place.withdraw(tenant_id, instance) for place in self._places))
+
+
 def _services(
     settings: HostSettings,
     data_dir: DataDir,
     database: Database,
+    announced: Sequence[Withdrawal],
     command: Sequence[str],
+    *,
     timing: Timing,
 ) -> Services:
     slots = settings.parallel_starts or len(os.sched_getaffinity(0))
@@ -89,7 +125,7 @@ def _services(
         tenants=tenants,
         reports=reports,
         registration=partial(EmbeddedRegistration, reports),
-        withdrawal=EmbeddedWithdrawal(reports),
+        withdrawal=_Everywhere(EmbeddedWithdrawal(reports), *announced),
         spawner=ExecSpawner(command, common_environment(data_dir, os.environ)),
         gate=StartGate(
             slots, slot_limit_s=timing.start_slot_limit_s, jitter_s=timing.start_jitter_s
@@ -103,6 +139,12 @@ def _services(
 
 async def _log_out(data_dir: DataDir, limit_s: float, tenant_id: str, address: str) -> bool:
     return await log_out(data_dir, tenant_id, address, limit_s)
+
+
+def _allow_open_files() -> None:
+    """Each botnode costs the host a handful of descriptors; the usual 1024 end at 200 tenants."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _version() -> str:

@@ -18,7 +18,12 @@ INHERITED = frozenset(
         *("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"),
         # The Go runtime's memory and processors, and its way to WhatsApp.
         *("GOGC", "GOMAXPROCS", "GOMEMLIMIT", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"),
-        *("BOTMESH_LOG_LEVEL", "BOTMESH_LOG_FORMAT", "BOTMESH_RE_PAIR"),
+        *("BOTMESH_LOG_LEVEL", "BOTMESH_LOG_FORMAT", "BOTMESH_RE_PAIR", "BOTMESH_DISCOVERY"),
+        "BOT_API_HOST",
+        # Where Consul's agent answers, as its own command line is told.
+        *("CONSUL_HTTP_ADDR", "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_TOKEN_FILE", "CONSUL_HTTP_SSL"),
+        *("CONSUL_HTTP_SSL_VERIFY", "CONSUL_CACERT", "CONSUL_CAPATH", "CONSUL_CLIENT_CERT"),
+        *("CONSUL_CLIENT_KEY", "CONSUL_TLS_SERVER_NAME"),
     }
 )
 # Passed on in a sandbox only: it makes a botnode take a stand-in for WhatsApp.

@@ -17,6 +17,12 @@ ALLOWED = {
     "botmesh.errors": (),
     "botmesh.rpc": ("botmesh.rpc", "botmesh.errors", "botmesh.v1"),
     "botmesh.cli": ("botmesh",),
+    "botmesh.up": (
+        "botmesh",
+        "sandbox.addresses",
+        "registry.discovery.consul",
+        "registry.discovery.consul_settings",
+    ),
     "registry": ("registry", "migrations", "botmesh.rpc", "botmesh.errors", "botmesh.v1"),
     "migrations": ("migrations", "registry.models"),
     "gateway": ("gateway", "registry", "botmesh.rpc", "botmesh.errors", "botmesh.v1", "botmesh"),

@@ -59,6 +59,9 @@ class Node:
         self.holds_lease = True
         self.metadata: tuple[tuple[str, str], ...] = (("botmesh-secret", SECRET),)
 
+    async def _confirm_lease(self) -> bool:
+        return self.holds_lease
+
     async def start(self, account: Account | None = None, timing: Timing = TIMING) -> "Node":
         """Take the folder and serve it; with an account, connected."""
         self.machine = SessionMachine()
@@ -74,7 +77,7 @@ class Node:
             return self.whatsapp
 
         process = Process(
-            holds_lease=lambda: self.holds_lease,
+            confirm_lease=self._confirm_lease,
             renew=lambda: self.said.append("renew"),
             fail=lambda why: self.said.append(f"fail: {why}"),
             crash=lambda: self.said.append("crash"),
