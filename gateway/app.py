@@ -71,6 +71,8 @@ class Gateway:
         tenant_pb2_grpc.add_TenantServiceServicer_to_server(self._tenant, server)
         health = await add_health_and_reflection(server, SERVICES)
         await server.start()
+        # From here on health tells the rest: whether the tables have been read.
+        notify_ready()
         try:
             async with asyncio.TaskGroup() as tasks:
                 sides = [
@@ -92,7 +94,6 @@ class Gateway:
     async def _report_ready(self, health: Health) -> None:
         await self.resolver.ready.wait()
         await health.set(serving=True)
-        notify_ready()
 
     async def _sweep(self) -> None:
         while True:

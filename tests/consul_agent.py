@@ -110,6 +110,10 @@ class ConsulAgent:
         """Have it leave in an orderly way."""
         self._end(signal.SIGTERM)
 
+    def forget(self) -> None:
+        """Lose all data, as a machine that was set up anew; while it does not run."""
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+
     def pause(self) -> None:
         """Let it hang."""
         os.kill(self.pid, signal.SIGSTOP)

@@ -42,15 +42,17 @@ async def choose(choice: Choice, settings: ConsulSettings, mesh: str) -> Discove
     """
     if choice == "embedded":
         return Discovery("embedded", "embedded (this machine only), as told")
-    named = bool(os.environ.get("CONSUL_HTTP_ADDR"))
-    if named or await _answers(settings, mesh):
-        return Discovery("consul", f"Consul at {settings.url}, its UI at {settings.url}/ui")
+    running = Discovery("consul", f"Consul at {settings.url}, its UI at {settings.url}/ui")
+    # It may come later; until then the gateway says in its health that it waits for it.
+    awaited = Discovery("consul", f"Consul at {settings.url}, which does not answer yet")
+    answered = await _answers(settings, mesh)
+    if answered or os.environ.get("CONSUL_HTTP_ADDR"):
+        return running if answered else awaited
     binary = shutil.which("consul")
     if binary is not None:
         return _own_agent(binary)
     if choice == "consul":
-        # It may come later; until then the mesh says that it waits for it.
-        return Discovery("consul", f"Consul at {settings.url}, which does not answer yet")
+        return awaited
     return Discovery("embedded", "embedded (this machine only): no Consul agent, and no binary")
 
 

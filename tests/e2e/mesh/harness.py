@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import grpc
 import psutil
+from consul_agent import ConsulAgent
 
 from botmesh.sandbox import v1 as sandbox
 from botmesh.v1 import (
@@ -48,8 +49,10 @@ def eventually(probe: Callable[[], T], limit_s: float = LIMIT_S) -> T:
 class Mesh:
     """A running ``botmesh up --sandbox`` and stubs of everything in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, consul: ConsulAgent | None = None) -> None:
+        """With an agent, the mesh finds its botnodes in it; without one, in the registry."""
         self.folder = folder
+        self.consul = consul
         self.name = f"t{secrets.token_hex(4)}"
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
@@ -59,6 +62,10 @@ class Mesh:
         self.env = {
             key: value for key, value in os.environ.items() if not key.startswith("BOTMESH_")
         } | {"BOTMESH_DATA_DIR": str(folder), "BOTMESH_GATEWAY": self.address}
+        if consul is None:
+            self.env["BOTMESH_DISCOVERY"] = "embedded"
+        else:
+            self.env["CONSUL_HTTP_ADDR"] = consul.address
 
     def start(self) -> None:
         """Start it and wait until the gateway answers and every wanted botnode runs."""

@@ -22,7 +22,10 @@ from botmesh.v1 import (
 )
 from tests.e2e.mesh.harness import EXAMPLES, Mesh, eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.parametrize("agent", ["embedded"], indirect=True, scope="module"),
+]
 
 PHONE = "+5215587660001"
 NORTE, MUNDO = EXAMPLES

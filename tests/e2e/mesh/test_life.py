@@ -27,7 +27,14 @@ NORTE, MUNDO = EXAMPLES
 def test_everything_stops_and_the_next_start_needs_no_qr(new_mesh: Mesh) -> None:
     new_mesh.start()
     printed = new_mesh.output.read_text()
-    for words in ("Discovery: embedded", new_mesh.address, *EXAMPLES, "sandbox scan", "grpcurl"):
+    discovery = "Consul at" if new_mesh.consul else "embedded"
+    for words in (
+        f"Discovery: {discovery}",
+        new_mesh.address,
+        *EXAMPLES,
+        "sandbox scan",
+        "grpcurl",
+    ):
         assert words in printed
     for number, tenant_id in enumerate(EXAMPLES):
         new_mesh.pair(tenant_id, f"+52155200000{number:02}")
