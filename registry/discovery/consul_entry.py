@@ -137,7 +137,6 @@ class ConsulEntry:
         self._on_lost: list[Callable[[str], None]] = []
         self._holder: Holder | None = None
         self._done = 0
-        self._busy = asyncio.Lock()
         self._news = asyncio.Event()
         self._settled = asyncio.Event()
         self._away_since: float | None = None
@@ -189,10 +188,10 @@ class ConsulEntry:
 
     async def confirm(self) -> bool:
         """Ask Consul who has the lease; what is known, if it does not answer."""
-        if self._leased.is_set():
+        if self.is_leased:
             with contextlib.suppress(ConsulError, TimeoutError):
-                async with asyncio.timeout(self._timing.settle_limit_s), self._busy:
-                    await self._check_lease()
+                async with asyncio.timeout(self._timing.settle_limit_s):
+                    await self._look_for_another()
             self._news.set()  # what is broken gets mended
         return self.is_leased
 
@@ -231,8 +230,7 @@ class ConsulEntry:
             wish = self._wishes
             self._retry_s = None
             try:
-                async with self._busy:
-                    await self._reconcile()
+                await self._reconcile()
             except ConsulGoneError as error:
                 self._forget(str(error))
                 self._retry_s = self._backoff.next_s()
@@ -259,9 +257,9 @@ class ConsulEntry:
     async def _reconcile(self) -> None:
         if self._holds:
             await self._check_lease()
-        if self._session is None:
+        if self._session is None and self._lost is None:
             await self._make()
-        if self._wants_lease and not self._holds:
+        if self._wants_lease and not self._holds and self._lost is None:
             await self._take_lease()
         if self._lost is not None:
             return
@@ -271,15 +269,19 @@ class ConsulEntry:
 
     async def _check_lease(self) -> None:
         """See whether the lease is still ours, another's (lost), or nobody's (to be mended)."""
+        session = await self._look_for_another()
+        if self._lost is None and session != self._session:
+            self._forget("the lease is not held by our session")
+
+    async def _look_for_another(self) -> str | None:
+        """The session that holds the lease; it is lost if that is another process's."""
         _, key = await self._client.key(self.names.lease_key)
-        if key is not None and key.session is not None:
-            holder = decode_holder(key.value)
-            if key.session == self._session:
-                return
-            if holder.instance != self.botnode.instance:
-                self._lose(holder)
-                return
-        self._forget("the lease is not held by our session")
+        if key is None or key.session is None:
+            return None
+        holder = decode_holder(key.value)
+        if key.session != self._session and holder.instance != self.botnode.instance:
+            self._lose(holder)
+        return key.session
 
     async def _make(self) -> None:
         """Service and session; made anew from the ground when they were there before."""
@@ -465,6 +467,8 @@ class ConsulEntry:
         self._told = None
 
     def _lose(self, holder: Holder) -> None:
+        if self._lost is not None:
+            return
         self._lost = f"instance {holder.instance or '?'} on {holder.host or '?'} has the lease"
         self._holds = False
         self._leased.clear()

@@ -7,6 +7,7 @@ import time
 import pytest
 from consul_world import World, eventually
 
+from registry.discovery.consul_entry import EntryTiming
 from registry.discovery.consul_names import decode_holder
 from registry.discovery.consul_registration import ConsulWithdrawal
 
@@ -58,6 +59,29 @@ async def test_one_that_hung_while_another_took_over_ends(world: World) -> None:
     assert picture.instances("shop") == ["proc0002"]
     assert list(world.agent.services()) == ["botnode-m-shop-proc0002"]
     assert not second.said("lost")
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_a_lease_that_another_took_while_it_was_mended_is_lost(
+    world: World, *, asks: bool
+) -> None:
+    slow = EntryTiming(repair_jitter_s=2.5)
+    first = await (await world.member(timing=slow)).join(epoch=1)
+    first.entry._rand = lambda: 1.0
+    second = await world.member()
+    waiting = asyncio.create_task(second.join(epoch=2))
+    await eventually(lambda: len(world.agent.services()) == 2)
+    sessions = {s["Name"]: s["ID"] for s in world.agent.call("GET", "/v1/session/list")}
+    world.agent.call("PUT", f"/v1/session/destroy/{sessions[first.entry.names.service_id]}")
+    await waiting
+    assert first.lease.is_held(), "it does not know yet"
+    # Asked, it knows at once; left alone, it learns it when it mends its lease.
+    if asks:
+        assert not await first.lease.confirm()
+    await eventually(lambda: first.lost)
+    assert not first.lease.is_held()
+    await eventually(lambda: list(world.agent.services()) == [second.entry.names.service_id])
+    assert second.lease.is_held()
 
 
 async def test_what_the_host_says_of_a_dead_one_counts_at_once(world: World) -> None:
