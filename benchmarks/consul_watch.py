@@ -30,8 +30,8 @@ sys.path.append(str(ROOT / "tests"))
 from consul_agent import ConsulAgent
 
 from registry.discovery.consul import ConsulDiscovery, ConsulSettings
-from registry.discovery.consul_entry import ALIVE_SERVICE, HOSTED, EntryTiming
 from registry.discovery.consul_names import EntryNames, encode_route
+from registry.discovery.consul_service import ALIVE_SERVICE, HOSTED, EntryTiming
 from registry.discovery.port import Route, Snapshot
 
 MESH = "bench"

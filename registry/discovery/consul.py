@@ -1,9 +1,10 @@
 """Discovery, leases and health in Consul, put together for one process."""
 
 from registry.discovery.consul_client import ConsulClient, ConsulUnavailableError
-from registry.discovery.consul_entry import HOSTED, Botnode, ConsulEntry, EntryTiming
+from registry.discovery.consul_entry import ConsulEntry
 from registry.discovery.consul_lease import ConsulLease
 from registry.discovery.consul_registration import ConsulRegistration, ConsulWithdrawal
+from registry.discovery.consul_service import HOSTED, Botnode, EntryTiming
 from registry.discovery.consul_settings import ConsulSettings
 from registry.discovery.consul_watch import ConsulRouteWatch
 

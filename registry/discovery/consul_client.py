@@ -11,6 +11,7 @@ import aiohttp
 import consul.aio
 import consul.base
 
+from registry.discovery.consul_service import Service
 from registry.discovery.consul_settings import ConsulSettings
 
 T = TypeVar("T")
@@ -129,28 +130,18 @@ class ConsulClient:
         """End a session; what it holds is free after its lock delay."""
         await self._call(self._consul().session.destroy(session))
 
-    async def register_service(
-        self,
-        name: str,
-        service_id: str,
-        host: str,
-        port: int,
-        *,
-        tags: Iterable[str],
-        meta: Mapping[str, str],
-        checks: Iterable[Mapping[str, str]],
-    ) -> None:
-        """Make or change a service of this agent. Checks that are not named stay as they are."""
-        first, *others = checks
-        service = self._consul().agent.service
+    async def register_service(self, service: Service) -> None:
+        """Make or change a service of this agent."""
+        first, *others = service.checks
+        register = self._consul().agent.service.register
         await self._call(
-            service.register(
-                name,
-                service_id=service_id,
-                address=host,
-                port=port,
-                tags=list(tags),
-                meta=dict(meta),
+            register(
+                service.name,
+                service_id=service.service_id,
+                address=service.host,
+                port=service.port,
+                tags=list(service.tags),
+                meta=dict(service.meta),
                 check=dict(first),
                 extra_checks=[dict(check) for check in others],
             )

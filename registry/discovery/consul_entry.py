@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -33,62 +32,15 @@ from registry.discovery.consul_names import (
     decode_holder,
     encode_lease,
     encode_route,
-    split_address,
 )
-from registry.discovery.consul_status import SessionStatus, meta
+from registry.discovery.consul_service import Botnode, EntryTiming, service_of
+from registry.discovery.consul_status import SessionStatus
 from registry.discovery.port import Route
 
-# The name under which a botnode's health service tells that the process lives. It answers until the
-# process ends: a botnode that stops says NOT_SERVING elsewhere long before it lets WhatsApp go.
-ALIVE_SERVICE = "botmesh.alive"
 SERF_HEALTH = "serfHealth"
 LOCK_DELAY_S = 1
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Botnode:
-    """The process that an entry is about; `host` is the machine's name, for people."""
-
-    mesh: str
-    tenant_id: str
-    tenant_name: str
-    instance: str
-    address: str
-    version: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class EntryTiming:
-    """Durations in seconds.
-
-    A dead process is out of the routing table within `check_interval_s`, a hung one within that and
-    `check_timeout_s`. A host sees its botnodes die and hang by itself and says so at once, so
-    theirs are asked more seldom: see `HOSTED`.
-    """
-
-    check_interval_s: float = 1.0
-    check_timeout_s: float = 1.0
-    beat_s: float = 240.0
-    beat_limit_s: float = 600.0
-    # Until the servers know a check that the agent was told of.
-    sync_limit_s: float = 3.0
-    sync_poll_s: float = 0.02
-    # The spread of all botnodes' repairs after Consul was away, and of one's when it was not.
-    outage_jitter_s: float = 5.0
-    # An agent that comes back with its data forgets a little later that its checks were passing.
-    outage_echo_s: float = 30.0
-    repair_jitter_s: float = 0.5
-    lock_delay_poll_s: float = 0.1
-    settle_limit_s: float = 2.0
-    remove_limit_s: float = 3.0
-
-
-HOSTED = EntryTiming(check_interval_s=8.0)
-
-FORGET_DEAD_AFTER = "1h"
 
 
 def _utc_now() -> datetime:
@@ -257,6 +209,10 @@ class ConsulEntry:
     async def _reconcile(self) -> None:
         if self._holds:
             await self._check_lease()
+        if self._session is None and self._made:
+            timing = self._timing
+            spread_s = timing.outage_jitter_s if self._was_away() else timing.repair_jitter_s
+            await asyncio.sleep(spread_s * self._rand())
         if self._session is None and self._lost is None:
             await self._make()
         if self._wants_lease and not self._holds and self._lost is None:
@@ -287,8 +243,6 @@ class ConsulEntry:
         """Service and session; made anew from the ground when they were there before."""
         timing = self._timing
         if self._made:
-            spread_s = timing.outage_jitter_s if self._was_away() else timing.repair_jitter_s
-            await asyncio.sleep(spread_s * self._rand())
             # The check may be critical still; a new one starts as passing.
             await self._client.deregister_service(self.names.service_id)
         await self._register(with_lease_check=True)
@@ -373,55 +327,15 @@ class ConsulEntry:
         return self._status.after("WAITING_FOR_LEASE", None, where, self._started)
 
     async def _register(self, *, with_lease_check: bool) -> None:
-        node, status = self.botnode, self._shown()
-        host, port = split_address(node.address) or (node.address, 0)
-        checks = [self._whatsapp_check(status)]
-        if with_lease_check:
-            checks.insert(0, self._lease_check())
         await self._client.register_service(
-            SERVICE,
-            self.names.service_id,
-            host,
-            port,
-            tags=(node.tenant_id, *status.tags),
-            meta=meta(
-                {
-                    "mesh": node.mesh,
-                    "tenant_id": node.tenant_id,
-                    "tenant_name": node.tenant_name,
-                    "instance": node.instance,
-                    "epoch": str(self._epoch or ""),
-                    "version": node.version,
-                    "host": node.host,
-                    "state": status.state,
-                    "number": status.number or "",
-                    "since": status.since_text,
-                    "error": status.error,
-                }
-            ),
-            checks=checks,
+            service_of(
+                self.botnode,
+                self._shown(),
+                self._epoch,
+                self._timing,
+                with_lease_check=with_lease_check,
+            )
         )
-
-    def _lease_check(self) -> dict[str, str]:
-        return {
-            "CheckID": self.names.lease_check,
-            "Name": f"{self.botnode.tenant_id}: process",
-            "Notes": "Critical: dead or hung; its lease is free.",
-            "GRPC": f"{self.botnode.address}/{ALIVE_SERVICE}",
-            "Interval": f"{self._timing.check_interval_s}s",
-            "Timeout": f"{self._timing.check_timeout_s}s",
-            "Status": "passing",
-            "DeregisterCriticalServiceAfter": FORGET_DEAD_AFTER,
-        }
-
-    def _whatsapp_check(self, status: SessionStatus) -> dict[str, str]:
-        return {
-            "CheckID": self.names.whatsapp_check,
-            "Name": f"{self.botnode.tenant_id}: WhatsApp",
-            "Notes": "Warning: the process answers, but the tenant is off WhatsApp.",
-            "TTL": f"{self._timing.beat_limit_s}s",
-            "Status": "passing" if status.is_connected else "warning",
-        }
 
     async def _sweep(self) -> None:
         """Remove what dead processes of this tenant left: the lease says that they are dead."""

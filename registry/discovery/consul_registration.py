@@ -7,8 +7,9 @@ import structlog
 
 from registry.discovery.consul_backoff import Backoff
 from registry.discovery.consul_client import ConsulClient, ConsulUnavailableError
-from registry.discovery.consul_entry import Botnode, ConsulEntry, EntryTiming
+from registry.discovery.consul_entry import ConsulEntry
 from registry.discovery.consul_names import EntryNames, decode_holder
+from registry.discovery.consul_service import Botnode, EntryTiming
 from registry.discovery.port import Announcement, Route
 
 # How long a withdrawal may keep its caller; what is not done then is done later.

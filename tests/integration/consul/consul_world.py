@@ -18,9 +18,10 @@ from grpc_health.v1 import health_pb2
 
 from botmesh.rpc.server import add_health_and_reflection, bind, create_server
 from registry.discovery.consul_client import ConsulClient
-from registry.discovery.consul_entry import ALIVE_SERVICE, Botnode, ConsulEntry, EntryTiming
+from registry.discovery.consul_entry import ConsulEntry
 from registry.discovery.consul_lease import ConsulLease
 from registry.discovery.consul_registration import ConsulRegistration
+from registry.discovery.consul_service import ALIVE_SERVICE, Botnode, EntryTiming
 from registry.discovery.consul_settings import ConsulSettings
 from registry.discovery.consul_watch import ConsulRouteWatch
 from registry.discovery.port import Announcement, Route, RouteChange, Snapshot

@@ -7,9 +7,9 @@ import time
 import pytest
 from consul_world import World, eventually
 
-from registry.discovery.consul_entry import EntryTiming
 from registry.discovery.consul_names import decode_holder
 from registry.discovery.consul_registration import ConsulWithdrawal
+from registry.discovery.consul_service import EntryTiming
 
 DEAD_LIMIT_S = 2.0
 HUNG_LIMIT_S = 10.0

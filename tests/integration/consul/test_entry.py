@@ -5,7 +5,7 @@ import time
 
 from consul_world import World, eventually
 
-from registry.discovery.consul_entry import EntryTiming
+from registry.discovery.consul_service import EntryTiming
 
 
 async def test_everything_carries_the_mesh_and_the_instance(world: World) -> None:

@@ -14,8 +14,8 @@ from consul_agent import ConsulAgent
 
 from registry.database import Database
 from registry.discovery.consul_client import ConsulClient
-from registry.discovery.consul_entry import EntryTiming
 from registry.discovery.consul_registration import ConsulRegistration, ConsulWithdrawal
+from registry.discovery.consul_service import EntryTiming
 from registry.discovery.consul_settings import ConsulSettings
 from registry.discovery.consul_watch import ConsulRouteWatch
 from registry.discovery.embedded import (
