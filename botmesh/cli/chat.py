@@ -8,7 +8,7 @@ import typer
 from google.protobuf.empty_pb2 import Empty
 
 from botmesh.cli import output
-from botmesh.cli.connection import TIMEOUT_S, channel
+from botmesh.cli.connection import channel, timeout_s
 from botmesh.v1 import (
     BotServiceStub,
     Event,
@@ -34,7 +34,6 @@ def send(
     request_id: Annotated[
         str, typer.Option(help="A UUID: repeating it never sends a second message.")
     ] = "",
-    timeout: Annotated[float, typer.Option(help="How long to wait, in seconds.")] = TIMEOUT_S,
 ) -> None:
     """Send a text from a tenant's number."""
     body = sys.stdin.read() if text == "-" else text
@@ -45,7 +44,7 @@ def send(
         content=MessageContent(text=TextContent(body=body)),
     )
     with channel(context.obj) as opened:
-        answer = BotServiceStub(opened).SendMessage(request, timeout=timeout)
+        answer = BotServiceStub(opened).SendMessage(request, timeout=timeout_s())
     _show(answer.message)
 
 

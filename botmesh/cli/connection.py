@@ -10,7 +10,7 @@ from botmesh.errors import from_rpc_error
 
 DEFAULT_GATEWAY = "127.0.0.1:50051"
 # Long enough for a botnode that is just starting, short enough for a person who waits.
-TIMEOUT_S = 30.0
+DEFAULT_TIMEOUT_S = 30.0
 
 # The same call may succeed later: the shell's EX_TEMPFAIL idea, without its number.
 RETRY_LATER = frozenset(
@@ -20,6 +20,20 @@ RETRY_LATER = frozenset(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
 )
+
+
+class _Patience:
+    timeout_s = DEFAULT_TIMEOUT_S
+
+
+def set_timeout(seconds: float) -> None:
+    """Wait so long for every answer from now on."""
+    _Patience.timeout_s = seconds
+
+
+def timeout_s() -> float:
+    """How long to wait for an answer."""
+    return _Patience.timeout_s
 
 
 @contextlib.contextmanager

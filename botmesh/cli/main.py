@@ -40,6 +40,10 @@ def options(
         str,
         typer.Option(envvar="BOTMESH_GATEWAY", help="Where the gateway answers, host:port."),
     ] = connection.DEFAULT_GATEWAY,
+    timeout: Annotated[
+        float,
+        typer.Option(envvar="BOTMESH_TIMEOUT", min=0.01, help="Seconds to wait for an answer."),
+    ] = connection.DEFAULT_TIMEOUT_S,
     json: Annotated[bool, typer.Option("--json", help="Write JSON, one value a line.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -47,6 +51,7 @@ def options(
 ) -> None:
     """Remember where the gateway is and what to write."""
     context.obj = gateway
+    connection.set_timeout(timeout)
     output.use_json(on=json)
 
 

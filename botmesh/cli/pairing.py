@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from botmesh.cli import output
-from botmesh.cli.connection import TIMEOUT_S, channel
+from botmesh.cli.connection import channel, timeout_s
 from botmesh.cli.qrcode import draw
 from botmesh.v1 import (
     BotServiceStub,
@@ -47,7 +47,7 @@ def session(context: typer.Context, tenant_id: TenantId) -> None:
     """Show where a tenant's session stands."""
     with channel(context.obj) as opened:
         answer = BotServiceStub(opened).GetSession(
-            GetSessionRequest(tenant_id=tenant_id), timeout=TIMEOUT_S
+            GetSessionRequest(tenant_id=tenant_id), timeout=timeout_s()
         )
     _show(answer.session)
 
@@ -62,7 +62,7 @@ def logout(
     """Unlink a tenant's WhatsApp account."""
     with channel(context.obj) as opened:
         answer = BotServiceStub(opened).LogOut(
-            LogOutRequest(tenant_id=tenant_id, force=force), timeout=TIMEOUT_S
+            LogOutRequest(tenant_id=tenant_id, force=force), timeout=timeout_s()
         )
     _show(answer.session)
 

@@ -81,7 +81,7 @@ def write(
     """Have a phone write a text."""
     with _stub(context) as phones:
         request = sandbox.WriteMessageRequest(phone=phone, to=to, text=text)
-        _show_message(phones.WriteMessage(request, timeout=connection.TIMEOUT_S).message)
+        _show_message(phones.WriteMessage(request, timeout=connection.timeout_s()).message)
 
 
 @app.command()
@@ -109,7 +109,7 @@ def read(
     """Have a phone read a message that it received."""
     with _stub(context) as phones:
         request = sandbox.MarkReadRequest(phone=phone, message_id=message_id)
-        _show_message(phones.MarkRead(request, timeout=connection.TIMEOUT_S).message)
+        _show_message(phones.MarkRead(request, timeout=connection.timeout_s()).message)
 
 
 @app.command("set")
@@ -126,7 +126,7 @@ def set_(
         phone=phone, online=online, receipts=receipts, on_whatsapp=on_whatsapp, push_name=name
     )
     with _stub(context) as phones:
-        _show_phones([phones.SetPhone(request, timeout=connection.TIMEOUT_S).phone])
+        _show_phones([phones.SetPhone(request, timeout=connection.timeout_s()).phone])
 
 
 @app.command()
@@ -277,7 +277,7 @@ def _scan(
             return {"tenant_id": tenant_id, "phone_number": step.paired.phone_number}
         if step.HasField("code") and not scanned:
             request = sandbox.ScanRequest(phone=phone, code=step.code.code)
-            phones.Scan(request, timeout=connection.TIMEOUT_S)
+            phones.Scan(request, timeout=connection.timeout_s())
             scanned = True
     return {"tenant_id": tenant_id, "phone_number": ""}
 
@@ -286,7 +286,7 @@ def _messages(phones: sandbox.SandboxServiceStub, phone: str) -> Iterator[sandbo
     last = 0
     while True:
         request = sandbox.ListMessagesRequest(phone=phone, after_sequence=last, page_size=1000)
-        page = phones.ListMessages(request, timeout=connection.TIMEOUT_S).messages
+        page = phones.ListMessages(request, timeout=connection.timeout_s()).messages
         if not page:
             return
         yield from page

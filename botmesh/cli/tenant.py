@@ -8,7 +8,7 @@ import grpc
 import typer
 
 from botmesh.cli import output
-from botmesh.cli.connection import TIMEOUT_S, channel
+from botmesh.cli.connection import channel, timeout_s
 from botmesh.errors import Reason, from_rpc_error
 from botmesh.v1 import (
     CreateTenantRequest,
@@ -51,7 +51,7 @@ def add(
     with channel(context.obj) as opened:
         answer = TenantServiceStub(opened).CreateTenant(
             CreateTenantRequest(tenant_id=tenant_id, name=name, bot_port=port, stopped=stopped),
-            timeout=TIMEOUT_S,
+            timeout=timeout_s(),
         )
     _show(answer.tenant)
 
@@ -87,7 +87,7 @@ def update(
     """Change a tenant's name or port."""
     request = UpdateTenantRequest(tenant_id=tenant_id, name=name, bot_port=port)
     with channel(context.obj) as opened:
-        _show(TenantServiceStub(opened).UpdateTenant(request, timeout=TIMEOUT_S).tenant)
+        _show(TenantServiceStub(opened).UpdateTenant(request, timeout=timeout_s()).tenant)
 
 
 @app.command()
@@ -95,7 +95,9 @@ def start(context: typer.Context, tenant_id: TenantId, wait: Wait = True) -> Non
     """Start a tenant's botnode."""
     with channel(context.obj) as opened:
         stub = TenantServiceStub(opened)
-        tenant = stub.StartTenant(StartTenantRequest(tenant_id=tenant_id), timeout=TIMEOUT_S).tenant
+        tenant = stub.StartTenant(
+            StartTenantRequest(tenant_id=tenant_id), timeout=timeout_s()
+        ).tenant
         _show(_await(stub, tenant, _settled(ObservedState.OBSERVED_STATE_RUNNING), wait=wait))
 
 
@@ -104,7 +106,7 @@ def stop(context: typer.Context, tenant_id: TenantId, wait: Wait = True) -> None
     """Stop a tenant's botnode; its account stays linked."""
     with channel(context.obj) as opened:
         stub = TenantServiceStub(opened)
-        tenant = stub.StopTenant(StopTenantRequest(tenant_id=tenant_id), timeout=TIMEOUT_S).tenant
+        tenant = stub.StopTenant(StopTenantRequest(tenant_id=tenant_id), timeout=timeout_s()).tenant
         _show(_await(stub, tenant, _settled(ObservedState.OBSERVED_STATE_STOPPED), wait=wait))
 
 
@@ -114,7 +116,7 @@ def restart(context: typer.Context, tenant_id: TenantId, wait: Wait = True) -> N
     with channel(context.obj) as opened:
         stub = TenantServiceStub(opened)
         tenant = stub.RestartTenant(
-            RestartTenantRequest(tenant_id=tenant_id), timeout=TIMEOUT_S
+            RestartTenantRequest(tenant_id=tenant_id), timeout=timeout_s()
         ).tenant
         _show(_await(stub, tenant, _settled(ObservedState.OBSERVED_STATE_RUNNING), wait=wait))
 
@@ -137,7 +139,7 @@ def rm(
     with channel(context.obj) as opened:
         stub = TenantServiceStub(opened)
         request = DeleteTenantRequest(tenant_id=tenant_id, delete_data=delete_data)
-        tenant = stub.DeleteTenant(request, timeout=TIMEOUT_S).tenant
+        tenant = stub.DeleteTenant(request, timeout=timeout_s()).tenant
         gone = not wait or _await_gone(stub, tenant_id)
     if output.is_json():
         output.emit(output.as_dict(tenant))
@@ -169,7 +171,7 @@ def all_tenants(stub: TenantServiceStub) -> Iterator[Tenant]:
     token = ""
     while True:
         request = ListTenantsRequest(page_size=PAGE, page_token=token)
-        page = stub.ListTenants(request, timeout=TIMEOUT_S)
+        page = stub.ListTenants(request, timeout=timeout_s())
         yield from page.tenants
         token = page.next_page_token
         if not token:
@@ -196,7 +198,7 @@ def _show(tenant: Tenant) -> None:
 
 
 def _get(stub: TenantServiceStub, tenant_id: str) -> Tenant:
-    return stub.GetTenant(GetTenantRequest(tenant_id=tenant_id), timeout=TIMEOUT_S).tenant
+    return stub.GetTenant(GetTenantRequest(tenant_id=tenant_id), timeout=timeout_s()).tenant
 
 
 Settled = Callable[[Tenant], bool]
