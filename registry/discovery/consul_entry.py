@@ -111,16 +111,13 @@ class ConsulEntry:
         """Say where the process can be called, or that it cannot; waits a little for it."""
         self._route = route
         self._wish()
-        await self._settle()
+        await self.settle()
 
     def set_status(self, state: str, number: str | None, error: str = "") -> None:
-        """Note where the session stands; told with the next wish, or see `tell_status`."""
+        """Say where the session stands. Returns at once; `settle` waits for it."""
         self._status = self._status.after(state, number, error, self._now())
-
-    async def tell_status(self) -> None:
-        """Have Consul show the status; waits a little for it."""
-        self._wish()
-        await self._settle()
+        if self._tasks:
+            self._wish()
 
     @property
     def is_leased(self) -> bool:
@@ -168,7 +165,8 @@ class ConsulEntry:
         if not self._tasks and self._lost is None:
             self._tasks.append(asyncio.create_task(self._run(), name="consul-entry"))
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
+        """Wait until Consul has what was wanted up to now, but not for long."""
         wish = self._wishes
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._timing.settle_limit_s):

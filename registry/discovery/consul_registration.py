@@ -59,8 +59,13 @@ class ConsulRegistration:
     async def update(self, *, state: str, number: str | None, error: str = "") -> None:
         """Change what the entry says of the session; `error` is why, in words, for people."""
         if self._registered and self._entry is not None:
+            self.tell(state=state, number=number, error=error)
+            await self._entry.settle()
+
+    def tell(self, *, state: str, number: str | None, error: str = "") -> None:
+        """As `update`, without waiting for Consul: for who cannot wait, at every change."""
+        if self._registered and self._entry is not None:
             self._entry.set_status(state, number, error)
-            await self._entry.tell_status()
 
     async def deregister(self) -> None:
         """Take the route out. A lease stays held, and is seen to be, until it is released."""
