@@ -32,8 +32,9 @@ run: setup ## start the mesh in the sandbox; Ctrl+C stops it
 demo: setup ## pair, send, receive, kill and recover, by script
 	@exec $(BIN)/python -m botmesh.demo
 
+# A file's tests share their processes, so a file stays together. Most tests wait, for real processes.
 test: setup ## all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff format --check .

@@ -44,10 +44,10 @@ from botnode.tenant import Tenant
 from botnode.threads import in_daemon_thread
 from botnode.waiting import unless_stopped
 from botnode.whatsapp import NeonizeWhatsApp
+from registry.discovery.port import ALIVE_SERVICE
 
 log = structlog.get_logger(__name__)
 
-ALIVE_SERVICE = "botmesh.alive"
 SERVICE = bot_pb2.DESCRIPTOR.services_by_name["BotService"].full_name
 # How long a stop waits for the send that the library has in hand.
 DRAIN_S = 3.0
@@ -146,6 +146,9 @@ class Botnode:
             self._await_holder(address)
             if not await unless_stopped(self._stop, lease.acquire()):
                 return False
+        if self._settings.discovery != "embedded":
+            # A host withdraws what a process left in discovery only if it knows the process.
+            self._status.ready(address, epoch=0)
         everywhere = asyncio.ensure_future(self._presence.acquire(address))
         try:
             await asyncio.wait({everywhere}, timeout=LEASE_PATIENCE_S)
@@ -220,7 +223,7 @@ class Botnode:
     def _make_presence(self) -> Presence:
         if self._settings.discovery == "embedded":
             return Unannounced()
-        # Loaded on demand: 5 MB that a mesh on one machine does without.
+        # Loaded on demand: 10 MB that a mesh on one machine does without.
         from registry.discovery.consul import ConsulDiscovery, ConsulSettings  # noqa: PLC0415
 
         return InConsul(

@@ -79,6 +79,8 @@ def _own_agent(binary: str) -> Discovery:
         *(f"-bind={LOOPBACK}", f"-client={LOOPBACK}", f"-http-port={http}"),
         *(f"-serf-lan-port={lan}", f"-server-port={server}", "-serf-wan-port=-1"),
         *("-dns-port=-1", "-grpc-port=-1"),
+        # Every botnode keeps a connection to it; the usual limit is 200 for one address.
+        *("-hcl", "limits { http_max_conns_per_client = 2000 }"),
     )
     headline = f"Consul, started here in development mode, its UI at http://{address}/ui"
     return Discovery("consul", headline, command, {"CONSUL_HTTP_ADDR": address})

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 
 from registry.discovery.consul_names import SERVICE, EntryNames, split_address
 from registry.discovery.consul_status import SessionStatus, meta
-
-# The name under which a botnode's health service tells that the process lives. It answers until the
-# process ends: a botnode that stops says NOT_SERVING elsewhere long before it lets WhatsApp go.
-ALIVE_SERVICE = "botmesh.alive"
+from registry.discovery.port import ALIVE_SERVICE
 
 
 @dataclass(frozen=True, slots=True)

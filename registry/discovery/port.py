@@ -11,6 +11,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+# The name under which a botnode's health service tells that the process lives. It answers until the
+# process ends: a botnode that stops says NOT_SERVING elsewhere long before it lets WhatsApp go.
+ALIVE_SERVICE = "botmesh.alive"
+
 
 @dataclass(frozen=True, slots=True)
 class Route:

@@ -19,8 +19,7 @@ from grpc_health.v1 import health_pb2
 
 from botmesh.rpc.server import add_health_and_reflection, bind, create_server
 from registry.discovery.consul import Botnode, ConsulDiscovery, ConsulSettings
-from registry.discovery.consul_service import ALIVE_SERVICE
-from registry.discovery.port import Announcement
+from registry.discovery.port import ALIVE_SERVICE, Announcement
 
 PICTURE = ROOT / "docs" / "consul-ui.png"
 SCREENSHOT = Path(__file__).with_name("screenshot.js")

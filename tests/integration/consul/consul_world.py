@@ -21,10 +21,10 @@ from registry.discovery.consul_client import ConsulClient
 from registry.discovery.consul_entry import ConsulEntry
 from registry.discovery.consul_lease import ConsulLease
 from registry.discovery.consul_registration import ConsulRegistration
-from registry.discovery.consul_service import ALIVE_SERVICE, Botnode, EntryTiming
+from registry.discovery.consul_service import Botnode, EntryTiming
 from registry.discovery.consul_settings import ConsulSettings
 from registry.discovery.consul_watch import ConsulRouteWatch
-from registry.discovery.port import Announcement, Route, RouteChange, Snapshot
+from registry.discovery.port import ALIVE_SERVICE, Announcement, Route, RouteChange, Snapshot
 
 FAKE_BOTNODE = Path(__file__).with_name("fake_botnode.py")
 PATIENCE_S = 15.0

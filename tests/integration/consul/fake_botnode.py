@@ -13,8 +13,7 @@ from grpc_health.v1 import health_pb2
 from botmesh.rpc import lifecycle, logging
 from botmesh.rpc.server import add_health_and_reflection, bind, create_server
 from registry.discovery.consul import Botnode, ConsulDiscovery, ConsulSettings
-from registry.discovery.consul_service import ALIVE_SERVICE
-from registry.discovery.port import Announcement
+from registry.discovery.port import ALIVE_SERVICE, Announcement
 
 HOW = json.loads(sys.argv[1])
 LOST = 3
