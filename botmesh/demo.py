@@ -174,6 +174,9 @@ def _mesh(folder: Path, port: int) -> Iterator[None]:
         process = subprocess.Popen(command, stdout=output, stderr=output)
         try:
             _eventually(lambda: _both_run(port), "the mesh", process)
+            for line in (folder / "up.log").read_text().splitlines():
+                if line.startswith("Discovery:"):
+                    _say(line)
             yield
         finally:
             process.terminate()

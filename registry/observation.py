@@ -36,6 +36,9 @@ class Observation:
     only_instance: str | None = None
 
 
+# What is known of one process and not of its successor; the last epoch stays for people.
+_OF_ONE_PROCESS = {"address": None, "instance": None, "session_state": None}
+
 # Session states in which no account is linked for certain; others may not know the number yet.
 _UNLINKED_STATES = frozenset({"UNPAIRED", "LOGGED_OUT"})
 
@@ -52,6 +55,7 @@ def session_columns(state: str, number: str | None) -> Observed:
 def apply(observation: Observation, row: TenantRow) -> bool:
     """Enter an observation into a row; tell whether that changed the row.
 
+    A new process, or none, begins without the address and session of the one before.
     `observed_generation` never falls. A tenant being deleted stays DELETING. An address of an
     older epoch than the row's live one is of a process that has been replaced, and is ignored.
     """
@@ -60,6 +64,8 @@ def apply(observation: Observation, row: TenantRow) -> bool:
     changes: dict[str, object] = dict(observation.changes)
     if _is_replaced(changes, row):
         return False
+    if "pid" in changes and changes["pid"] != row.pid:
+        changes = {**_OF_ONE_PROCESS, **changes}
     generation = observation.changes.get("observed_generation", 0)
     if generation < row.observed_generation:
         changes.pop("observed_generation", None)

@@ -1,5 +1,10 @@
 """A whole mesh while its Consul agent is away, and when it comes back."""
 
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -47,6 +52,23 @@ def test_a_gateway_that_starts_without_consul_says_so_and_recovers(mesh: Mesh) -
     mesh.consul.start()
     eventually(lambda: _health(mesh) == health_pb2.HealthCheckResponse.SERVING, 30)
     eventually(lambda: _reached(mesh), 30)
+
+
+def test_up_starts_an_agent_of_its_own_and_stops_it_again(new_mesh: Mesh) -> None:
+    assert new_mesh.consul is not None
+    del new_mesh.env["CONSUL_HTTP_ADDR"]
+    new_mesh.env["PATH"] += f":{Path(new_mesh.consul.binary).parent}"
+    new_mesh.start()
+    (line,) = re.findall("^Discovery: .*", new_mesh.output.read_text(), re.MULTILINE)
+    url = re.search("http://[0-9.:]+", line)
+    assert "started here" in line
+    assert url is not None
+    with urllib.request.urlopen(f"{url.group()}/ui/", timeout=5) as page:
+        assert b"Consul" in page.read()
+    new_mesh.pair(MUNDO, "+5215512350009")
+    assert new_mesh.stop() == 0
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"{url.group()}/ui/", timeout=5)
 
 
 def _announced(mesh: Mesh) -> set[str]:

@@ -78,6 +78,18 @@ class TestApply:
         assert apply(Observation("a", Observed(restarts=2)), tenant)
         assert (tenant.pid, tenant.account, tenant.restarts) == (7, "+52", 2)
 
+    def test_a_new_process_begins_without_the_words_of_the_old_one(self) -> None:
+        tenant = row(
+            pid=7, address="127.0.0.1:3001", instance="old", session_state="CONNECTED", epoch=3
+        )
+        assert apply(Observation("a", Observed(pid=8)), tenant)
+        assert (tenant.address, tenant.instance, tenant.session_state) == (None, None, None)
+        assert tenant.epoch == 3
+        told = Observed(address="127.0.0.1:3001", instance="new", session_state="CONNECTED")
+        assert apply(Observation("a", told), tenant)
+        assert not apply(Observation("a", Observed(pid=8)), tenant)
+        assert tenant.session_state == "CONNECTED"
+
     def test_no_change_is_told(self) -> None:
         assert not apply(Observation("a", Observed(pid=None, restarts=0)), row())
 
