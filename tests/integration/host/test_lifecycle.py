@@ -107,12 +107,13 @@ async def test_a_taken_port_is_replaced_and_the_address_tells(shared: Mesh) -> N
     assert tenant.address not in (None, f"127.0.0.1:{taken}")
 
 
-async def test_sigterm_stops_all_within_five_seconds(mesh: Mesh) -> None:
+async def test_sigterm_stops_all_one_that_ignores_it_too(mesh: Mesh) -> None:
     names = ["a", "b", "c"]
     mesh.behave("b", ignore_term=True)
     for name in names:
         await mesh.tenants.create(name)
-    mesh.start_host()
+    # What is measured is that they stop side by side, not how long a deaf one is given.
+    mesh.start_host(close_limit_s=1.0)
     await mesh.until_running(*names)
     started = time.monotonic()
     assert await mesh.stop_host() == 0
