@@ -35,6 +35,7 @@ class Reason(StrEnum):
     SESSION_REPLACED = "SESSION_REPLACED"
     SESSION_DISCONNECTED = "SESSION_DISCONNECTED"
     ACCOUNT_BANNED = "ACCOUNT_BANNED"
+    ACCOUNT_CHANGED = "ACCOUNT_CHANGED"
     CLIENT_OUTDATED = "CLIENT_OUTDATED"
     STORE_MISSING = "STORE_MISSING"
     WRONG_BOTNODE = "WRONG_BOTNODE"
@@ -125,6 +126,12 @@ REASONS: Mapping[Reason, ReasonSpec] = MappingProxyType(
         ),
         Reason.ACCOUNT_BANNED: ReasonSpec(
             _C.FAILED_PRECONDITION, False, True, "WhatsApp banned the account for a time."
+        ),
+        Reason.ACCOUNT_CHANGED: ReasonSpec(
+            _C.FAILED_PRECONDITION,
+            False,
+            False,
+            "The tenant has another account now than when it accepted the message.",
         ),
         Reason.CLIENT_OUTDATED: ReasonSpec(
             _C.FAILED_PRECONDITION, False, True, "WhatsApp refuses this client version; upgrade."

@@ -19,6 +19,7 @@ from botnode.tables import early_receipts, messages
 
 EVENT_KIND = "message_state_changed"
 EARLY_RECEIPTS_MS = 10 * 60 * 1000
+TOO_LATE = "the line to WhatsApp did not come back in time"
 # The event's content for a message; given in by the composition root.
 Encode = Callable[[OutboundMessage], bytes]
 
@@ -36,6 +37,9 @@ _BY_ID = _ALL.where(_C.message_id == bindparam("wanted"))
 _BY_REQUEST = _ALL.where(_C.request_id == bindparam("wanted"))
 _BY_WHATSAPP_ID = _ALL.where(_C.whatsapp_id == bindparam("wanted"))
 _NEXT = _ALL.where(_C.state == MessageState.QUEUED.value).order_by(_C.position).limit(1)
+_DUE = select(_C.account, _C.expire_ms).where(
+    _C.message_id == bindparam("wanted"), _C.state == MessageState.QUEUED.value
+)
 _COUNT_QUEUED = select(func.count()).where(_C.state == MessageState.QUEUED.value)
 _INSERT = messages.insert().values(
     position=select(func.coalesce(func.max(_C.position), 0) + 1).scalar_subquery()
@@ -102,9 +106,19 @@ class MessageRows:
         tx.append_event(EVENT_KIND, message.account, self._encode(message))
 
     def begin_attempt(
-        self, tx: Transaction, message_id: str, secret: bytes
+        self, tx: Transaction, message_id: str, secret: bytes, account: str
     ) -> OutboundMessage | None:
-        """Note that the library gets the message now, and the secret that will tell it apart."""
+        """Note that the library gets the message now, and the secret that will tell it apart.
+
+        A message whose time is over, or that was accepted for another account than the one that
+        would send it now, becomes FAILED instead.
+        """
+        row = tx.connection.execute(_DUE, {"wanted": message_id}).first()
+        if row is not None and row.expire_ms < now_ms():
+            return self.failed(tx, message_id, Reason.SESSION_DISCONNECTED, TOO_LATE)
+        if row is not None and row.account != account:
+            detail = "accepted for another account than the tenant has now"
+            return self.failed(tx, message_id, Reason.ACCOUNT_CHANGED, detail)
         return self._change(
             tx,
             message_id,
@@ -161,10 +175,10 @@ class MessageRows:
             tx, _ids(tx, _C.state == MessageState.QUEUED), self.failed, reason, detail
         )
 
-    def expire_queued(self, tx: Transaction, detail: str) -> list[OutboundMessage]:
+    def expire_queued(self, tx: Transaction) -> list[OutboundMessage]:
         """Fail those that waited too long."""
         due = (_C.state == MessageState.QUEUED) & (_C.expire_ms < now_ms())
-        return self._each(tx, _ids(tx, due), self.failed, Reason.SESSION_DISCONNECTED, detail)
+        return self._each(tx, _ids(tx, due), self.failed, Reason.SESSION_DISCONNECTED, TOO_LATE)
 
     def cut_sending(self, tx: Transaction, detail: str) -> list[OutboundMessage]:
         """Everything that the library had becomes UNKNOWN."""

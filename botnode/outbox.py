@@ -244,15 +244,15 @@ class Outbox:
             await self._hand_over(message)
 
     async def _expire(self) -> None:
-        detail = "the line to WhatsApp did not come back in time"
-        self.publish(*await self._store.write(lambda tx: self._rows.expire_queued(tx, detail)))
+        self.publish(*await self._store.write(self._rows.expire_queued))
 
     async def _hand_over(self, message: OutboundMessage) -> None:
         secret = os.urandom(32)
         begun = await self._store.write(
-            lambda tx: self._rows.begin_attempt(tx, message.message_id, secret)
+            lambda tx: self._rows.begin_attempt(tx, message.message_id, secret, self._account())
         )
-        if begun is None:  # failed meanwhile
+        if begun is None or begun.state is not MessageState.SENDING:  # too late, or failed before
+            self.publish(begun)
             return
         text = self._text_of(message.content)
         self._idle.clear()

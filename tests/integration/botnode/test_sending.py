@@ -246,11 +246,11 @@ async def test_a_queued_message_waits_for_the_line(node: Node) -> None:
 async def test_a_queued_message_does_not_wait_for_ever(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox_module, "EXPIRE_AFTER", outbox_module.timedelta(0))
     monkeypatch.setattr(outbox_module, "EXPIRY_CHECK_S", 0.02)
     held = node.whatsapp.answer = Held()
     first = asyncio.ensure_future(node.send("uno"))
     await eventually(lambda: node.whatsapp.sent)
+    monkeypatch.setattr(outbox_module, "EXPIRE_AFTER", outbox_module.timedelta(0))
     second = asyncio.ensure_future(error_of(node.send("dos")))
     await eventually(lambda: _accepted(node) == 2)
     node.whatsapp.login.clear()  # the next client does not get in
@@ -368,6 +368,26 @@ async def test_a_message_that_was_only_accepted_goes_out_after_a_crash(
     second = await make_node().start(ACCOUNT)
     assert (await second.send("dos", request_id="two")).state == SENT
     assert second.whatsapp.sent == [("525512345678@s.whatsapp.net", "dos")]
+    held.go()
+
+
+async def test_a_message_whose_time_is_over_does_not_go_out_after_a_crash(
+    make_node: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = await make_node().start(ACCOUNT)
+    held = node.whatsapp.answer = Held()
+    calls = [asyncio.ensure_future(node.send("uno"))]
+    await eventually(lambda: node.whatsapp.sent)
+    monkeypatch.setattr(outbox_module, "EXPIRE_AFTER", outbox_module.timedelta(0))
+    calls.append(asyncio.ensure_future(node.send("dos", request_id="two")))
+    await eventually(lambda: _accepted(node) == 2)
+    await node.crash()
+    await asyncio.gather(*calls, return_exceptions=True)
+    second = await make_node().start(ACCOUNT)
+    query = "SELECT state, reason FROM messages WHERE request_id = 'two'"
+    failed = (message_pb2.MESSAGE_STATE_FAILED, Reason.SESSION_DISCONNECTED)
+    await eventually(lambda: _rows(second, query) == [failed])
+    assert not second.whatsapp.sent
     held.go()
 
 

@@ -18,6 +18,7 @@ from botnode.store import Store
 from botnode.tables import early_receipts, events, messages
 
 ID = "3EB0AAAA"
+ACCOUNT = "+5215500000000"  # that of make_message
 
 
 class Outbox:
@@ -63,7 +64,7 @@ async def outbox(
 
 
 async def test_a_good_life(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", b"s" * 32)
+    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
     assert (await outbox.now()).attempt == 1
     await outbox.do("sent", ID, now())
     await outbox.receive(ReceiptKind.DELIVERED)
@@ -75,21 +76,21 @@ async def test_a_good_life(outbox: Outbox) -> None:
 
 
 async def test_states_only_rise(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", b"s" * 32)
+    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
     await outbox.do("sent", ID, now())
     await outbox.receive(ReceiptKind.READ)
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.SENDER)
     assert await outbox.do("failed", Reason.INTERNAL, "late") is None
     assert await outbox.do("unknown", "late") is None
-    assert await outbox.do("begin_attempt", b"t" * 32) is None
+    assert await outbox.do("begin_attempt", b"t" * 32, ACCOUNT) is None
     assert (await outbox.now()).state is MessageState.READ
     assert (await outbox.now()).delivered_time is not None
     assert await outbox.history() == [1, 2, 4, 6]
 
 
 async def test_a_receipt_before_the_id_is_known(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", b"s" * 32)
+    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.SENDER)
@@ -100,7 +101,7 @@ async def test_a_receipt_before_the_id_is_known(outbox: Outbox, store: Store) ->
 
 
 async def test_a_cut_send_is_unknown_and_a_receipt_tells(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", b"s" * 32)
+    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
     await store.write(lambda tx: outbox.rows.cut_sending(tx, "the process ended"))
     message = await outbox.now()
     assert message.state is MessageState.UNKNOWN
@@ -119,7 +120,7 @@ async def test_a_cut_send_is_unknown_and_a_receipt_tells(outbox: Outbox, store: 
 async def test_an_unknown_message_is_named_after_its_receipt_came(
     outbox: Outbox, store: Store
 ) -> None:
-    await outbox.do("begin_attempt", b"s" * 32)
+    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
     await outbox.receive(ReceiptKind.DELIVERED)
     await store.write(lambda tx: outbox.rows.cut_sending(tx, "the process ended"))
     await store.write(lambda tx: outbox.rows.name_by_secret(tx, {b"s" * 32: ID}))
@@ -127,7 +128,7 @@ async def test_an_unknown_message_is_named_after_its_receipt_came(
 
 
 async def test_failed_is_the_end(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", b"s" * 32)
+    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
     message = await outbox.do("failed", Reason.REACH_OUT_LOCKED, "server returned error 463")
     assert message.reason == "REACH_OUT_LOCKED"
     assert await outbox.do("sent", ID, now()) is None
@@ -135,10 +136,10 @@ async def test_failed_is_the_end(outbox: Outbox) -> None:
 
 
 async def test_put_back_waits_again_with_a_fresh_secret(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", b"s" * 32)
+    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
     await outbox.do("put_back", "websocket not connected")
     assert (await outbox.now()).state is MessageState.QUEUED
-    await outbox.do("begin_attempt", b"t" * 32)
+    await outbox.do("begin_attempt", b"t" * 32, ACCOUNT)
     assert (await outbox.now()).attempt == 2
     secret = await store.read(lambda c: c.execute(select(messages.c.message_secret)).scalar_one())
     assert secret == b"t" * 32
@@ -149,7 +150,7 @@ async def test_a_phone_that_cannot_decrypt(outbox: Outbox, store: Store) -> None
         query = select(messages.c.undecrypted)
         return bool(await store.read(lambda c: c.execute(query).scalar_one()))
 
-    await outbox.do("begin_attempt", b"s" * 32)
+    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
     await outbox.do("sent", ID, now())
     await outbox.receive(ReceiptKind.RETRY)
     assert (await outbox.now()).state is MessageState.SENT
@@ -168,9 +169,26 @@ async def test_order_and_expiry(
     assert waiting is not None
     assert waiting.message_id == first.message.message_id
     assert await store.read(rows.count_queued) == 2
-    (expired,) = await store.write(lambda tx: rows.expire_queued(tx, "too late"))
+    (expired,) = await store.write(rows.expire_queued)
     assert expired.message_id == first.message.message_id
     assert expired.reason == Reason.SESSION_DISCONNECTED
     (failed,) = await store.write(lambda tx: rows.fail_queued(tx, Reason.ACCOUNT_BANNED, "banned"))
     assert failed.message_id == second.message.message_id
     assert await store.read(rows.next_queued) is None
+
+
+async def test_no_attempt_when_the_time_is_over(
+    store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
+) -> None:
+    late = Outbox(store, rows, make_message())
+    await late.insert(timedelta(seconds=-1))
+    message = await late.do("begin_attempt", b"s" * 32, ACCOUNT)
+    assert (message.state, message.attempt) == (MessageState.FAILED, 0)
+    assert message.reason == Reason.SESSION_DISCONNECTED
+    assert await late.history() == [1, 7]
+
+
+async def test_no_attempt_for_another_account(outbox: Outbox) -> None:
+    message = await outbox.do("begin_attempt", b"s" * 32, "+5215587654321")
+    assert (message.state, message.attempt) == (MessageState.FAILED, 0)
+    assert message.reason == Reason.ACCOUNT_CHANGED
