@@ -14,7 +14,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 LogFormat = Literal["auto", "json", "console"]
 
-_NUMBER_KEYS = frozenset({"jid", "lid", "number", "phone", "phone_number", "account", "to", "chat"})
+_NUMBER_KEYS = frozenset(
+    {"jid", "lid", "number", "phone", "phone_number", "account", "to", "chat"}
+    # Words of the library's, of WhatsApp's or of an exception's, which may name a recipient.
+    | {"error", "why", "detail", "how", "text"}
+)
 _LONG_DIGITS = re.compile(r"(\+?\d{3})\d{2,}(\d{3})(?!\d)")
 
 

@@ -1,0 +1,43 @@
+import json
+import logging as standard_logging
+import sys
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+import structlog
+
+from botmesh.rpc import logging
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
+    """What is logged."""
+    before = structlog.get_config()
+    root = standard_logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    logging.configure(fmt="json")
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**before)
+
+
+@pytest.mark.parametrize(
+    "key", ["number", "to", "account", "chat", "error", "why", "detail", "how", "text"]
+)
+def test_numbers_are_shortened_under_every_key_that_may_hold_one(
+    written: StringIO, key: str
+) -> None:
+    words = "no LID found for 5215512345678@s.whatsapp.net from server"
+    structlog.get_logger("fresh").warning("send_failed", **{key: words}, message_id="123456789")
+    line = json.loads(written.getvalue())
+    assert line[key] == "no LID found for 521…678@s.whatsapp.net from server"
+    assert line["message_id"] == "123456789"
+
+
+def test_an_exception_is_an_error_too(written: StringIO) -> None:
+    structlog.get_logger("fresh").warning("send_failed", error=ValueError("+5215512345678"))
+    assert json.loads(written.getvalue())["error"] == "+521…678"
