@@ -31,6 +31,8 @@ from registry.service import Tenants
 log = structlog.get_logger(__name__)
 
 SERVICES = (SERVICE.full_name, tenant_pb2.DESCRIPTOR.services_by_name["TenantService"].full_name)
+# Tables and dashboards ask these every second.
+WATCHED = frozenset(f"/{SERVICES[1]}/{method}" for method in ("GetTenant", "ListTenants"))
 SWEEP_INTERVAL_S = 300.0
 # What is left of a call after its end was asked for: sending the answer.
 LAST_WORDS_S = 0.5
@@ -121,7 +123,7 @@ async def run(settings: GatewaySettings, stop: StopSignal) -> None:
     if settings.liveness_fd is not None:
         watch_liveness(settings.liveness_fd, stop)
     # Callers are not asked who they are; the place to ask is an interceptor after this one.
-    server = create_server([ErrorInterceptor()])
+    server = create_server([ErrorInterceptor(quiet=WATCHED)])
     port = bind(server, settings.gateway_host, settings.gateway_port)
     data_dir = DataDir.open(settings.data_dir, settings.mesh)
     database = await asyncio.to_thread(

@@ -1,6 +1,8 @@
 """``botmesh export``: files for process managers that run botnodes in the host's place."""
 
+import asyncio
 import getpass
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from botmesh.export import pm2 as pm2_files
 from botmesh.export import systemd as systemd_files
 from botmesh.export.program import Plan, plan
 from botmesh.rpc.settings import MeshSettings, load
+from botmesh.up.discovery import running as choose
 from botmesh.v1 import TenantServiceStub
 
 app = typer.Typer(help="Write files for PM2 or systemd.", no_args_is_help=True)
@@ -31,12 +34,14 @@ def pm2(
     data_dir: DataDir = None,
 ) -> None:
     """Write PM2's ecosystem file: the gateway, and a botnode for each tenant that shall run."""
-    text = pm2_files.ecosystem(_plan(context, mesh, data_dir))
+    found = _plan(context, mesh, data_dir)
+    text = pm2_files.ecosystem(found)
     if str(target) == "-":
         typer.echo(text, nl=False)
         return
     _write(target, text)
-    output.say(f"Wrote {target}. Start it: pm2 start {target}")
+    output.say(f"Wrote {target}. Stop `botmesh up`, then: pm2 start {target}")
+    _tell_left_out(found, "the environment that `pm2 start` runs in")
 
 
 @app.command()
@@ -53,18 +58,28 @@ def systemd(
     found = _plan(context, mesh, data_dir)
     for name, text in systemd_files.files(found, user or getpass.getuser()).items():
         _write(target / name, text)
-    output.say(f"Wrote {target}. Install and start it:")
+    output.say(f"Wrote {target}. Stop `botmesh up`, then install and start it:")
     for line in systemd_files.commands(found, str(target)):
         output.say(f"  {line}")
+    _tell_left_out(found, f"{systemd_files.CONFIG_DIR}/mesh.env")
+
+
+def _tell_left_out(found: Plan, place: str) -> None:
+    for name in found.left_out:
+        output.say(f"{name} holds a secret and was not written: put it into {place}.")
 
 
 def _plan(context: typer.Context, mesh: str | None, data_dir: Path | None) -> Plan:
     given = {k: v for k, v in {"mesh": mesh, "data_dir": data_dir}.items() if v is not None}
     settings = load(MeshSettings, **given)
+    discovery = asyncio.run(choose(settings.mesh))
+    output.say(f"Discovery: {discovery}")
     with channel(context.obj) as opened:
-        return plan(settings, all_tenants(TenantServiceStub(opened)))
+        return plan(settings, discovery, all_tenants(TenantServiceStub(opened)))
 
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)

@@ -1,29 +1,17 @@
 """What a process manager has to run: the gateway, and one botnode per tenant."""
 
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from botmesh.rpc import environment
+from botmesh.rpc.environment import is_secret, passed_on
 from botmesh.rpc.settings import MeshSettings
 from botmesh.v1 import DesiredState, Tenant
 
-# What reaches WhatsApp from behind a proxy, and what finds Consul: passed on where it is set.
-# Never a token: it would stand in a file, and in the process manager's lists.
-PASSED_ON = (
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "SSL_CERT_FILE",
-    "CONSUL_HTTP_ADDR",
-    "CONSUL_HTTP_TOKEN_FILE",
-    "CONSUL_HTTP_SSL",
-    "CONSUL_CACERT",
-    "CONSUL_CLIENT_CERT",
-    "CONSUL_CLIENT_KEY",
-    "BOTMESH_DATABASE_URL",
-    "BOTMESH_DISCOVERY",
-)
+_SHARED = (*environment.NETWORK, *environment.CONSUL, *environment.SHARED)
+
 # A botnode ends its sends and streams first; the watchdog in it bites after 15 s.
 STOP_LIMIT_S = 20
 GATEWAY = "gateway"
@@ -52,34 +40,56 @@ class Plan:
         python: the interpreter that has botmesh installed, absolute.
         data_dir: the mesh's data directory, absolute.
         shared: environment of every process.
+        left_out: variables that are set here and were not taken over, because they are secret.
         programs: the gateway first, then the botnodes in the order of their ids.
     """
 
     python: Path
     data_dir: Path
     shared: Mapping[str, str]
+    left_out: tuple[str, ...]
     programs: tuple[Program, ...]
 
 
-def plan(settings: MeshSettings, tenants: Iterable[Tenant]) -> Plan:
-    """What to run for these tenants; those that are stopped are left out."""
+def plan(settings: MeshSettings, discovery: str, tenants: Iterable[Tenant]) -> Plan:
+    """What to run for these tenants; those that are stopped are left out.
+
+    Args:
+        settings: the mesh, and where its data is.
+        discovery: ``embedded`` or ``consul``.
+        tenants: all of them.
+    """
     data_dir = settings.data_dir.expanduser().absolute()
-    shared = {"BOTMESH_MESH": settings.mesh, "BOTMESH_DATA_DIR": str(data_dir)}
-    shared |= {key: os.environ[key] for key in PASSED_ON if os.environ.get(key)}
+    found = passed_on({*_SHARED, *environment.GATEWAY, "BOT_API_HOST"})
+    secret = sorted(name for name, value in found.items() if is_secret(name, value))
+    for name in secret:
+        del found[name]
+    own = {
+        "BOTMESH_MESH": settings.mesh,
+        "BOTMESH_DATA_DIR": str(data_dir),
+        "BOTMESH_DISCOVERY": discovery,
+    }
+    at_gateway = {name: found[name] for name in environment.GATEWAY if name in found}
+    at_botnodes = {name: found[name] for name in ("BOT_API_HOST",) if name in found}
     wanted = (t for t in tenants if t.desired_state == DesiredState.DESIRED_STATE_RUNNING)
-    botnodes = (Program(t.tenant_id, "botnode", _environment(t)) for t in wanted)
+    botnodes = (Program(t.tenant_id, "botnode", at_botnodes | _environment(t)) for t in wanted)
     return Plan(
         # Not resolved: a virtual environment's interpreter is a link, and its place matters.
         python=Path(sys.executable).absolute(),
         data_dir=data_dir,
-        shared=shared,
-        programs=(Program(GATEWAY, "gateway"), *botnodes),
+        shared={name: found[name] for name in _SHARED if name in found} | own,
+        left_out=tuple(secret),
+        programs=(Program(GATEWAY, "gateway", at_gateway), *botnodes),
     )
 
 
 def _environment(tenant: Tenant) -> dict[str, str]:
-    return {
+    found = {
         "TENANT_ID": tenant.tenant_id,
         "TENANT_NAME": tenant.name,
         "BOT_API_PORT": str(tenant.bot_port),
     }
+    if tenant.phone_number:
+        # Should the folder be lost, the botnode refuses to link the account a second time.
+        found["BOTMESH_EXPECT_ACCOUNT"] = tenant.phone_number
+    return found

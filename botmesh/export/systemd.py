@@ -9,6 +9,8 @@ from botmesh.rpc.lifecycle import EX_CONFIG, EX_RENEW
 GATEWAY_UNIT = "botmesh-gateway.service"
 BOTNODE_UNIT = "botmesh-botnode@.service"
 # Where the units look for their settings; the files written here belong there.
+# A process whose event loop stands still for so long is killed and started again.
+WATCHDOG_S = 10
 CONFIG_DIR = PurePosixPath("/etc/botmesh")
 
 _UNIT = """\
@@ -17,9 +19,14 @@ _UNIT = """\
 Description={description}
 Wants=network-online.target
 After=network-online.target
+# What it waits for may take longer than any number of tries: never give up.
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
+# A botnode is ready when it has its tenant's lease, which another machine may hold for long.
+TimeoutStartSec=infinity
+WatchdogSec={watchdog}
 User={user}
 EnvironmentFile={config}/mesh.env
 {environment_file}ExecStart={python} -m {module}
@@ -53,7 +60,13 @@ def files(plan: Plan, user: str) -> dict[str, str]:
         user: the account that owns the data directory.
     """
     found = {
-        GATEWAY_UNIT: _unit(plan, user, "botmesh gateway", "gateway", ""),
+        GATEWAY_UNIT: _unit(
+            plan,
+            user,
+            "botmesh gateway",
+            "gateway",
+            f"EnvironmentFile={CONFIG_DIR}/gateway.env\n",
+        ),
         BOTNODE_UNIT: _unit(
             plan,
             user,
@@ -62,6 +75,7 @@ def files(plan: Plan, user: str) -> dict[str, str]:
             f"EnvironmentFile={CONFIG_DIR}/tenants/%i.env\n",
         ),
         "mesh.env": _env_file(plan.shared),
+        "gateway.env": _env_file(plan.programs[0].env),
     }
     for program in _botnodes(plan):
         found[f"tenants/{program.name}.env"] = _env_file(program.env)
@@ -73,7 +87,7 @@ def commands(plan: Plan, folder: str) -> list[str]:
     units = " ".join(f"botmesh-botnode@{program.name}" for program in _botnodes(plan))
     return [
         f"sudo install -D -t /etc/systemd/system {folder}/*.service",
-        f"sudo install -D -m 600 -t {CONFIG_DIR} {folder}/mesh.env",
+        f"sudo install -D -m 600 -t {CONFIG_DIR} {folder}/mesh.env {folder}/gateway.env",
         f"sudo install -D -m 600 -t {CONFIG_DIR}/tenants {folder}/tenants/*.env",
         "sudo systemctl daemon-reload",
         f"sudo systemctl enable --now botmesh-gateway {units}".rstrip(),
@@ -95,6 +109,7 @@ def _unit(plan: Plan, user: str, description: str, module: str, environment_file
         renew=EX_RENEW,
         config_status=EX_CONFIG,
         stop_limit=STOP_LIMIT_S,
+        watchdog=WATCHDOG_S,
         data_dir=_escaped(str(plan.data_dir)),
         hardening=_HARDENING,
     )

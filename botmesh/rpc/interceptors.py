@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, TypeAlias
 
 import grpc
@@ -35,7 +35,9 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     everything else becomes INTERNAL "internal error", with the traceback in the log only.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: Collection[str] = ()) -> None:
+        """Args: ``quiet`` methods that are asked again and again; success is told at debug."""
+        self._quiet = quiet
         self._wrapped: dict[tuple[str, Handler], Handler] = {}
 
     async def intercept_service(self, continuation: Continuation, details: Details) -> Handler:
@@ -46,13 +48,14 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         key = (details.method, handler)
         wrapped = self._wrapped.get(key)
         if wrapped is None:
-            wrapped = self._wrapped[key] = _wrap(details.method, handler)
+            quiet = details.method in self._quiet
+            wrapped = self._wrapped[key] = _wrap(details.method, handler, quiet=quiet)
         return wrapped
 
 
-def _wrap(method: str, handler: Handler) -> Handler:
+def _wrap(method: str, handler: Handler, *, quiet: bool) -> Handler:
     decode = None if handler.request_streaming else handler.request_deserializer
-    call = _Call(method, decode)
+    call = _Call(method, decode, quiet=quiet)
     if handler.response_streaming:
         behavior = handler.stream_stream if handler.request_streaming else handler.unary_stream
         wrap = call.streaming(behavior)
@@ -80,15 +83,16 @@ def _wrap(method: str, handler: Handler) -> Handler:
 class _Call:
     """The wrappers of one method."""
 
-    def __init__(self, method: str, decode: Callable[[bytes], Any] | None) -> None:
+    def __init__(self, method: str, decode: Callable[[bytes], Any] | None, *, quiet: bool) -> None:
         self._method = method
         self._decode = decode
+        self._quiet = quiet
 
     def unary(self, behavior: Callable[..., Any] | None) -> Callable[..., Any]:
         assert behavior is not None  # noqa: S101 - the kind of handler says which one is set
 
         async def wrapper(raw: Any, context: Context) -> Any:
-            line = _Line(self._method, context)
+            line = _Line(self._method, context, quiet=self._quiet)
             try:
                 return await behavior(self._request(raw, line), context)
             except BaseException as error:
@@ -103,7 +107,7 @@ class _Call:
         assert behavior is not None  # noqa: S101 - the kind of handler says which one is set
 
         async def wrapper(raw: Any, context: Context) -> AsyncIterator[Any]:
-            line = _Line(self._method, context)
+            line = _Line(self._method, context, quiet=self._quiet)
             try:
                 async for response in behavior(self._request(raw, line), context):
                     yield response
@@ -132,9 +136,10 @@ class _Call:
 class _Line:
     """The log line of one call."""
 
-    def __init__(self, method: str, context: Context) -> None:
+    def __init__(self, method: str, context: Context, *, quiet: bool) -> None:
         self._method = method
         self._context = context
+        self._quiet = quiet
         self._started = time.monotonic()
         self._code = grpc.StatusCode.OK
         self._reason: Reason | None = None
@@ -171,7 +176,8 @@ class _Line:
 
     def write(self) -> None:
         loggable = self._reason is not None and REASONS[self._reason].loggable
-        (log.warning if loggable else log.info)(
+        usual = log.debug if self._quiet and self._code is grpc.StatusCode.OK else log.info
+        (log.warning if loggable else usual)(
             "rpc_finished",
             method=self._method,
             code=self._code.name,

@@ -97,13 +97,16 @@ async def _run(main: Main, stop_limit_s: float) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    watch = loop.create_task(_arm_when_stopping(stop, stop_limit_s), name="stop-watchdog")
+    sides = [
+        loop.create_task(_arm_when_stopping(stop, stop_limit_s), name="stop-watchdog"),
+        loop.create_task(_feed_systemd_watchdog(), name="systemd-watchdog"),
+    ]
     try:
         await main(stop)
     finally:
-        watch.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watch
+        for side in sides:
+            side.cancel()
+        await asyncio.gather(*sides, return_exceptions=True)
     return stop.exit_code
 
 
@@ -119,6 +122,10 @@ def notify_ready() -> None:
     ``NOTIFY_SOCKET`` names, where a leading ``@`` is an abstract address. So a unit may be of
     ``Type=notify``. Without the variable nothing happens.
     """
+    _notify(b"READY=1")
+
+
+def _notify(message: bytes) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -126,9 +133,17 @@ def notify_ready() -> None:
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
         try:
-            sender.sendto(b"READY=1", address)
+            sender.sendto(message, address)
         except OSError as error:
             log.warning("notify_failed", error=str(error))
+
+
+async def _feed_systemd_watchdog() -> None:
+    """Tell systemd again and again that the event loop turns (``WatchdogSec=`` of a unit)."""
+    every_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6 / 3
+    while every_s:
+        _notify(b"WATCHDOG=1")
+        await asyncio.sleep(every_s)
 
 
 def arm_watchdog(limit_s: float) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
 import secrets
@@ -35,6 +36,7 @@ class Program:
         log_path: where its output goes, readable by this user only.
         stop_limit_s: how long it may take to stop before it is killed.
         liveness_variable: where it is told the pipe whose end means that we are gone.
+        dies_with_us: have the kernel end it when we die: for programs that are not ours.
     """
 
     name: str
@@ -43,14 +45,15 @@ class Program:
     log_path: Path
     stop_limit_s: float = 10.0
     liveness_variable: str = "BOTMESH_LIVENESS_FD"
+    dies_with_us: bool = False
 
 
 @dataclass(slots=True)
 class Child:
     """A running program.
 
-    It gets one end of a pipe: when this process dies, however it does, the child reads the end of
-    it and stops by itself.
+    It gets one end of a pipe: when this process dies, however it does, a child of ours reads the
+    end of it and stops by itself.
     """
 
     program: Program
@@ -154,6 +157,7 @@ class Child:
                     stdout=output,
                     stderr=output,
                     pass_fds=[read_end],
+                    preexec_fn=_die_with_parent if self.program.dies_with_us else None,
                     start_new_session=True,  # the terminal's Ctrl+C is ours to pass on, in order
                 )
         finally:
@@ -178,6 +182,11 @@ class Child:
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
+
+
+def _die_with_parent() -> None:
+    """Between fork and exec: prctl(PR_SET_PDEATHSIG), see prctl(2)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def _open_log(path: Path) -> BinaryIO:

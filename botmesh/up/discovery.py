@@ -56,6 +56,19 @@ async def choose(choice: Choice, settings: ConsulSettings, mesh: str) -> Discove
     return Discovery("embedded", "embedded (this machine only): no Consul agent, and no binary")
 
 
+async def running(mesh: str) -> Literal["consul", "embedded"]:
+    """What a mesh uses that runs on this machine already, and goes on without `botmesh up`.
+
+    An agent that ``botmesh up`` started for itself ends with it, and does not count.
+    """
+    choice = os.environ.get("BOTMESH_DISCOVERY", "")
+    if choice in {"consul", "embedded"}:
+        return "consul" if choice == "consul" else "embedded"
+    if os.environ.get("CONSUL_HTTP_ADDR") or await _answers(ConsulSettings.load(), mesh):
+        return "consul"
+    return "embedded"
+
+
 async def answering(settings: ConsulSettings, mesh: str) -> None:
     """Return when the agent answers."""
     while not await _answers(settings, mesh):  # noqa: ASYNC110 - another process's state

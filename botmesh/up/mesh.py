@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from botmesh.rpc import environment
 from botmesh.rpc.datadir import DataDir
+from botmesh.rpc.environment import passed_on
 from botmesh.up.child import Child, Program
 from botmesh.up.discovery import Discovery, answering
 from botmesh.up.settings import UpSettings
@@ -21,11 +22,6 @@ STOP_LIMIT_S = 8.0
 LIVENESS_VARIABLE = "BOTMESH_LIVENESS_FD"
 # Botnodes get 8 s to stop before the host kills them; the host itself needs a little more.
 HOST_STOP_LIMIT_S = 12.0
-# What children see of our environment: nothing of it can configure another mesh by accident.
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
-# What a real mesh's botnodes need to reach WhatsApp from behind a company's proxy.
-NETWORK = ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
-CONSUL_PREFIX = "CONSUL_"
 
 
 class Mesh:
@@ -52,13 +48,14 @@ class Mesh:
         """
         if self._discovery.agent:
             await self._start_agent()
-        network = {key: os.environ[key] for key in NETWORK if key in os.environ}
+        network = passed_on(environment.NETWORK)
         if self._settings.sandbox:
             network = (await self._start_sandbox()).environment()
-        gateway = await self._start("gateway")
+        gateway = await self._start("gateway", env=passed_on(("BOTMESH_GATEWAY_GRACE_S",)))
         await gateway.until_ready(START_LIMIT_S)
         gateway.keep_running()
-        host = await self._start("botnode.host", env=network, stop_limit_s=HOST_STOP_LIMIT_S)
+        own = passed_on((*environment.HOST, *environment.BOTNODE, *environment.GO))
+        host = await self._start("botnode.host", env=own | network, stop_limit_s=HOST_STOP_LIMIT_S)
         host.keep_running()
 
     async def stop(self) -> None:
@@ -66,7 +63,8 @@ class Mesh:
         await self._stack.aclose()
 
     async def _start_agent(self) -> None:
-        child = await self._run("consul", self._discovery.agent, env={})
+        # It knows nothing of our pipe.
+        child = await self._run("consul", self._discovery.agent, env={}, dies_with_us=True)
         settings = ConsulSettings.load(address=self._discovery.env["CONSUL_HTTP_ADDR"])
         await child.until(answering(settings, self._settings.mesh), START_LIMIT_S)
         child.keep_running()
@@ -106,15 +104,17 @@ class Mesh:
         env: Mapping[str, str],
         stop_limit_s: float = STOP_LIMIT_S,
         liveness_variable: str = LIVENESS_VARIABLE,
+        dies_with_us: bool = False,
     ) -> Child:
         program = Program(
             name=name,
             argv=argv,
-            env={**_passed_on(), **env},
+            env={**passed_on(environment.SYSTEM), **env},
             # No tenant's id begins so: botnodes have their logs beside it.
             log_path=self._data.logs / f"_{name}.log",
             stop_limit_s=stop_limit_s,
             liveness_variable=liveness_variable,
+            dies_with_us=dies_with_us,
         )
         child = Child(program, self._notify)
         self._stack.push_async_callback(child.stop)
@@ -134,12 +134,7 @@ class Mesh:
         }
         if settings.database_url:
             own["BOTMESH_DATABASE_URL"] = settings.database_url
-        consul = {k: v for k, v in os.environ.items() if k.startswith(CONSUL_PREFIX)}
-        return own | consul | self._discovery.env
-
-
-def _passed_on() -> dict[str, str]:
-    return {key: os.environ[key] for key in PASSED_ON if key in os.environ}
+        return own | passed_on(environment.CONSUL) | self._discovery.env
 
 
 async def _written_by(child: Child, folder: Path) -> Addresses:

@@ -6,25 +6,15 @@ environment once, when the process starts, so what is meant for it has to be her
 
 from collections.abc import Mapping
 
+from botmesh.rpc import environment
 from botmesh.rpc.datadir import DataDir
 from botnode.go_environment import GO_ENVIRONMENT
 from registry.tenant import Tenant
 
 # Passed on as they are, where the host has them.
 INHERITED = frozenset(
-    {
-        *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
-        # Where the program itself lies, when it is not installed, and where it keeps its bytecode.
-        *("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"),
-        # The Go runtime's memory and processors, and its way to WhatsApp.
-        *("GOGC", "GOMAXPROCS", "GOMEMLIMIT", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"),
-        *("BOTMESH_LOG_LEVEL", "BOTMESH_LOG_FORMAT", "BOTMESH_RE_PAIR", "BOTMESH_DISCOVERY"),
-        "BOT_API_HOST",
-        # Where Consul's agent answers, as its own command line is told.
-        *("CONSUL_HTTP_ADDR", "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_TOKEN_FILE", "CONSUL_HTTP_SSL"),
-        *("CONSUL_HTTP_SSL_VERIFY", "CONSUL_CACERT", "CONSUL_CAPATH", "CONSUL_CLIENT_CERT"),
-        *("CONSUL_CLIENT_KEY", "CONSUL_TLS_SERVER_NAME"),
-    }
+    {*environment.SYSTEM, *environment.GO, *environment.NETWORK, *environment.CONSUL}
+    | {*environment.SHARED, *environment.BOTNODE}
 )
 # Passed on in a sandbox only: it makes a botnode take a stand-in for WhatsApp.
 SANDBOX_INHERITED = frozenset({"BOTMESH_SANDBOX_ROOT_KEY"})

@@ -134,7 +134,8 @@ class Host:
             self._supervise(latest)
 
     def _log_paths(self) -> list[Path]:
-        return [supervisor.log_path for supervisor in self._supervisors.values()]
+        """All logs of this machine: those of the gateway and the host itself lie there, too."""
+        return list(self._services.data_dir.logs.glob("*.log"))
 
 
 def _needs_home(tenant: Tenant) -> bool:

@@ -86,6 +86,7 @@ def env(tmp_path: Path) -> Iterator[dict[str, str]]:
             | running.environment()
             | {
                 "BOTMESH_MESH": MESH,
+                "BOTMESH_DISCOVERY": "embedded",
                 "BOTMESH_DATA_DIR": str(data.path),
                 "BOTMESH_GATEWAY_PORT": str(free_port()),
                 "CONTROL": running.addresses.control_address,

@@ -54,7 +54,8 @@ def test_a_gateway_that_starts_without_consul_says_so_and_recovers(mesh: Mesh) -
     eventually(lambda: _reached(mesh), 30)
 
 
-def test_up_starts_an_agent_of_its_own_and_stops_it_again(new_mesh: Mesh) -> None:
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_up_starts_an_agent_of_its_own_that_ends_with_it(new_mesh: Mesh, how: str) -> None:
     assert new_mesh.consul is not None
     del new_mesh.env["CONSUL_HTTP_ADDR"]
     new_mesh.env["PATH"] += f":{Path(new_mesh.consul.binary).parent}"
@@ -66,9 +67,21 @@ def test_up_starts_an_agent_of_its_own_and_stops_it_again(new_mesh: Mesh) -> Non
     with urllib.request.urlopen(f"{url.group()}/ui/", timeout=5) as page:
         assert b"Consul" in page.read()
     new_mesh.pair(MUNDO, "+5215512350009")
-    assert new_mesh.stop() == 0
-    with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(f"{url.group()}/ui/", timeout=5)
+    if how == "stopped":
+        assert new_mesh.stop() == 0
+    else:
+        assert new_mesh.process is not None
+        new_mesh.process.kill()
+        new_mesh.process.wait()
+    eventually(lambda: not _answers(f"{url.group()}/ui/"), 10)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except urllib.error.URLError:
+        return False
 
 
 def _announced(mesh: Mesh) -> set[str]:

@@ -148,6 +148,21 @@ async def test_one_line_is_written_per_call(channel: grpc.aio.Channel, lines: Lo
     assert SECRET not in str(line)
 
 
+async def test_what_is_asked_all_the_time_is_told_only_when_it_fails(lines: LogCapture) -> None:
+    method = "/botmesh.v1.BotService/GetSession"
+    server = create_server([ErrorInterceptor(quiet={method})])
+    add_BotServiceServicer_to_server(Servicer(), server)
+    port = bind(server, "127.0.0.1", 0)
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = BotServiceStub(channel)
+        await stub.GetSession(GetSessionRequest(tenant_id="norte"))
+        await _fails(stub.GetSession(GetSessionRequest(tenant_id="typed")))
+    await server.stop(None)
+    levels = [e["log_level"] for e in lines.entries if e["event"] == "rpc_finished"]
+    assert levels == ["debug", "info"]
+
+
 async def test_a_method_nobody_wrote_is_unimplemented(channel: grpc.aio.Channel) -> None:
     call = channel.unary_unary("/botmesh.v1.BotService/Nothing")
     raw, _ = await _fails(call(b"", metadata=KNOWN))
