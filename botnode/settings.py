@@ -39,7 +39,10 @@ class BotnodeSettings(MeshSettings):
     )
     re_pair: bool = Field(False, description="Pair again although the account's store is missing.")
     liveness_fd: int | None = Field(
-        None, ge=0, description="Inherited pipe; its end means that the host is gone."
+        None,
+        ge=0,
+        description="A pipe that the parent holds open; the process stops when it ends. "
+        "Set by the parent.",
     )
     status_fd: int | None = Field(None, ge=0, description="Inherited pipe for status lines.")
     sandbox_root_key: str | None = Field(

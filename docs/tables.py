@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from botmesh.errors import REASONS
@@ -17,6 +18,7 @@ from botmesh.up.settings import UpSettings
 from botnode.host.settings import HostSettings
 from botnode.settings import BotnodeSettings
 from gateway.settings import GatewaySettings
+from registry.discovery.consul_settings import ConsulSettings
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -27,6 +29,12 @@ PROCESSES: dict[str, type[BaseSettings]] = {
     "host": HostSettings,
     "botnode": BotnodeSettings,
     "`botmesh up`": UpSettings,
+    "all, with Consul": ConsulSettings,
+}
+# The command has no settings class: typer reads these.
+COMMAND = {
+    "BOTMESH_GATEWAY": ("`127.0.0.1:50051`", "Where the `botmesh` command finds the gateway."),
+    "BOTMESH_TIMEOUT": ("`30`", "How long the command waits for an answer, in seconds."),
 }
 
 
@@ -34,17 +42,18 @@ def settings_table() -> Iterator[str]:
     """Every environment variable: who reads it, its default, what it is."""
     yield "| variable | read by | default | what it is |"
     yield "| --- | --- | --- | --- |"
-    rows: dict[str, tuple[list[str], str, str]] = {}
+    rows: dict[tuple[str, str, str], list[str]] = {}
     for process, settings in PROCESSES.items():
         for name, field in settings.model_fields.items():
-            if process != "all" and name in MeshSettings.model_fields:
-                continue
+            if name not in settings.__annotations__:
+                continue  # inherited: it has a row already
             default = "" if field.is_required() else _shown(field.default)
             text = inspect.cleandoc(field.description or "")
-            row = rows.setdefault(variable_of(settings, name), ([], default, text))
-            row[0].append(process)
-    for variable, (processes, default, text) in rows.items():
+            rows.setdefault((variable_of(settings, name), default, text), []).append(process)
+    for (variable, default, text), processes in rows.items():
         yield f"| `{variable}` | {', '.join(processes)} | {default} | {text} |"
+    for variable, (default, text) in COMMAND.items():
+        yield f"| `{variable}` | `botmesh` | {default} | {text} |"
 
 
 def reasons_table() -> Iterator[str]:
@@ -57,7 +66,7 @@ def reasons_table() -> Iterator[str]:
 
 
 def _shown(default: object) -> str:
-    text = str(default)
+    text = "" if isinstance(default, SecretStr) else str(default)
     return "" if text in {"", ".", "None"} else f"`{text}`"
 
 

@@ -17,9 +17,12 @@ class GatewaySettings(MeshSettings):
     )
     database_url: str = Field(
         "",
-        description="The registry's database, `sqlite:///FILE` or `postgresql://...`. "
-        "Default: a file in the data directory.",
+        description="The registry's SQLAlchemy URL, `sqlite:///FILE` or `postgresql://...`; "
+        "a SQLite file in the data directory if empty.",
     )
     liveness_fd: int | None = Field(
-        None, description="A pipe's read end; the gateway stops when its other end is closed."
+        None,
+        ge=0,
+        description="A pipe that the parent holds open; the process stops when it ends. "
+        "Set by the parent.",
     )

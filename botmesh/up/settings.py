@@ -11,11 +11,14 @@ from botmesh.up.discovery import Choice
 class UpSettings(MeshSettings):
     """The settings of ``botmesh up``; gateway and host get theirs from these."""
 
-    gateway_host: str = Field("127.0.0.1", description="Where the gateway listens.")
-    gateway_port: int = Field(50051, ge=1, le=65535, description="The gateway's port.")
+    gateway_host: str = Field("127.0.0.1", description="The address that the gateway listens on.")
+    gateway_port: int = Field(
+        50051, ge=1, le=65535, description="The port that the gateway listens on."
+    )
     database_url: str = Field(
         "",
-        description="The registry's SQLAlchemy URL; a SQLite file in the data directory if empty.",
+        description="The registry's SQLAlchemy URL, `sqlite:///FILE` or `postgresql://...`; "
+        "a SQLite file in the data directory if empty.",
     )
     discovery: Choice = Field(  # type: ignore[assignment]  # one choice more than its parts have
         "auto",

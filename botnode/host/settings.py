@@ -10,8 +10,8 @@ class HostSettings(MeshSettings):
 
     database_url: str = Field(
         "",
-        description="The registry as a SQLAlchemy URL: `sqlite:///<file>` or `postgresql://...`. "
-        "Default: a SQLite file in the data directory.",
+        description="The registry's SQLAlchemy URL, `sqlite:///FILE` or `postgresql://...`; "
+        "a SQLite file in the data directory if empty.",
     )
     parallel_starts: int = Field(
         0,
@@ -22,5 +22,6 @@ class HostSettings(MeshSettings):
     liveness_fd: int | None = Field(
         None,
         ge=0,
-        description="Read end of a pipe; when it is closed, the process stops. Set by the parent.",
+        description="A pipe that the parent holds open; the process stops when it ends. "
+        "Set by the parent.",
     )
