@@ -3,12 +3,13 @@
 #   make demo   the whole job by script
 #   make test   the tests
 PYTHON ?= python3
+AGAINST ?= origin/main
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format protos check-protos docs buf lock wheel clean
+.PHONY: help setup run demo test lint format protos check-protos docs buf breaking lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +61,9 @@ buf: ## lint the contract (needs npm)
 	@npm install --silent --no-fund --no-audit --prefix .tools/buf @bufbuild/buf@1.75.0
 	@.tools/buf/node_modules/.bin/buf lint
 	@.tools/buf/node_modules/.bin/buf format --diff --exit-code
+
+breaking: buf ## compare the contract with the one at AGAINST (a commit; origin/main)
+	@.tools/buf/node_modules/.bin/buf breaking --against '.git#ref=$(AGAINST)'
 
 lock: setup ## lock the dependencies anew
 	@$(BIN)/python -m pip install --quiet uv
