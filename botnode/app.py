@@ -104,9 +104,11 @@ class Botnode:
                 tenant.start(unlinked=self._unlinked)
                 await self._stop.wait()
         finally:
-            await self._shut_down(server, health, tenant)
-            lease.release()
-            await self._presence.release()
+            hung_up = await self._shut_down(server, health, tenant)
+            # The lease on the folder stays with the process: the kernel frees it when it is dead.
+            if hung_up:
+                await self._presence.release()
+            # Else WhatsApp may have us online still: Consul frees its lock when the check fails.
 
     # -- the start
 
@@ -245,12 +247,13 @@ class Botnode:
 
     async def _shut_down(
         self, server: grpc.aio.Server, health: Health, tenant: Tenant | None
-    ) -> None:
+    ) -> bool:
+        """Stop in reverse order; False if the library may still be online."""
         await health.set(serving=False)
         await self._presence.withdraw()
         self._status.stopping()
         self._servicer.stop()
-        if tenant is not None:
-            await tenant.stop(DRAIN_S)
+        hung_up = tenant is None or await tenant.stop(DRAIN_S)
         await server.stop(SERVER_GRACE_S)
         log.info("botnode_stopped")
+        return hung_up

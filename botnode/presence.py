@@ -47,7 +47,7 @@ class Presence(Protocol):
         ...
 
     async def release(self) -> None:
-        """Let the next process have the tenant."""
+        """Let the next process have the tenant. Only once this one is off WhatsApp for sure."""
         ...
 
 

@@ -134,20 +134,30 @@ class Tenant:
             "connector",
         )
 
-    async def stop(self, drain_s: float) -> None:
-        """Finish the send in hand, if it is quick, hang up, and close the store."""
+    async def stop(self, drain_s: float) -> bool:
+        """Finish the send in hand, if it is quick, hang up, and close the store.
+
+        Returns:
+            Whether the library hung up in time.
+        """
         await self.outbox.close(drain_s)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        hung_up = await self._hang_up()
+        self.machine.move(SessionState.STOPPED)
+        await in_daemon_thread(self._store.close, "store-close")
+        return hung_up
+
+    async def _hang_up(self) -> bool:
         try:
             async with asyncio.timeout(DISCONNECT_S):
                 await self.whatsapp.close()
         except TimeoutError:
             log.warning("hanging_up_took_too_long")
-        self.machine.move(SessionState.STOPPED)
-        await in_daemon_thread(self._store.close, "store-close")
+            return False
+        return True
 
     def _publish(self, *changed: OutboundMessage) -> None:
         self.outbox.publish(*changed)

@@ -1,0 +1,101 @@
+"""The whole process, with a WhatsApp and a discovery that tests play."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from botmesh.rpc.lifecycle import StopSignal
+from botnode import app as app_module
+from botnode import tenant as tenant_module
+from botnode.app import Botnode
+from botnode.lease import FolderLease
+from botnode.presence import Unannounced
+from botnode.settings import BotnodeSettings
+from tests.integration.botnode.conftest import eventually
+from tests.integration.botnode.fake_whatsapp import FakeWhatsApp
+
+
+class Presence(Unannounced):
+    """A discovery whose lock is free; it notes what becomes of it."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
+
+    async def announce(self, epoch: int) -> None:
+        self._calls.append("announce")
+
+    async def release(self) -> None:
+        self._calls.append("release")
+
+
+class App:
+    """A botnode's `Botnode`, not run yet.
+
+    Attributes:
+        calls: what it asked of its surroundings, in order.
+    """
+
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        app = self
+        self.calls: list[str] = []
+        self.leases: list[FolderLease] = []
+        self.folder = tmp_path / "data" / "tenants" / "shop"
+
+        class WhatsApp(FakeWhatsApp):
+            def __init__(self, _database: str, inbox: Any, _loop: Any) -> None:
+                super().__init__(inbox)
+                app.whatsapp = self
+
+            def load(self) -> SimpleNamespace:
+                app.calls.append("load")
+                return SimpleNamespace(library_file="")
+
+        class Lease(FolderLease):
+            def __init__(self, folder: Path) -> None:
+                super().__init__(folder)
+                app.leases.append(self)
+
+        self.whatsapp: FakeWhatsApp
+        monkeypatch.setenv("TENANT_ID", "shop")
+        monkeypatch.setenv("BOTMESH_DATA_DIR", str(tmp_path / "data"))
+        monkeypatch.setattr(app_module, "NeonizeWhatsApp", WhatsApp)
+        monkeypatch.setattr(app_module, "FolderLease", Lease)
+        self.presence = Presence(self.calls)
+        monkeypatch.setattr(Botnode, "_make_presence", lambda _: self.presence)
+        self.stop = StopSignal()
+        self.botnode = Botnode(BotnodeSettings.load(), self.stop, "1.0")
+        self.machine = self.botnode._machine
+
+
+@pytest.fixture
+async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
+    app = App(tmp_path, monkeypatch)
+    yield app
+    for lease in app.leases:
+        lease.release()
+
+
+async def test_the_lease_is_held_until_the_process_is_dead(app: App) -> None:
+    running = asyncio.ensure_future(app.botnode.run())
+    await eventually(lambda: app.machine.state == "UNPAIRED")
+    app.stop.set()
+    await running
+    assert app.calls == ["announce", "load", "release"]
+    assert app.leases[0].is_held()
+    assert not FolderLease(app.folder).try_acquire()
+
+
+async def test_nobody_is_let_in_while_the_library_may_be_online(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant_module, "DISCONNECT_S", 0.05)
+    running = asyncio.ensure_future(app.botnode.run())
+    await eventually(lambda: app.machine.state == "UNPAIRED")
+    monkeypatch.setattr(app.whatsapp, "close", asyncio.Event().wait)
+    app.stop.set()
+    await running
+    assert "release" not in app.calls
