@@ -100,8 +100,7 @@ class Botnode:
                 await self._presence.announce(tenant.epoch)
                 notify_ready()
                 log.info("botnode_ready", address=address, epoch=tenant.epoch)
-                await self._load_library(tenant)
-                tenant.start(unlinked=self._unlinked)
+                await self._go_online(tenant)
                 await self._stop.wait()
         finally:
             hung_up = await self._shut_down(server, health, tenant)
@@ -195,6 +194,13 @@ class Botnode:
         self._unlinked = session.account is None and owned.account is not None
         self._machine.adopt(session.account)
         return owned
+
+    async def _go_online(self, tenant: Tenant) -> None:
+        """Let the session live, unless the process shall stop, or has lost its lease, by now."""
+        if not self._stop.is_set():
+            await self._load_library(tenant)
+        if not self._stop.is_set():
+            tenant.start(unlinked=self._unlinked)
 
     async def _load_library(self, tenant: Tenant) -> None:
         """Load the library while calls are answered already; from here on Go runs."""

@@ -1,14 +1,14 @@
 """The whole process, with a WhatsApp and a discovery that tests play."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from botmesh.rpc.lifecycle import StopSignal
+from botmesh.rpc.lifecycle import EX_FAILED, StopSignal
 from botnode import app as app_module
 from botnode import tenant as tenant_module
 from botnode.app import Botnode
@@ -24,9 +24,11 @@ class Presence(Unannounced):
 
     def __init__(self, calls: list[str]) -> None:
         self._calls = calls
+        self.on_announce: Callable[[], None] = lambda: None
 
     async def announce(self, epoch: int) -> None:
         self._calls.append("announce")
+        self.on_announce()
 
     async def release(self) -> None:
         self._calls.append("release")
@@ -52,6 +54,7 @@ class App:
 
             def load(self) -> SimpleNamespace:
                 app.calls.append("load")
+                app.on_load()
                 return SimpleNamespace(library_file="")
 
         class Lease(FolderLease):
@@ -60,6 +63,7 @@ class App:
                 app.leases.append(self)
 
         self.whatsapp: FakeWhatsApp
+        self.on_load: Callable[[], None] = lambda: None
         monkeypatch.setenv("TENANT_ID", "shop")
         monkeypatch.setenv("BOTMESH_DATA_DIR", str(tmp_path / "data"))
         monkeypatch.setattr(app_module, "NeonizeWhatsApp", WhatsApp)
@@ -99,3 +103,19 @@ async def test_nobody_is_let_in_while_the_library_may_be_online(
     app.stop.set()
     await running
     assert "release" not in app.calls
+
+
+async def test_a_lease_lost_at_the_start_keeps_the_library_out(app: App) -> None:
+    app.presence.on_announce = lambda: app.botnode._lost("another process has it")
+    await app.botnode.run()
+    assert app.calls == ["announce", "release"]
+    assert app.stop.exit_code == EX_FAILED
+
+
+async def test_a_stop_while_the_library_loads_keeps_the_session_asleep(app: App) -> None:
+    moves: list[str] = []
+    app.machine.observe(lambda session: moves.append(session.state))
+    app.on_load = app.stop.set
+    await app.botnode.run()
+    assert app.calls == ["announce", "load", "release"]
+    assert moves == ["STOPPED"]
