@@ -86,11 +86,11 @@ def commands(plan: Plan, folder: str) -> list[str]:
     """What to type so that systemd runs the files in ``folder``."""
     units = " ".join(f"botmesh-botnode@{program.name}" for program in _botnodes(plan))
     return [
-        f"sudo install -D -t /etc/systemd/system {folder}/*.service",
+        f"sudo install -D -m 644 -t /etc/systemd/system {folder}/*.service",
         f"sudo install -D -m 600 -t {CONFIG_DIR} {folder}/mesh.env {folder}/gateway.env",
         f"sudo install -D -m 600 -t {CONFIG_DIR}/tenants {folder}/tenants/*.env",
         "sudo systemctl daemon-reload",
-        f"sudo systemctl enable --now botmesh-gateway {units}".rstrip(),
+        f"sudo systemctl enable --now --no-block botmesh-gateway {units}".rstrip(),
     ]
 
 
