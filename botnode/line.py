@@ -22,6 +22,7 @@ _S = SessionState
 
 # Each client leaves its database connection behind when it is stopped.
 MAX_RECYCLED_CLIENTS = 20
+ON_REQUEST = "logged out on request"
 OUTDATED = "WhatsApp refuses this version of the client: upgrade botmesh"
 
 
@@ -73,6 +74,13 @@ class _LogOut:
     done: "asyncio.Future[None]" = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Unlinked:
+    """WhatsApp was told, and the library has deleted the account's keys."""
+
+    jid: str
+
+
 class Line:
     """One client of the library at a time, and the queue of what it says.
 
@@ -103,7 +111,8 @@ class Line:
         self.timing = timing
         self._whatsapp = whatsapp
         self._delete_keys = delete_keys
-        self._inbox: asyncio.Queue[Signal | _LogOut] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Signal | _LogOut | _Unlinked] = asyncio.Queue()
+        self._telling: asyncio.Task[None] | None = None
         self._recycled = 0
         self._failures = 0
         self.account = whatsapp.account
@@ -121,9 +130,13 @@ class Line:
                     item = await self._inbox.get()
             except TimeoutError:
                 return None
-            if not isinstance(item, _LogOut):
-                return item
-            await self._serve_log_out(item)  # takes the time that it takes
+            match item:
+                case _LogOut():
+                    await self._serve_log_out(item)  # takes the time that it takes
+                case _Unlinked(jid):
+                    self._notice_unlinked(jid)
+                case _:
+                    return item
 
     async def pause(self, seconds: float) -> None:
         """Let time pass; the client is closed, so it says nothing that matters."""
@@ -135,7 +148,7 @@ class Line:
         """Begin with a new client; what an earlier one said is forgotten."""
         waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
         for item in waiting:
-            if isinstance(item, _LogOut):
+            if isinstance(item, _LogOut | _Unlinked):
                 self._inbox.put_nowait(item)
         self._whatsapp.open(self._inbox.put_nowait)
 
@@ -234,22 +247,42 @@ class Line:
             await self._tell_whatsapp()
         except (SendError, TimeoutError) as error:
             if not request.force:
-                text = f"WhatsApp cannot be told: {error or 'no answer'}"
+                text = f"WhatsApp cannot be told: {str(error) or 'no answer'}"
                 wait = timedelta(seconds=2)
                 refusal = MeshError(Reason.SESSION_DISCONNECTED, text, retry_after=wait)
                 _settle(request.done, refusal)
                 return
             await self.close()
             self._delete_keys()
-        self.machine.move(_S.LOGGED_OUT, "logged out on request")
+        self.machine.move(_S.LOGGED_OUT, ON_REQUEST)
         _settle(request.done, None)
-        raise AccountGoneError("logged out on request")
+        raise AccountGoneError(ON_REQUEST)
 
     async def _tell_whatsapp(self) -> None:
         if self.machine.state is not _S.CONNECTED:
             raise SendError("the session is not connected")
+        if self._telling is None:
+            self._telling = asyncio.create_task(self._whatsapp.log_out(), name="log-out")
+            account = self.machine.current.account
+            jid = account.jid if account else ""
+            self._telling.add_done_callback(lambda task: self._told(task, jid))
         async with asyncio.timeout(self.timing.log_out_s):
-            await self._whatsapp.log_out()
+            # The library goes on with it: who asks again waits for the same call.
+            await asyncio.shield(self._telling)
+
+    def _told(self, task: "asyncio.Task[None]", jid: str) -> None:
+        self._telling = None
+        if task.cancelled():
+            return
+        if (error := task.exception()) is None:
+            self._inbox.put_nowait(_Unlinked(jid))  # whoever asked may have given up waiting
+        else:
+            log.warning("log_out_failed", error=str(error))
+
+    def _notice_unlinked(self, jid: str) -> None:
+        account = self.machine.current.account
+        if account is not None and account.jid == jid:  # else it is known, or was paired anew
+            raise AccountGoneError(ON_REQUEST)
 
     async def wait_until_deleted(self) -> None:
         """LoggedOut comes before the library has deleted the keys; a login now would use them."""

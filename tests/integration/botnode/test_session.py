@@ -340,6 +340,46 @@ async def test_log_out_when_whatsapp_cannot_be_told(node: Node) -> None:
     assert not keys.exists()
 
 
+async def test_a_log_out_that_is_slow_is_noticed_when_it_is_done(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = asyncio.Event()
+    asked = 0
+    quick = node.whatsapp.log_out
+
+    async def log_out() -> None:
+        nonlocal asked
+        asked += 1
+        await go.wait()
+        await quick()
+
+    monkeypatch.setattr(node.whatsapp, "log_out", log_out)
+    for _ in range(2):
+        error = await error_of(node.log_out())
+        assert error.reason is Reason.SESSION_DISCONNECTED
+        assert "no answer" in error.message
+    assert node.machine.state is S.CONNECTED
+    go.set()
+    await node.until(S.LOGGED_OUT)
+    assert asked == 1
+    assert (await node.log_out()).state == session_pb2.SESSION_STATE_LOGGED_OUT
+
+
+async def test_an_account_that_was_paired_meanwhile_is_not_logged_out(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = asyncio.Event()
+    monkeypatch.setattr(node.whatsapp, "log_out", go.wait)
+    await error_of(node.log_out())
+    other = Account("5215512345678:2@s.whatsapp.net", "119271086564630@lid")
+    node.whatsapp.say(Disconnected())
+    node.whatsapp.say(Connected(other))
+    await eventually(lambda: node.machine.current.account == other)
+    go.set()
+    await asyncio.sleep(0.05)
+    assert node.machine.state is S.CONNECTED
+
+
 async def test_a_log_out_takes_the_time_that_it_takes(make_node: Callable[..., Node]) -> None:
     """Even while something else is waited for with a shorter patience."""
     timing = dataclasses.replace(TIMING, login_s=0.1, reconnect_s=0.1, log_out_s=2)
