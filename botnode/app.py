@@ -144,7 +144,7 @@ class Botnode:
     async def _acquire(self, lease: FolderLease, address: str) -> bool:
         """Wait for the lease; False if the process shall stop before."""
         if not lease.try_acquire():
-            self._await_holder(address)
+            self._say_waiting(address, "another process holds this tenant")
             if not await unless_stopped(self._stop, lease.acquire()):
                 return False
         if self._settings.discovery != "embedded":
@@ -154,13 +154,14 @@ class Botnode:
         try:
             await asyncio.wait({everywhere}, timeout=LEASE_PATIENCE_S)
             if not everywhere.done():
-                self._await_holder(address)
+                why = await self._presence.why_waiting()
+                self._say_waiting(address, why)
             return await unless_stopped(self._stop, everywhere)
         finally:
             everywhere.cancel()
 
-    def _await_holder(self, address: str) -> None:
-        self._machine.move(SessionState.WAITING_FOR_LEASE, "another process holds this tenant")
+    def _say_waiting(self, address: str, why: str) -> None:
+        self._machine.move(SessionState.WAITING_FOR_LEASE, why)
         self._status.ready(address, epoch=0)
 
     async def _open_tenant(

@@ -5,6 +5,7 @@ is needed as well, and the process announces itself.
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -22,12 +23,19 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+# Consul answers within this, or counts as silent.
+ANSWER_S = 1.0
+
 
 class Presence(Protocol):
     """What a botnode needs of discovery."""
 
     async def acquire(self, address: str) -> None:
         """Wait until no other process of the mesh has the tenant."""
+        ...
+
+    async def why_waiting(self) -> str:
+        """Why `acquire` takes so long, in words."""
         ...
 
     async def confirm(self) -> bool:
@@ -56,6 +64,10 @@ class Unannounced:
 
     async def acquire(self, address: str) -> None:
         """Nobody else has the tenant: the folder's lock says so."""
+
+    async def why_waiting(self) -> str:
+        """It does not take long."""
+        return ""
 
     async def confirm(self) -> bool:
         """The folder's lock is all there is."""
@@ -121,6 +133,14 @@ class InConsul:
         self._lease, self._registration = self._discovery.own(botnode, hosted=self._hosted)
         self._lease.on_lost(self._lost)
         await self._lease.acquire()
+
+    async def why_waiting(self) -> str:
+        """Whether it is Consul that does not answer, or the lock that is not given."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_S):
+                if await self._discovery.answers():
+                    return "Consul does not give this tenant's lock: another process may hold it"
+        return f"Consul does not answer at {self._discovery.url}"
 
     async def confirm(self) -> bool:
         """Ask Consul who has the lock."""

@@ -25,6 +25,14 @@ class Presence(Unannounced):
     def __init__(self, calls: list[str]) -> None:
         self._calls = calls
         self.on_announce: Callable[[], None] = lambda: None
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def acquire(self, address: str) -> None:
+        await self.free.wait()
+
+    async def why_waiting(self) -> str:
+        return "Consul does not answer"
 
     async def announce(self, epoch: int) -> None:
         self._calls.append("announce")
@@ -119,3 +127,28 @@ async def test_a_stop_while_the_library_loads_keeps_the_session_asleep(app: App)
     await app.botnode.run()
     assert app.calls == ["announce", "load", "release"]
     assert moves == ["STOPPED"]
+
+
+async def test_waiting_says_what_for(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "LEASE_PATIENCE_S", 0.01)
+    app.presence.free.clear()
+    running = asyncio.ensure_future(app.botnode.run())
+    await eventually(lambda: app.machine.state == "WAITING_FOR_LEASE")
+    assert app.machine.current.last_error == "Consul does not answer"
+    app.presence.free.set()
+    await eventually(lambda: app.machine.state == "UNPAIRED")
+    app.stop.set()
+    await running
+
+
+async def test_waiting_for_the_folder_names_a_process(app: App) -> None:
+    app.folder.mkdir(parents=True)
+    other = FolderLease(app.folder)
+    assert other.try_acquire()
+    running = asyncio.ensure_future(app.botnode.run())
+    await eventually(lambda: app.machine.state == "WAITING_FOR_LEASE")
+    assert app.machine.current.last_error == "another process holds this tenant"
+    other.release()
+    await eventually(lambda: app.machine.state == "UNPAIRED")
+    app.stop.set()
+    await running
