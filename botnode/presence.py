@@ -190,10 +190,14 @@ class InConsul:
             await self._news.wait()
             self._news.clear()
             session = self._shown
-            if session is not None:
+            if session is None:
+                continue
+            try:
                 await self._registration.update(
                     state=session.state.value, number=_number(session), error=session.last_error
                 )
+            except Exception:
+                log.exception("session_not_shown", state=session.state)  # the next one may be
 
 
 def _number(session: Session | None) -> str | None:

@@ -1,27 +1,50 @@
 """What a process shows of itself in Consul, with a Consul that tests play."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from botnode import presence as presence_module
 from botnode.identity import Identity
 from botnode.presence import InConsul
+from botnode.session import SessionMachine
+from botnode.states import SessionState
 
 
 class Discovery:
-    """An agent that answers."""
+    """An agent that answers, and gives the lease; `broken` fails updates."""
 
     url = "http://127.0.0.1:8500"
+
+    def __init__(self) -> None:
+        self.shown: asyncio.Queue[str] = asyncio.Queue()
+        self.broken = False
 
     async def answers(self) -> bool:
         return True
 
+    def own(self, *_: object, **__: object) -> Any:
+        nothing: Any = AsyncMock()
+        lease = SimpleNamespace(on_lost=lambda _: None, acquire=nothing, release=nothing)
+        registration = SimpleNamespace(register=nothing, deregister=nothing, update=self._update)
+        return lease, registration
+
+    async def _update(self, *, state: str, number: str | None, error: str) -> None:
+        if self.broken:
+            raise RuntimeError("a fault")
+        self.shown.put_nowait(state)
+
 
 @pytest.fixture
-def presence(identity: Identity) -> InConsul:
-    discovery: Any = Discovery()
+def discovery() -> Any:
+    return Discovery()
+
+
+@pytest.fixture
+def presence(identity: Identity, discovery: Any) -> InConsul:
     return InConsul(discovery, identity, hosted=False, lost=lambda _: None)
 
 
@@ -42,3 +65,23 @@ async def test_consul_does_not_answer(
 
     monkeypatch.setattr(presence._discovery, "answers", answers)
     assert await presence.why_waiting() == "Consul does not answer at http://127.0.0.1:8500"
+
+
+async def test_a_session_that_could_not_be_shown_freezes_nothing(
+    presence: InConsul, discovery: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: asyncio.Queue[str] = asyncio.Queue()
+    log = SimpleNamespace(exception=lambda event, **_: logged.put_nowait(event))
+    monkeypatch.setattr(presence_module, "log", log)
+    await presence.acquire("127.0.0.1:1")
+    await presence.announce(1)
+    machine = SessionMachine()
+    machine.observe(presence.session)
+    async with asyncio.timeout(5):
+        discovery.broken = True
+        machine.move(SessionState.UNPAIRED)
+        assert await logged.get() == "session_not_shown"
+        discovery.broken = False
+        machine.move(SessionState.PAIRING)
+        assert await discovery.shown.get() == "PAIRING"
+    await presence.withdraw()
