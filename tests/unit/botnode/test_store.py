@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from botmesh.errors import MeshError, Reason
 from botnode import store as store_module
@@ -184,3 +184,11 @@ async def test_statements_do_not_lock_readers_out(store: Store) -> None:
     assert await store.read(lambda c: c.execute(select(meta.c.session_state)).scalar_one()) == ""
     go_on.set()
     holding.result(5)
+
+
+async def test_an_error_does_not_tell_what_was_to_be_written(store: Store) -> None:
+    row = {"sequence": 1, "kind": "k", "account": "+52", "create_ms": 1, "payload": b"a secret"}
+    await store.write(lambda tx: tx.connection.execute(events.insert(), row))
+    with pytest.raises(IntegrityError) as error:
+        await store.write(lambda tx: tx.connection.execute(events.insert(), row))
+    assert "a secret" not in str(error.value)
