@@ -6,7 +6,7 @@ the callback returns. These methods run on the library's thread.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 from sqlalchemy import select
@@ -29,6 +29,8 @@ class StoredInbox:
         account: the number that the tenant has now, or empty.
         encode: the event's content for a message.
         publish: told, on the loop, of messages whose state a receipt raised.
+        crash: called, on the loop, when something could not be kept: WhatsApp was told that it
+            arrived, so the process must not go on as if nothing had happened.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class StoredInbox:
         account: Callable[[], str],
         encode: Callable[[ReceivedMessage], bytes],
         publish: Callable[..., None],
+        crash: Callable[[], None],
     ) -> None:
         self._store = store
         self._rows = rows
@@ -47,11 +50,12 @@ class StoredInbox:
         self._account = account
         self._encode = encode
         self._publish = publish
+        self._crash = crash
 
     def message(self, message: ReceivedMessage) -> None:
         """Keep a message, once."""
         account = self._account()
-        with contextlib.suppress(StoreClosedError):
+        with self._must_keep():
             fresh = self._store.write_and_wait(lambda tx: self._keep(tx, account, message))
             log.info("message_received", chat=message.chat_jid, kind=message.kind, fresh=fresh)
 
@@ -72,9 +76,22 @@ class StoredInbox:
 
     def receipt(self, receipt: Receipt) -> None:
         """Keep a receipt, and raise the messages that it speaks of."""
-        with contextlib.suppress(StoreClosedError):
+        with self._must_keep():
             raised: list[OutboundMessage] = self._store.write_and_wait(
                 lambda tx: self._rows.apply_receipt(tx, receipt)
             )
-            with contextlib.suppress(RuntimeError):  # the loop is closed: we are ending
-                self._loop.call_soon_threadsafe(self._publish, *raised)
+            self._on_loop(self._publish, *raised)
+
+    @contextlib.contextmanager
+    def _must_keep(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreClosedError:
+            pass  # the process is ending
+        except Exception:
+            log.exception("inbound_lost")
+            self._on_loop(self._crash)
+
+    def _on_loop(self, call: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: we are ending
+            self._loop.call_soon_threadsafe(call, *arguments)

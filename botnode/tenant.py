@@ -66,6 +66,7 @@ class Tenant:
             account=self._number,
             encode=convert.received_event,
             publish=self._publish,
+            crash=process.crash,
         )
         self.whatsapp = make_whatsapp(inbox, loop)
         self.outbox = Outbox(

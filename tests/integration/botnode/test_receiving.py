@@ -2,15 +2,19 @@
 
 import asyncio
 import dataclasses
+import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
+from sqlalchemy.exc import DatabaseError
+
 from botmesh.errors import Reason
 from botmesh.v1 import bot_pb2
-from botnode.ports import ReceivedMessage
+from botnode.ports import Receipt, ReceiptKind, ReceivedMessage
 from botnode.store import Transaction
-from tests.integration.botnode.conftest import Node, error_of, typed_errors
+from tests.integration.botnode.conftest import Node, error_of, eventually, typed_errors
 from tests.integration.botnode.fake_whatsapp import ACCOUNT
 
 MESSAGE = ReceivedMessage(
@@ -25,6 +29,8 @@ MESSAGE = ReceivedMessage(
     kind="conversation",
     text="¿abren hoy?",
 )
+
+RECEIPT = Receipt(ReceiptKind.DELIVERED, ("3EB0",), "1@lid", "1@lid", MESSAGE.time)
 
 
 async def bring(node: Node, message: ReceivedMessage = MESSAGE) -> None:
@@ -113,3 +119,20 @@ async def test_a_cursor_of_another_log(node: Node) -> None:
             )
 
     assert (await error_of(follow())).reason is Reason.EVENT_LOG_CHANGED
+
+
+@pytest.mark.parametrize("method", ["message", "receipt"])
+async def test_what_cannot_be_kept_ends_the_process(
+    node: Node, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """WhatsApp was told that it arrived: nothing would bring it again."""
+
+    def broken(*_: object) -> None:
+        raise DatabaseError("INSERT", {}, sqlite3.DatabaseError("database disk image is malformed"))
+
+    inbox = node.whatsapp.inbox
+    monkeypatch.setattr(inbox, "_keep", broken)
+    monkeypatch.setattr(node.tenant._rows, "apply_receipt", broken)
+    brought = MESSAGE if method == "message" else RECEIPT
+    await asyncio.to_thread(getattr(inbox, method), brought)
+    await eventually(lambda: node.said == ["crash"])
