@@ -41,9 +41,8 @@ _DUE = select(_C.account, _C.expire_ms).where(
     _C.message_id == bindparam("wanted"), _C.state == MessageState.QUEUED.value
 )
 _COUNT_QUEUED = select(func.count()).where(_C.state == MessageState.QUEUED.value)
-_INSERT = messages.insert().values(
-    position=select(func.coalesce(func.max(_C.position), 0) + 1).scalar_subquery()
-)
+_LAST = select(func.coalesce(func.max(_C.position), 0) + 1).correlate(None).scalar_subquery()
+_INSERT = messages.insert().values(position=_LAST)
 _CHANGE = (
     update(messages)
     .where(
@@ -53,6 +52,7 @@ _CHANGE = (
     .returning(messages)
 )
 _BEGIN = _CHANGE.values(attempt=_C.attempt + 1)
+_REQUEUE = _CHANGE.values(position=_LAST)
 _EARLY_OF = (
     delete(early_receipts)
     .where(early_receipts.c.whatsapp_id == bindparam("wanted"))
@@ -104,6 +104,23 @@ class MessageRows:
         }
         tx.connection.execute(_INSERT, row)
         tx.append_event(EVENT_KIND, message.account, self._encode(message))
+
+    def requeue(
+        self, tx: Transaction, message_id: str, account: str, expire_time: datetime
+    ) -> OutboundMessage | None:
+        """Accept a failed message anew, behind all that wait: its caller asks for it again."""
+        return self._change(
+            tx,
+            message_id,
+            (MessageState.FAILED,),
+            statement=_REQUEUE,
+            state=MessageState.QUEUED,
+            account=account,
+            epoch=tx.epoch,
+            expire_ms=to_ms(expire_time),
+            reason="",
+            detail="",
+        )
 
     def begin_attempt(
         self, tx: Transaction, message_id: str, secret: bytes, account: str

@@ -36,6 +36,9 @@ GRACE_S = 5.0
 EXPIRE_AFTER = timedelta(minutes=5)
 EXPIRY_CHECK_S = 5.0
 RETRY_PAUSE_S = 0.5
+# How long after its failure a message that never left may be asked for again.
+ASK_AGAIN_AFTER = timedelta(seconds=1)
+ASK_AGAIN_AFTER_RATE_LIMIT = timedelta(seconds=60)
 
 # What waits is failed when the session comes to rest there: it will not come back by itself soon.
 _FINAL = frozenset({SessionState.LOGGED_OUT, SessionState.BANNED, SessionState.OUTDATED})
@@ -94,6 +97,9 @@ class Outbox:
     async def send(self, command: SendCommand, wait_s: float) -> OutboundMessage:
         """Accept a message, or join the one that the request made before; wait for its outcome.
 
+        A message that failed for a reason that passes is accepted anew when its request comes
+        again, once the time to wait is over: it surely never left.
+
         Args:
             command: what to send.
             wait_s: how long to wait for the outcome; then the message is given back as it stands.
@@ -116,8 +122,8 @@ class Outbox:
         known = await self._store.read(
             lambda connection: self._rows.find_request(connection, command.request_id)
         )
-        if known is not None:
-            return _same(known, command)
+        if known is not None and not _may_go_again(_same(known, command)):
+            return known
         await self._admit(deadline)
         message = new_message(command, self._account())
         accepted = await self._store.write(lambda tx: self._accept(tx, message, command))
@@ -139,15 +145,19 @@ class Outbox:
         self, tx: Transaction, message: OutboundMessage, command: SendCommand
     ) -> OutboundMessage:
         known = self._rows.find_request(tx.connection, command.request_id)
-        if known is not None:
-            return _same(known, command)
+        if known is not None and not _may_go_again(_same(known, command)):
+            return known
         if self._rows.count_queued(tx.connection) >= MAX_QUEUED:
             raise MeshError(
                 Reason.QUEUE_FULL,
                 f"{MAX_QUEUED} messages wait already",
                 retry_after=timedelta(seconds=1),
             )
-        self._rows.insert(tx, message, message.create_time + EXPIRE_AFTER)
+        expire_time = message.create_time + EXPIRE_AFTER
+        if known is not None:
+            again = self._rows.requeue(tx, known.message_id, message.account, expire_time)
+            return again or known
+        self._rows.insert(tx, message, expire_time)
         return message
 
     async def _await(
@@ -355,6 +365,20 @@ def _same(known: OutboundMessage, command: SendCommand) -> OutboundMessage:
     return known
 
 
+def _wait_to_go_again(message: OutboundMessage) -> timedelta | None:
+    """How long until a failed message's request may come again; None if that changes nothing."""
+    if message.state is not MessageState.FAILED or not REASONS[Reason(message.reason)].retryable:
+        return None
+    limited = message.reason == Reason.RATE_LIMITED
+    pause = ASK_AGAIN_AFTER_RATE_LIMIT if limited else ASK_AGAIN_AFTER
+    # Not longer than that if the clock was set back.
+    return min(pause, max(timedelta(0), message.update_time + pause - now()))
+
+
+def _may_go_again(message: OutboundMessage) -> bool:
+    return _wait_to_go_again(message) == timedelta(0)
+
+
 def _answer(message: OutboundMessage) -> OutboundMessage:
     if message.state in (MessageState.FAILED, MessageState.UNKNOWN):
         reason = Reason(message.reason or Reason.SEND_OUTCOME_UNKNOWN)
@@ -363,7 +387,7 @@ def _answer(message: OutboundMessage) -> OutboundMessage:
             reason,
             f"{REASONS[reason].meaning.rstrip('.')}{detail}",
             metadata={"message_id": message.message_id, "whatsapp_id": message.whatsapp_id},
-            retry_after=timedelta(seconds=60) if reason is Reason.RATE_LIMITED else None,
+            retry_after=_wait_to_go_again(message),
         )
     return message
 

@@ -26,7 +26,10 @@ class SessionState(StrEnum):
 
 
 class MessageState(IntEnum):
-    """The fate of a sent message; the values are those of the contract and only rise."""
+    """The fate of a sent message; the values are those of the contract and only rise.
+
+    One step leads back: from FAILED to QUEUED, when the caller asks for the message again.
+    """
 
     QUEUED = 1
     SENDING = 2

@@ -43,8 +43,8 @@ class BotServiceStub:
     deadline: 30 seconds); then it answers with the state that the message has. Idempotent by request_id.
 
     Errors: RECIPIENT_INVALID, RECIPIENT_NOT_ON_WHATSAPP, REQUEST_ID_REUSED, SESSION_NOT_PAIRED,
-    SESSION_DISCONNECTED, SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, CLIENT_OUTDATED, RATE_LIMITED,
-    REACH_OUT_LOCKED, MESSAGE_REJECTED, QUEUE_FULL, STORAGE_FULL, SEND_OUTCOME_UNKNOWN.
+    SESSION_DISCONNECTED, SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, ACCOUNT_CHANGED, CLIENT_OUTDATED,
+    RATE_LIMITED, REACH_OUT_LOCKED, MESSAGE_REJECTED, QUEUE_FULL, STORAGE_FULL, SEND_OUTCOME_UNKNOWN.
     """
     StreamQR: _grpc.UnaryStreamMultiCallable[_bot_pb2.StreamQRRequest, _bot_pb2.StreamQRResponse]
     """Streams the steps of pairing: codes as they rotate, then `paired` after the first login, then the stream ends OK.
@@ -84,8 +84,8 @@ class BotServiceAsyncStub(BotServiceStub):
     deadline: 30 seconds); then it answers with the state that the message has. Idempotent by request_id.
 
     Errors: RECIPIENT_INVALID, RECIPIENT_NOT_ON_WHATSAPP, REQUEST_ID_REUSED, SESSION_NOT_PAIRED,
-    SESSION_DISCONNECTED, SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, CLIENT_OUTDATED, RATE_LIMITED,
-    REACH_OUT_LOCKED, MESSAGE_REJECTED, QUEUE_FULL, STORAGE_FULL, SEND_OUTCOME_UNKNOWN.
+    SESSION_DISCONNECTED, SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, ACCOUNT_CHANGED, CLIENT_OUTDATED,
+    RATE_LIMITED, REACH_OUT_LOCKED, MESSAGE_REJECTED, QUEUE_FULL, STORAGE_FULL, SEND_OUTCOME_UNKNOWN.
     """
     StreamQR: _aio.UnaryStreamMultiCallable[_bot_pb2.StreamQRRequest, _bot_pb2.StreamQRResponse]  # type: ignore[assignment]
     """Streams the steps of pairing: codes as they rotate, then `paired` after the first login, then the stream ends OK.
@@ -128,8 +128,8 @@ class BotServiceServicer(metaclass=_abc_1.ABCMeta):
         deadline: 30 seconds); then it answers with the state that the message has. Idempotent by request_id.
 
         Errors: RECIPIENT_INVALID, RECIPIENT_NOT_ON_WHATSAPP, REQUEST_ID_REUSED, SESSION_NOT_PAIRED,
-        SESSION_DISCONNECTED, SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, CLIENT_OUTDATED, RATE_LIMITED,
-        REACH_OUT_LOCKED, MESSAGE_REJECTED, QUEUE_FULL, STORAGE_FULL, SEND_OUTCOME_UNKNOWN.
+        SESSION_DISCONNECTED, SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, ACCOUNT_CHANGED, CLIENT_OUTDATED,
+        RATE_LIMITED, REACH_OUT_LOCKED, MESSAGE_REJECTED, QUEUE_FULL, STORAGE_FULL, SEND_OUTCOME_UNKNOWN.
         """
 
     @_abc_1.abstractmethod

@@ -174,6 +174,60 @@ async def test_a_failed_send_fails_the_same_way_again(
     assert len(node.whatsapp.sent) == 1  # nothing repeats it
 
 
+def _fail_once(node: Node, text: str) -> None:
+    failures = iter([text])
+
+    def answer(_to: str, _text: str) -> str:
+        for failure in failures:
+            raise SendError(failure)
+        return "3EB0AGAIN"
+
+    node.whatsapp.answer = answer
+
+
+async def test_a_request_may_come_again_when_whatsapp_had_enough(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fail_once(node, "server returned error 429")
+    for _ in range(2):  # too early: nothing is sent
+        error = await error_of(node.send(request_id="one"))
+        assert error.reason is Reason.RATE_LIMITED
+        assert error.retry_after is not None
+        assert 50 < error.retry_after.total_seconds() <= 60
+    assert len(node.whatsapp.sent) == 1
+    monkeypatch.setattr(outbox_module, "ASK_AGAIN_AFTER_RATE_LIMIT", outbox_module.timedelta(0))
+    calls = [node.send(request_id="one") for _ in range(5)]
+    messages = await asyncio.gather(*calls)
+    assert {message.state for message in messages} == {SENT}
+    assert {message.message_id for message in messages} == {error.metadata["message_id"]}
+    assert len(node.whatsapp.sent) == 2
+    assert len(set(node.whatsapp.secrets)) == 2
+    events = await node.events(2 + 6)
+    states = [e.message_state_changed.state for e in events if e.HasField("message_state_changed")]
+    assert states == [1, 2, 7, 1, 2, 4]
+
+
+async def test_another_content_is_refused_also_where_a_request_may_come_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "ASK_AGAIN_AFTER_RATE_LIMIT", outbox_module.timedelta(0))
+    _fail_once(node, "server returned error 429")
+    await error_of(node.send(request_id="one"))
+    error = await error_of(node.send("adiós", request_id="one"))
+    assert error.reason is Reason.REQUEST_ID_REUSED
+
+
+@pytest.mark.parametrize("text", ["server returned error 463", "something nobody has seen"])
+async def test_a_request_cannot_come_again_where_that_changes_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(outbox_module, "ASK_AGAIN_AFTER", outbox_module.timedelta(0))
+    _fail_once(node, text)
+    for _ in range(2):
+        assert (await error_of(node.send(request_id="one"))).retry_after is None
+    assert len(node.whatsapp.sent) == 1
+
+
 async def test_answers_before_the_deadline_with_what_there_is(node: Node) -> None:
     held = node.whatsapp.answer = Held()
     began = time.monotonic()
@@ -251,14 +305,23 @@ async def test_a_queued_message_does_not_wait_for_ever(
     first = asyncio.ensure_future(node.send("uno"))
     await eventually(lambda: node.whatsapp.sent)
     monkeypatch.setattr(outbox_module, "EXPIRE_AFTER", outbox_module.timedelta(0))
-    second = asyncio.ensure_future(error_of(node.send("dos")))
+    second = asyncio.ensure_future(error_of(node.send("dos", request_id="two")))
     await eventually(lambda: _accepted(node) == 2)
     node.whatsapp.login.clear()  # the next client does not get in
     node.whatsapp.say(Disconnected())
     await node.until(SessionState.RECONNECTING)
     held.go()
     await first
-    assert (await second).reason is Reason.SESSION_DISCONNECTED
+    error = await second
+    assert error.reason is Reason.SESSION_DISCONNECTED
+    assert error.retry_after is not None
+    monkeypatch.undo()
+    monkeypatch.setattr(outbox_module, "ASK_AGAIN_AFTER", outbox_module.timedelta(0))
+    node.whatsapp.login.append(Connected(ACCOUNT))
+    await node.until(SessionState.CONNECTED)
+    again = await node.send("dos", request_id="two")
+    assert again.state == SENT
+    assert again.message_id == error.metadata["message_id"]
 
 
 @pytest.mark.parametrize(

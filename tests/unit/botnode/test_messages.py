@@ -192,3 +192,21 @@ async def test_no_attempt_for_another_account(outbox: Outbox) -> None:
     message = await outbox.do("begin_attempt", b"s" * 32, "+5215587654321")
     assert (message.state, message.attempt) == (MessageState.FAILED, 0)
     assert message.reason == Reason.ACCOUNT_CHANGED
+
+
+async def test_a_failed_message_waits_again_behind_all_others(
+    store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
+) -> None:
+    first, second = Outbox(store, rows, make_message()), Outbox(store, rows, make_message())
+    await first.insert(timedelta(seconds=-1))
+    await second.insert()
+    soon = now() + timedelta(minutes=5)
+    assert await first.do("requeue", ACCOUNT, soon) is None  # it waits already
+    await store.write(rows.expire_queued)
+    message = await first.do("requeue", "+5215587654321", soon)
+    assert (message.state, message.reason, message.detail) == (MessageState.QUEUED, "", "")
+    waiting = await store.read(rows.next_queued)
+    assert waiting is not None
+    assert waiting.message_id == second.message.message_id
+    begun = await first.do("begin_attempt", b"s" * 32, "+5215587654321")
+    assert begun.state is MessageState.SENDING
