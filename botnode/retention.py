@@ -1,4 +1,4 @@
-"""Removes old events, from the low end of the log only."""
+"""Removes what is old: events, from the low end of the log only, and messages that are settled."""
 
 import asyncio
 from datetime import timedelta
@@ -6,11 +6,14 @@ from datetime import timedelta
 from sqlalchemy import delete, func, select
 
 from botnode.clock import now_ms
+from botnode.states import MessageState
 from botnode.store import Store, Transaction
-from botnode.tables import events, inbound, meta
+from botnode.tables import events, inbound, messages, meta
 
 KEEP_MS = int(timedelta(days=30).total_seconds() * 1000)
 KEEP_EVENTS = 1_000_000
+# So long a request_id is bound to its message.
+KEEP_MESSAGES_MS = int(timedelta(days=7).total_seconds() * 1000)
 BATCH = 5_000
 EVERY_S = 3600.0
 PAUSE_S = 0.5
@@ -40,8 +43,24 @@ def trim(tx: Transaction) -> int:
     return int(gone.rowcount)
 
 
+def trim_messages(tx: Transaction) -> int:
+    """Remove some of the messages that were settled long ago; return how many went."""
+    now = now_ms()
+    doomed = (
+        select(messages.c.message_id)
+        .where(
+            messages.c.state >= MessageState.UNKNOWN.value,
+            messages.c.update_ms < now - KEEP_MESSAGES_MS,
+            messages.c.expire_ms < now,
+        )
+        .limit(BATCH)
+    )
+    gone = tx.connection.execute(delete(messages).where(messages.c.message_id.in_(doomed)))
+    return int(gone.rowcount)
+
+
 async def run(store: Store) -> None:
     """Trim now and then; never returns."""
     while True:
-        gone = await store.write(trim, durable=True)
-        await asyncio.sleep(PAUSE_S if gone == BATCH else EVERY_S)
+        gone = [await store.write(work, durable=True) for work in (trim, trim_messages)]
+        await asyncio.sleep(PAUSE_S if BATCH in gone else EVERY_S)

@@ -1,12 +1,19 @@
-"""Old events go, from the low end only."""
+"""Old events go, from the low end only, and old messages whose fate is known."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 
 from botnode import retention
 from botnode.clock import now_ms
+from botnode.message import OutboundMessage
+from botnode.messages import MessageRows
+from botnode.states import MessageState
 from botnode.store import Store
-from botnode.tables import events
+from botnode.tables import events, messages
 
 
 async def fill(store: Store, count: int) -> None:
@@ -59,3 +66,55 @@ async def test_too_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await fill(store, 8)
     assert [await store.write(retention.trim) for _ in range(4)] == [2, 2, 1, 0]
     assert await kept(store) == [6, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "expired_since", "goes"),
+    [
+        (MessageState.SENT, timedelta(days=8), timedelta(days=7), True),
+        (MessageState.FAILED, timedelta(days=8), timedelta(days=7), True),
+        (MessageState.UNKNOWN, timedelta(days=8), timedelta(days=7), True),
+        (MessageState.READ, timedelta(days=6), timedelta(days=5), False),
+        (MessageState.SENT, timedelta(days=8), timedelta(days=-1), False),
+        (MessageState.QUEUED, timedelta(days=8), timedelta(days=7), False),
+        (MessageState.SENDING, timedelta(days=8), timedelta(days=7), False),
+    ],
+)
+async def test_messages(
+    store: Store,
+    rows: MessageRows,
+    make_message: Callable[..., OutboundMessage],
+    state: MessageState,
+    age: timedelta,
+    expired_since: timedelta,
+    goes: bool,
+) -> None:
+    fresh, old = make_message(), make_message()
+    for message in (fresh, old):
+        await store.write(lambda tx, m=message: rows.insert(tx, m, m.create_time))
+    values = {
+        "state": state.value,
+        "update_ms": now_ms() - int(age.total_seconds() * 1000),
+        "expire_ms": now_ms() - int(expired_since.total_seconds() * 1000),
+    }
+    change = update(messages).where(messages.c.message_id == old.message_id).values(values)
+    await store.write(lambda tx: tx.connection.execute(change))
+    assert await store.write(retention.trim_messages) == int(goes)
+    assert (await store.read(lambda c: rows.find(c, old.message_id)) is None) == goes
+    assert await store.read(lambda c: rows.find(c, fresh.message_id)) is not None
+
+
+async def test_events_and_messages_are_trimmed(
+    store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
+) -> None:
+    message = make_message()
+    await store.write(lambda tx: rows.insert(tx, message, message.create_time))
+    change = update(messages).values(state=MessageState.SENT.value, update_ms=0, expire_ms=0)
+    await store.write(lambda tx: tx.connection.execute(change))
+    await age(store, 1)
+    trimming = asyncio.create_task(retention.run(store))
+    async with asyncio.timeout(5):
+        while await store.read(lambda c: rows.find(c, message.message_id)):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert await kept(store) == []
+    trimming.cancel()
