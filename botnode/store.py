@@ -254,7 +254,7 @@ def make_engine(path: Path, begin: str = "BEGIN IMMEDIATE") -> Engine:
         f"sqlite:///{path}",
         poolclass=StaticPool,
         connect_args={"check_same_thread": False, "timeout": 20},
-        hide_parameters=True,  # an error's text is logged, and they hold messages
+        hide_parameters=True,  # an error's text is logged, and they hold people's numbers
     )
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))

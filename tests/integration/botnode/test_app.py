@@ -38,6 +38,9 @@ class Presence(Unannounced):
         self._calls.append("announce")
         self.on_announce()
 
+    async def withdraw(self) -> None:
+        await asyncio.sleep(0.02)  # others get their turn
+
     async def release(self) -> None:
         self._calls.append("release")
 

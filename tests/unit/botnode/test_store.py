@@ -187,8 +187,9 @@ async def test_statements_do_not_lock_readers_out(store: Store) -> None:
 
 
 async def test_an_error_does_not_tell_what_was_to_be_written(store: Store) -> None:
-    row = {"sequence": 1, "kind": "k", "account": "+52", "create_ms": 1, "payload": b"a secret"}
+    number = "+5215512345678"
+    row = {"sequence": 1, "kind": "k", "account": number, "create_ms": 1, "payload": b"p"}
     await store.write(lambda tx: tx.connection.execute(events.insert(), row))
     with pytest.raises(IntegrityError) as error:
         await store.write(lambda tx: tx.connection.execute(events.insert(), row))
-    assert "a secret" not in str(error.value)
+    assert number not in str(error.value)
