@@ -80,6 +80,7 @@ class NeonizeWhatsApp:
         self._kept: list[_Client] = []
         self._lock = threading.Lock()
         self._call_begun_at = 0.0
+        self._stopping: asyncio.Future[None] | None = None
 
     def load(self) -> neonize_loader.Library:
         """Load the library, which starts Go in this process."""
@@ -130,7 +131,15 @@ class NeonizeWhatsApp:
         with self._lock:
             client, self._current = self._current, None
         if client is not None:
-            await in_daemon_thread(lambda: self._stop(client), "neonize-stop")
+            stop = in_daemon_thread(lambda: self._stop(client), "neonize-stop")
+            self._stopping = asyncio.ensure_future(stop)
+        if (stopping := self._stopping) is None:
+            return
+        try:
+            await asyncio.shield(stopping)
+        finally:
+            if stopping.done():  # else our caller was cancelled: the next one waits for it
+                self._stopping = None
 
     def _stop(self, client: _Client) -> None:
         if not client.live:  # Go may be about to enter it into its maps
