@@ -48,7 +48,7 @@ class TenantFeed:
         seq: int | None = None
         while True:
             try:
-                gate = await asyncio.to_thread(self._database.change_gate)
+                gate = await self._open_gate()
                 try:
                     async for change in self._follow(gate, seq):
                         seq = change.seq
@@ -59,6 +59,15 @@ class TenantFeed:
             except SQLAlchemyError as error:
                 log.warning("registry_unreachable", error=str(error.__cause__ or error))
                 await asyncio.sleep(RETRY_INTERVAL_S)
+
+    async def _open_gate(self) -> ChangeGate:
+        opening = asyncio.ensure_future(asyncio.to_thread(self._database.change_gate))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The thread opens it all the same; nobody else would close it.
+            opening.add_done_callback(_close_gate)
+            raise
 
     async def _follow(self, gate: ChangeGate, seq: int | None) -> AsyncIterator[FeedChange]:
         while True:
@@ -76,3 +85,8 @@ class TenantFeed:
                 return FeedChange(True, [row.to_tenant() for row in tenants.all()], [], now)
             changed = [row.to_tenant() for row in tenants.changed_since(seq)]
             return FeedChange(False, changed, tenants.deleted_since(seq), now)
+
+
+def _close_gate(opening: "asyncio.Future[ChangeGate]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -1,16 +1,16 @@
-"""Following the tenants: what is seen, how soon, and what it costs."""
+"""Following the tenants: what is seen, how soon, and what is not asked for."""
 
 import asyncio
-import resource
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, suppress
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
-from registry.database import Database
+from registry.database import ChangeGate, Database
 from registry.feed import FeedChange, TenantFeed
 from registry.service import Tenants
 
@@ -96,23 +96,71 @@ async def test_a_change_is_seen_within_250_ms(database: Database, tenants: Tenan
     assert sorted(delays)[5] < 0.25  # the median: the machine may be busy for a moment
 
 
-async def test_watching_costs_next_to_nothing(database: Database, tenants: Tenants) -> None:
+class AskedGate:
+    """A gate that tells when it was asked often."""
+
+    def __init__(self, gate: ChangeGate) -> None:
+        self._gate = gate
+        self.interval_s = 0.01
+        self.asked = 0
+        self.asked_often = asyncio.Event()
+        self.close = gate.close
+
+    async def moved(self) -> bool:
+        self.asked += 1
+        if self.asked > 5:
+            self.asked_often.set()
+        return await self._gate.moved()
+
+
+async def test_while_nothing_changes_no_tenant_is_read(
+    database: Database, tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await tenants.create("a")
+    gates: list[AskedGate] = []
+    original = database.change_gate
+    monkeypatch.setattr(
+        database, "change_gate", lambda: gates.append(AskedGate(original())) or gates[-1]
+    )
+    reads: list[str] = []
 
-    async def watch() -> None:
-        async for _ in TenantFeed(database).watch():
-            pass
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        if "FROM tenants" in statement:
+            reads.append(statement)
 
-    task = asyncio.create_task(watch())
-    await asyncio.sleep(0.5)
-    before, started = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
-    await asyncio.sleep(1.5)
-    after, ended = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
-    task.cancel()
+    event.listen(database.engine, "before_cursor_execute", note)
+    async with aclosing(TenantFeed(database).watch()) as changes:
+        await following(changes)
+        first = len(reads)
+        pending = asyncio.ensure_future(anext(changes))
+        await gates[0].asked_often.wait()
+        assert len(reads) == first
+        await tenants.create("b")
+        assert ids(await pending) == ["b"]
+
+
+async def test_a_feed_that_is_left_at_once_leaves_nothing_open(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    original = database.change_gate
+
+    def slow() -> ChangeGate:
+        began.set()
+        go_on.wait(10)
+        gate = original()
+        close = gate.close
+        monkeypatch.setattr(gate, "close", lambda: (close(), closed.set()), raising=False)
+        return gate
+
+    monkeypatch.setattr(database, "change_gate", slow)
+    watching = asyncio.ensure_future(anext(TenantFeed(database).watch()))
+    await asyncio.to_thread(began.wait, 10)
+    watching.cancel()
     with suppress(asyncio.CancelledError):
-        await task
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert used / (ended - started) < 0.02
+        await watching
+    go_on.set()
+    assert await asyncio.to_thread(closed.wait, 10)
 
 
 async def test_a_registry_that_was_set_back_gives_a_new_snapshot(
