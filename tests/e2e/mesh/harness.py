@@ -1,5 +1,6 @@
 """A whole mesh as users start it: ``botmesh up --sandbox`` in a folder of its own."""
 
+import ctypes
 import os
 import re
 import secrets
@@ -73,7 +74,12 @@ class Mesh:
         command += ["--gateway-port", str(self.port)]
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                command, env=self.env, stdout=output, stderr=output, start_new_session=True
+                command,
+                env=self.env,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_end_with_the_tests,  # noqa: PLW1509 - called on the main thread
             )
         eventually(self._is_up)
         control = addresses.read(self.folder / "sandbox").control_address
@@ -160,6 +166,11 @@ class Mesh:
             return process.environ().get("BOTMESH_MESH") == self.name
         except psutil.Error:
             return False
+
+
+def _end_with_the_tests() -> None:
+    """A test run that is killed leaves no mesh behind: prctl(PR_SET_PDEATHSIG), see prctl(2)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def free_port() -> int:
