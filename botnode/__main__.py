@@ -9,7 +9,7 @@ from botnode.go_environment import GO_ENVIRONMENT
 def _enter_go_environment() -> None:
     missing = {name: value for name, value in GO_ENVIRONMENT.items() if name not in os.environ}
     if missing:
-        os.execve(sys.executable, sys.orig_argv, os.environ | missing)  # noqa: S606
+        os.execve(sys.executable, sys.orig_argv, os.environ | missing)  # noqa: S606 - our own command line
 
 
 def main() -> None:

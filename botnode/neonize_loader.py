@@ -134,7 +134,7 @@ def _import() -> Library:
     client = importlib.import_module("neonize.client")
     binder = importlib.import_module("neonize._binder")
     # Its thread for Go's log is not needed: `Library.write_log` takes the lines directly.
-    importlib.import_module("neonize.utils.log")._log_queue.put(None)  # noqa: SLF001
+    importlib.import_module("neonize.utils.log")._log_queue.put(None)  # noqa: SLF001 - no other way
     return Library(
         new_client=client.NewClient,
         binder=binder,

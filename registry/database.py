@@ -275,7 +275,7 @@ def _upgrade_lock(engine: Engine) -> Iterator[Connection]:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         with engine.connect() as connection:
             raw = connection.connection.dbapi_connection
-            raw.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]
+            raw.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]  # it is open
         with engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
             yield connection
     finally:

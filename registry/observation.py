@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+from registry.discovery.port import UNLINKED_STATES
 from registry.models import TenantRow
 from registry.tenant import DesiredState, ObservedState
 
@@ -39,15 +40,12 @@ class Observation:
 # What is known of one process and not of its successor; the last epoch stays for people.
 _OF_ONE_PROCESS = {"address": None, "instance": None, "session_state": None}
 
-# Session states in which no account is linked for certain; others may not know the number yet.
-_UNLINKED_STATES = frozenset({"UNPAIRED", "LOGGED_OUT"})
-
 
 def session_columns(state: str, number: str | None) -> Observed:
     """The columns that a session's state and number (E.164, or None) change."""
     if number is not None:
         return Observed(session_state=state, account=number)
-    if state in _UNLINKED_STATES:
+    if state in UNLINKED_STATES:
         return Observed(session_state=state, account=None)
     return Observed(session_state=state)
 

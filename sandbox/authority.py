@@ -74,8 +74,8 @@ def _certify(certificate: object, signer: KeyPair, *, serial: int, issuer: int, 
         notBefore=now - int(_SKEW.total_seconds()),
         notAfter=now + int(_LIFETIME.total_seconds()),
     ).SerializeToString()
-    certificate.details = details  # type: ignore[attr-defined]
-    certificate.signature = signer.sign(details)  # type: ignore[attr-defined]
+    certificate.details = details  # type: ignore[attr-defined]  # a protobuf
+    certificate.signature = signer.sign(details)  # type: ignore[attr-defined]  # a protobuf
 
 
 def _make_certificates(folder: Path) -> None:

@@ -103,7 +103,7 @@ class _Door(asyncio.Protocol):
         if self._proxy.refused():
             _reset(self._transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's port
         self._proxy.doors.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
@@ -150,7 +150,7 @@ class _Web(asyncio.Protocol):
         if early:
             self.data_received(early)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's port
         if self._transport is not None:
             self._proxy.doors.discard(self._transport)
         if self._receiver is not None:
@@ -213,7 +213,7 @@ class _Web(asyncio.Protocol):
         except (NoiseError, MalformedNodeError) as error:
             self._proxy.unknown.report(Kind.FRAME, "", str(error))
             self.reset()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - logged; one line must not end all
             _log.exception("line_failed")
             self._proxy.unknown.report(Kind.FRAME, "", f"the sandbox failed: {error!r}")
             self.reset()

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from registry.discovery.port import UNLINKED_STATES
+
 CONNECTED = "CONNECTED"
-# Session states in which no account is linked for certain; others may not know the number yet.
-_UNLINKED = frozenset({"UNPAIRED", "LOGGED_OUT"})
 # Consul refuses a longer value in a service's meta.
 MAX_META_BYTES = 512
 MAX_ERROR = 200
@@ -32,7 +32,7 @@ class SessionStatus:
         """What follows; a number stays known until the account is unlinked."""
         return SessionStatus(
             state=state,
-            number=number or (None if state in _UNLINKED else self.number),
+            number=number or (None if state in UNLINKED_STATES else self.number),
             error=" ".join(error.split())[:MAX_ERROR],
             since=self.since if state == self.state else now,
         )

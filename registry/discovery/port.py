@@ -14,6 +14,8 @@ from typing import Protocol
 # The name under which a botnode's health service tells that the process lives. It answers until the
 # process ends: a botnode that stops says NOT_SERVING elsewhere long before it lets WhatsApp go.
 ALIVE_SERVICE = "botmesh.alive"
+# Session states in which no account is linked for certain; others may not know the number yet.
+UNLINKED_STATES = frozenset({"UNPAIRED", "LOGGED_OUT"})
 
 
 @dataclass(frozen=True, slots=True)
