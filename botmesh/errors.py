@@ -47,6 +47,10 @@ class Reason(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     REACH_OUT_LOCKED = "REACH_OUT_LOCKED"
     MESSAGE_REJECTED = "MESSAGE_REJECTED"
+    MESSAGE_NOT_FOUND = "MESSAGE_NOT_FOUND"
+    MESSAGE_NOT_CANCELLABLE = "MESSAGE_NOT_CANCELLABLE"
+    MESSAGE_CANCELLED = "MESSAGE_CANCELLED"
+    MESSAGE_EXPIRED = "MESSAGE_EXPIRED"
     QUEUE_FULL = "QUEUE_FULL"
     STORAGE_FULL = "STORAGE_FULL"
     PAIRING_TIMED_OUT = "PAIRING_TIMED_OUT"
@@ -177,6 +181,24 @@ REASONS: Mapping[Reason, ReasonSpec] = MappingProxyType(
         ),
         Reason.MESSAGE_REJECTED: ReasonSpec(
             _C.FAILED_PRECONDITION, False, True, "WhatsApp refused the message for good."
+        ),
+        Reason.MESSAGE_NOT_FOUND: ReasonSpec(
+            _C.NOT_FOUND, False, False, "The tenant's outbox has no such message."
+        ),
+        Reason.MESSAGE_NOT_CANCELLABLE: ReasonSpec(
+            _C.FAILED_PRECONDITION,
+            False,
+            False,
+            "The message is not waiting any more: it was handed to WhatsApp's library, or failed.",
+        ),
+        Reason.MESSAGE_CANCELLED: ReasonSpec(
+            _C.ABORTED, False, False, "The message was taken back before it went out."
+        ),
+        Reason.MESSAGE_EXPIRED: ReasonSpec(
+            _C.FAILED_PRECONDITION,
+            False,
+            False,
+            "The message waited until its time was over; it never went out.",
         ),
         Reason.QUEUE_FULL: ReasonSpec(
             _C.RESOURCE_EXHAUSTED, True, True, "Too many messages of this tenant wait already."

@@ -49,6 +49,9 @@ class MethodPolicy:
 POLICIES: Mapping[str, MethodPolicy] = MappingProxyType(
     {
         "SendMessage": MethodPolicy(30, attempts=4, idempotent=False, request_id=True),
+        "GetMessage": MethodPolicy(15, attempts=4, idempotent=True),
+        "ListMessages": MethodPolicy(15, attempts=4, idempotent=True),
+        "CancelMessage": MethodPolicy(15, attempts=4, idempotent=True),
         "StreamQR": MethodPolicy(30, attempts=4, idempotent=True),
         "GetSession": MethodPolicy(15, attempts=4, idempotent=True),
         "LogOut": MethodPolicy(40, attempts=3, idempotent=True),

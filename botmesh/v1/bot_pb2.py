@@ -25,36 +25,50 @@ _sym_db = _symbol_database.Default()
 from botmesh.v1 import event_pb2 as botmesh_dot_v1_dot_event__pb2
 from botmesh.v1 import message_pb2 as botmesh_dot_v1_dot_message__pb2
 from botmesh.v1 import session_pb2 as botmesh_dot_v1_dot_session__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x62otmesh/v1/bot.proto\x12\nbotmesh.v1\x1a\x16\x62otmesh/v1/event.proto\x1a\x18\x62otmesh/v1/message.proto\x1a\x18\x62otmesh/v1/session.proto\x1a\x1bgoogle/protobuf/empty.proto\"t\n\x12SendMessageRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\n\n\x02to\x18\x03 \x01(\t\x12+\n\x07\x63ontent\x18\x04 \x01(\x0b\x32\x1a.botmesh.v1.MessageContent\";\n\x13SendMessageResponse\x12$\n\x07message\x18\x01 \x01(\x0b\x32\x13.botmesh.v1.Message\"$\n\x0fStreamQRRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"\x91\x01\n\x10StreamQRResponse\x12\"\n\x04\x63ode\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.QRCodeH\x00\x12$\n\x06paired\x18\x02 \x01(\x0b\x32\x12.botmesh.v1.PairedH\x00\x12+\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x19.botmesh.v1.PairingFailedH\x00\x42\x06\n\x04step\"&\n\x11GetSessionRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\":\n\x12GetSessionResponse\x12$\n\x07session\x18\x01 \x01(\x0b\x32\x13.botmesh.v1.Session\"1\n\rLogOutRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\"6\n\x0eLogOutResponse\x12$\n\x07session\x18\x01 \x01(\x0b\x32\x13.botmesh.v1.Session\"\xaf\x01\n\x13StreamEventsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12(\n\x05\x61\x66ter\x18\x02 \x01(\x0b\x32\x17.botmesh.v1.EventCursorH\x00\x12(\n\x06oldest\x18\x03 \x01(\x0b\x32\x16.google.protobuf.EmptyH\x00\x12(\n\x06latest\x18\x04 \x01(\x0b\x32\x16.google.protobuf.EmptyH\x00\x42\x07\n\x05start\"k\n\x14StreamEventsResponse\x12\"\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x11.botmesh.v1.EventH\x00\x12\'\n\x04head\x18\x02 \x01(\x0b\x32\x17.botmesh.v1.EventCursorH\x00\x42\x06\n\x04item2\x88\x03\n\nBotService\x12N\n\x0bSendMessage\x12\x1e.botmesh.v1.SendMessageRequest\x1a\x1f.botmesh.v1.SendMessageResponse\x12G\n\x08StreamQR\x12\x1b.botmesh.v1.StreamQRRequest\x1a\x1c.botmesh.v1.StreamQRResponse0\x01\x12K\n\nGetSession\x12\x1d.botmesh.v1.GetSessionRequest\x1a\x1e.botmesh.v1.GetSessionResponse\x12?\n\x06LogOut\x12\x19.botmesh.v1.LogOutRequest\x1a\x1a.botmesh.v1.LogOutResponse\x12S\n\x0cStreamEvents\x12\x1f.botmesh.v1.StreamEventsRequest\x1a .botmesh.v1.StreamEventsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x62otmesh/v1/bot.proto\x12\nbotmesh.v1\x1a\x16\x62otmesh/v1/event.proto\x1a\x18\x62otmesh/v1/message.proto\x1a\x18\x62otmesh/v1/session.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n\x12SendMessageRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\n\n\x02to\x18\x03 \x01(\t\x12+\n\x07\x63ontent\x18\x04 \x01(\x0b\x32\x1a.botmesh.v1.MessageContent\x12&\n\x08\x64\x65livery\x18\x05 \x01(\x0e\x32\x14.botmesh.v1.Delivery\x12-\n\nexpires_in\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0f\x61llow_duplicate\x18\x07 \x01(\x08\";\n\x13SendMessageResponse\x12$\n\x07message\x18\x01 \x01(\x0b\x32\x13.botmesh.v1.Message\"Y\n\x11GetMessageRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\nmessage_id\x18\x02 \x01(\tH\x00\x12\x14\n\nrequest_id\x18\x03 \x01(\tH\x00\x42\x05\n\x03key\"g\n\x12GetMessageResponse\x12$\n\x07message\x18\x01 \x01(\x0b\x32\x13.botmesh.v1.Message\x12+\n\x08timeline\x18\x02 \x03(\x0b\x32\x19.botmesh.v1.MessageChange\"\xf3\x01\n\x13ListMessagesRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12(\n\x06states\x18\x02 \x03(\x0e\x32\x18.botmesh.v1.MessageState\x12\n\n\x02to\x18\x03 \x01(\t\x12\x34\n\x10\x63reate_time_from\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x63reate_time_before\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\"V\n\x14ListMessagesResponse\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.botmesh.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x14\x43\x61ncelMessageRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"=\n\x15\x43\x61ncelMessageResponse\x12$\n\x07message\x18\x01 \x01(\x0b\x32\x13.botmesh.v1.Message\"$\n\x0fStreamQRRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"\x91\x01\n\x10StreamQRResponse\x12\"\n\x04\x63ode\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.QRCodeH\x00\x12$\n\x06paired\x18\x02 \x01(\x0b\x32\x12.botmesh.v1.PairedH\x00\x12+\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x19.botmesh.v1.PairingFailedH\x00\x42\x06\n\x04step\"&\n\x11GetSessionRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\":\n\x12GetSessionResponse\x12$\n\x07session\x18\x01 \x01(\x0b\x32\x13.botmesh.v1.Session\"1\n\rLogOutRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\"6\n\x0eLogOutResponse\x12$\n\x07session\x18\x01 \x01(\x0b\x32\x13.botmesh.v1.Session\"\xaf\x01\n\x13StreamEventsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12(\n\x05\x61\x66ter\x18\x02 \x01(\x0b\x32\x17.botmesh.v1.EventCursorH\x00\x12(\n\x06oldest\x18\x03 \x01(\x0b\x32\x16.google.protobuf.EmptyH\x00\x12(\n\x06latest\x18\x04 \x01(\x0b\x32\x16.google.protobuf.EmptyH\x00\x42\x07\n\x05start\"k\n\x14StreamEventsResponse\x12\"\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x11.botmesh.v1.EventH\x00\x12\'\n\x04head\x18\x02 \x01(\x0b\x32\x17.botmesh.v1.EventCursorH\x00\x42\x06\n\x04item2\xfe\x04\n\nBotService\x12N\n\x0bSendMessage\x12\x1e.botmesh.v1.SendMessageRequest\x1a\x1f.botmesh.v1.SendMessageResponse\x12K\n\nGetMessage\x12\x1d.botmesh.v1.GetMessageRequest\x1a\x1e.botmesh.v1.GetMessageResponse\x12Q\n\x0cListMessages\x12\x1f.botmesh.v1.ListMessagesRequest\x1a .botmesh.v1.ListMessagesResponse\x12T\n\rCancelMessage\x12 .botmesh.v1.CancelMessageRequest\x1a!.botmesh.v1.CancelMessageResponse\x12G\n\x08StreamQR\x12\x1b.botmesh.v1.StreamQRRequest\x1a\x1c.botmesh.v1.StreamQRResponse0\x01\x12K\n\nGetSession\x12\x1d.botmesh.v1.GetSessionRequest\x1a\x1e.botmesh.v1.GetSessionResponse\x12?\n\x06LogOut\x12\x19.botmesh.v1.LogOutRequest\x1a\x1a.botmesh.v1.LogOutResponse\x12S\n\x0cStreamEvents\x12\x1f.botmesh.v1.StreamEventsRequest\x1a .botmesh.v1.StreamEventsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'botmesh.v1.bot_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SENDMESSAGEREQUEST']._serialized_start=141
-  _globals['_SENDMESSAGEREQUEST']._serialized_end=257
-  _globals['_SENDMESSAGERESPONSE']._serialized_start=259
-  _globals['_SENDMESSAGERESPONSE']._serialized_end=318
-  _globals['_STREAMQRREQUEST']._serialized_start=320
-  _globals['_STREAMQRREQUEST']._serialized_end=356
-  _globals['_STREAMQRRESPONSE']._serialized_start=359
-  _globals['_STREAMQRRESPONSE']._serialized_end=504
-  _globals['_GETSESSIONREQUEST']._serialized_start=506
-  _globals['_GETSESSIONREQUEST']._serialized_end=544
-  _globals['_GETSESSIONRESPONSE']._serialized_start=546
-  _globals['_GETSESSIONRESPONSE']._serialized_end=604
-  _globals['_LOGOUTREQUEST']._serialized_start=606
-  _globals['_LOGOUTREQUEST']._serialized_end=655
-  _globals['_LOGOUTRESPONSE']._serialized_start=657
-  _globals['_LOGOUTRESPONSE']._serialized_end=711
-  _globals['_STREAMEVENTSREQUEST']._serialized_start=714
-  _globals['_STREAMEVENTSREQUEST']._serialized_end=889
-  _globals['_STREAMEVENTSRESPONSE']._serialized_start=891
-  _globals['_STREAMEVENTSRESPONSE']._serialized_end=998
-  _globals['_BOTSERVICE']._serialized_start=1001
-  _globals['_BOTSERVICE']._serialized_end=1393
+  _globals['_SENDMESSAGEREQUEST']._serialized_start=207
+  _globals['_SENDMESSAGEREQUEST']._serialized_end=435
+  _globals['_SENDMESSAGERESPONSE']._serialized_start=437
+  _globals['_SENDMESSAGERESPONSE']._serialized_end=496
+  _globals['_GETMESSAGEREQUEST']._serialized_start=498
+  _globals['_GETMESSAGEREQUEST']._serialized_end=587
+  _globals['_GETMESSAGERESPONSE']._serialized_start=589
+  _globals['_GETMESSAGERESPONSE']._serialized_end=692
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=695
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=938
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=940
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1026
+  _globals['_CANCELMESSAGEREQUEST']._serialized_start=1028
+  _globals['_CANCELMESSAGEREQUEST']._serialized_end=1089
+  _globals['_CANCELMESSAGERESPONSE']._serialized_start=1091
+  _globals['_CANCELMESSAGERESPONSE']._serialized_end=1152
+  _globals['_STREAMQRREQUEST']._serialized_start=1154
+  _globals['_STREAMQRREQUEST']._serialized_end=1190
+  _globals['_STREAMQRRESPONSE']._serialized_start=1193
+  _globals['_STREAMQRRESPONSE']._serialized_end=1338
+  _globals['_GETSESSIONREQUEST']._serialized_start=1340
+  _globals['_GETSESSIONREQUEST']._serialized_end=1378
+  _globals['_GETSESSIONRESPONSE']._serialized_start=1380
+  _globals['_GETSESSIONRESPONSE']._serialized_end=1438
+  _globals['_LOGOUTREQUEST']._serialized_start=1440
+  _globals['_LOGOUTREQUEST']._serialized_end=1489
+  _globals['_LOGOUTRESPONSE']._serialized_start=1491
+  _globals['_LOGOUTRESPONSE']._serialized_end=1545
+  _globals['_STREAMEVENTSREQUEST']._serialized_start=1548
+  _globals['_STREAMEVENTSREQUEST']._serialized_end=1723
+  _globals['_STREAMEVENTSRESPONSE']._serialized_start=1725
+  _globals['_STREAMEVENTSRESPONSE']._serialized_end=1832
+  _globals['_BOTSERVICE']._serialized_start=1835
+  _globals['_BOTSERVICE']._serialized_end=2473
 # @@protoc_insertion_point(module_scope)

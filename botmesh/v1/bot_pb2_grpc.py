@@ -44,6 +44,21 @@ class BotServiceStub:
                 request_serializer=botmesh_dot_v1_dot_bot__pb2.SendMessageRequest.SerializeToString,
                 response_deserializer=botmesh_dot_v1_dot_bot__pb2.SendMessageResponse.FromString,
                 _registered_method=True)
+        self.GetMessage = channel.unary_unary(
+                '/botmesh.v1.BotService/GetMessage',
+                request_serializer=botmesh_dot_v1_dot_bot__pb2.GetMessageRequest.SerializeToString,
+                response_deserializer=botmesh_dot_v1_dot_bot__pb2.GetMessageResponse.FromString,
+                _registered_method=True)
+        self.ListMessages = channel.unary_unary(
+                '/botmesh.v1.BotService/ListMessages',
+                request_serializer=botmesh_dot_v1_dot_bot__pb2.ListMessagesRequest.SerializeToString,
+                response_deserializer=botmesh_dot_v1_dot_bot__pb2.ListMessagesResponse.FromString,
+                _registered_method=True)
+        self.CancelMessage = channel.unary_unary(
+                '/botmesh.v1.BotService/CancelMessage',
+                request_serializer=botmesh_dot_v1_dot_bot__pb2.CancelMessageRequest.SerializeToString,
+                response_deserializer=botmesh_dot_v1_dot_bot__pb2.CancelMessageResponse.FromString,
+                _registered_method=True)
         self.StreamQR = channel.unary_stream(
                 '/botmesh.v1.BotService/StreamQR',
                 request_serializer=botmesh_dot_v1_dot_bot__pb2.StreamQRRequest.SerializeToString,
@@ -75,12 +90,42 @@ class BotServiceServicer:
     """
 
     def SendMessage(self, request, context):
-        """Sends a message and waits until WhatsApp's server has acknowledged it, or until the deadline is near (without a
-        deadline: 30 seconds); then it answers with the state that the message has. Idempotent by request_id.
+        """Stores a message in the tenant's outbox, hands it to WhatsApp, and waits until WhatsApp's server has acknowledged
+        it, or until 50 ms before the deadline (without a deadline: 30 seconds); then it answers with the state that the
+        message has. Messages to one recipient go out in the order in which they were accepted. Idempotent by request_id.
 
-        Errors: RECIPIENT_INVALID, RECIPIENT_NOT_ON_WHATSAPP, REQUEST_ID_REUSED, SESSION_NOT_PAIRED,
-        SESSION_DISCONNECTED, SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, ACCOUNT_CHANGED, CLIENT_OUTDATED,
-        RATE_LIMITED, REACH_OUT_LOCKED, MESSAGE_REJECTED, QUEUE_FULL, STORAGE_FULL, SEND_OUTCOME_UNKNOWN.
+        Errors before anything was stored: RECIPIENT_INVALID, REQUEST_ID_REUSED, SESSION_NOT_PAIRED, SESSION_DISCONNECTED,
+        SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, CLIENT_OUTDATED, QUEUE_FULL, STORAGE_FULL. Errors of a stored
+        message, with its `message_id` in the metadata: SEND_OUTCOME_UNKNOWN, RECIPIENT_NOT_ON_WHATSAPP, RATE_LIMITED,
+        REACH_OUT_LOCKED, MESSAGE_REJECTED, MESSAGE_EXPIRED, MESSAGE_CANCELLED, ACCOUNT_CHANGED, and the SESSION_ ones when
+        the session is lost while a message waits that may not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMessage(self, request, context):
+        """Tells what became of a message, with its whole timeline. Reads only.
+
+        Errors: MESSAGE_NOT_FOUND; also for a message that was settled more than 7 days ago.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMessages(self, request, context):
+        """Lists the messages in the tenant's outbox, newest first: those that wait, and what became of the others until 7
+        days after they last changed. Reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelMessage(self, request, context):
+        """Takes a message back that is still QUEUED: it becomes FAILED with the reason MESSAGE_CANCELLED, and surely never
+        goes out. Idempotent.
+
+        Errors: MESSAGE_NOT_FOUND, MESSAGE_NOT_CANCELLABLE when WhatsApp's library has it or had it already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,6 +177,21 @@ def add_BotServiceServicer_to_server(servicer, server):
                     servicer.SendMessage,
                     request_deserializer=botmesh_dot_v1_dot_bot__pb2.SendMessageRequest.FromString,
                     response_serializer=botmesh_dot_v1_dot_bot__pb2.SendMessageResponse.SerializeToString,
+            ),
+            'GetMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMessage,
+                    request_deserializer=botmesh_dot_v1_dot_bot__pb2.GetMessageRequest.FromString,
+                    response_serializer=botmesh_dot_v1_dot_bot__pb2.GetMessageResponse.SerializeToString,
+            ),
+            'ListMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMessages,
+                    request_deserializer=botmesh_dot_v1_dot_bot__pb2.ListMessagesRequest.FromString,
+                    response_serializer=botmesh_dot_v1_dot_bot__pb2.ListMessagesResponse.SerializeToString,
+            ),
+            'CancelMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelMessage,
+                    request_deserializer=botmesh_dot_v1_dot_bot__pb2.CancelMessageRequest.FromString,
+                    response_serializer=botmesh_dot_v1_dot_bot__pb2.CancelMessageResponse.SerializeToString,
             ),
             'StreamQR': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamQR,
@@ -186,6 +246,87 @@ class BotService:
             '/botmesh.v1.BotService/SendMessage',
             botmesh_dot_v1_dot_bot__pb2.SendMessageRequest.SerializeToString,
             botmesh_dot_v1_dot_bot__pb2.SendMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.v1.BotService/GetMessage',
+            botmesh_dot_v1_dot_bot__pb2.GetMessageRequest.SerializeToString,
+            botmesh_dot_v1_dot_bot__pb2.GetMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.v1.BotService/ListMessages',
+            botmesh_dot_v1_dot_bot__pb2.ListMessagesRequest.SerializeToString,
+            botmesh_dot_v1_dot_bot__pb2.ListMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.v1.BotService/CancelMessage',
+            botmesh_dot_v1_dot_bot__pb2.CancelMessageRequest.SerializeToString,
+            botmesh_dot_v1_dot_bot__pb2.CancelMessageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,12 +39,30 @@ class BotServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BotServiceAsyncStub: ...
     SendMessage: _grpc.UnaryUnaryMultiCallable[_bot_pb2.SendMessageRequest, _bot_pb2.SendMessageResponse]
-    """Sends a message and waits until WhatsApp's server has acknowledged it, or until the deadline is near (without a
-    deadline: 30 seconds); then it answers with the state that the message has. Idempotent by request_id.
+    """Stores a message in the tenant's outbox, hands it to WhatsApp, and waits until WhatsApp's server has acknowledged
+    it, or until 50 ms before the deadline (without a deadline: 30 seconds); then it answers with the state that the
+    message has. Messages to one recipient go out in the order in which they were accepted. Idempotent by request_id.
 
-    Errors: RECIPIENT_INVALID, RECIPIENT_NOT_ON_WHATSAPP, REQUEST_ID_REUSED, SESSION_NOT_PAIRED,
-    SESSION_DISCONNECTED, SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, ACCOUNT_CHANGED, CLIENT_OUTDATED,
-    RATE_LIMITED, REACH_OUT_LOCKED, MESSAGE_REJECTED, QUEUE_FULL, STORAGE_FULL, SEND_OUTCOME_UNKNOWN.
+    Errors before anything was stored: RECIPIENT_INVALID, REQUEST_ID_REUSED, SESSION_NOT_PAIRED, SESSION_DISCONNECTED,
+    SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, CLIENT_OUTDATED, QUEUE_FULL, STORAGE_FULL. Errors of a stored
+    message, with its `message_id` in the metadata: SEND_OUTCOME_UNKNOWN, RECIPIENT_NOT_ON_WHATSAPP, RATE_LIMITED,
+    REACH_OUT_LOCKED, MESSAGE_REJECTED, MESSAGE_EXPIRED, MESSAGE_CANCELLED, ACCOUNT_CHANGED, and the SESSION_ ones when
+    the session is lost while a message waits that may not.
+    """
+    GetMessage: _grpc.UnaryUnaryMultiCallable[_bot_pb2.GetMessageRequest, _bot_pb2.GetMessageResponse]
+    """Tells what became of a message, with its whole timeline. Reads only.
+
+    Errors: MESSAGE_NOT_FOUND; also for a message that was settled more than 7 days ago.
+    """
+    ListMessages: _grpc.UnaryUnaryMultiCallable[_bot_pb2.ListMessagesRequest, _bot_pb2.ListMessagesResponse]
+    """Lists the messages in the tenant's outbox, newest first: those that wait, and what became of the others until 7
+    days after they last changed. Reads only.
+    """
+    CancelMessage: _grpc.UnaryUnaryMultiCallable[_bot_pb2.CancelMessageRequest, _bot_pb2.CancelMessageResponse]
+    """Takes a message back that is still QUEUED: it becomes FAILED with the reason MESSAGE_CANCELLED, and surely never
+    goes out. Idempotent.
+
+    Errors: MESSAGE_NOT_FOUND, MESSAGE_NOT_CANCELLABLE when WhatsApp's library has it or had it already.
     """
     StreamQR: _grpc.UnaryStreamMultiCallable[_bot_pb2.StreamQRRequest, _bot_pb2.StreamQRResponse]
     """Streams the steps of pairing: codes as they rotate, then `paired` after the first login, then the stream ends OK.
@@ -80,12 +98,30 @@ class BotServiceAsyncStub(BotServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SendMessage: _aio.UnaryUnaryMultiCallable[_bot_pb2.SendMessageRequest, _bot_pb2.SendMessageResponse]  # type: ignore[assignment]
-    """Sends a message and waits until WhatsApp's server has acknowledged it, or until the deadline is near (without a
-    deadline: 30 seconds); then it answers with the state that the message has. Idempotent by request_id.
+    """Stores a message in the tenant's outbox, hands it to WhatsApp, and waits until WhatsApp's server has acknowledged
+    it, or until 50 ms before the deadline (without a deadline: 30 seconds); then it answers with the state that the
+    message has. Messages to one recipient go out in the order in which they were accepted. Idempotent by request_id.
 
-    Errors: RECIPIENT_INVALID, RECIPIENT_NOT_ON_WHATSAPP, REQUEST_ID_REUSED, SESSION_NOT_PAIRED,
-    SESSION_DISCONNECTED, SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, ACCOUNT_CHANGED, CLIENT_OUTDATED,
-    RATE_LIMITED, REACH_OUT_LOCKED, MESSAGE_REJECTED, QUEUE_FULL, STORAGE_FULL, SEND_OUTCOME_UNKNOWN.
+    Errors before anything was stored: RECIPIENT_INVALID, REQUEST_ID_REUSED, SESSION_NOT_PAIRED, SESSION_DISCONNECTED,
+    SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, CLIENT_OUTDATED, QUEUE_FULL, STORAGE_FULL. Errors of a stored
+    message, with its `message_id` in the metadata: SEND_OUTCOME_UNKNOWN, RECIPIENT_NOT_ON_WHATSAPP, RATE_LIMITED,
+    REACH_OUT_LOCKED, MESSAGE_REJECTED, MESSAGE_EXPIRED, MESSAGE_CANCELLED, ACCOUNT_CHANGED, and the SESSION_ ones when
+    the session is lost while a message waits that may not.
+    """
+    GetMessage: _aio.UnaryUnaryMultiCallable[_bot_pb2.GetMessageRequest, _bot_pb2.GetMessageResponse]  # type: ignore[assignment]
+    """Tells what became of a message, with its whole timeline. Reads only.
+
+    Errors: MESSAGE_NOT_FOUND; also for a message that was settled more than 7 days ago.
+    """
+    ListMessages: _aio.UnaryUnaryMultiCallable[_bot_pb2.ListMessagesRequest, _bot_pb2.ListMessagesResponse]  # type: ignore[assignment]
+    """Lists the messages in the tenant's outbox, newest first: those that wait, and what became of the others until 7
+    days after they last changed. Reads only.
+    """
+    CancelMessage: _aio.UnaryUnaryMultiCallable[_bot_pb2.CancelMessageRequest, _bot_pb2.CancelMessageResponse]  # type: ignore[assignment]
+    """Takes a message back that is still QUEUED: it becomes FAILED with the reason MESSAGE_CANCELLED, and surely never
+    goes out. Idempotent.
+
+    Errors: MESSAGE_NOT_FOUND, MESSAGE_NOT_CANCELLABLE when WhatsApp's library has it or had it already.
     """
     StreamQR: _aio.UnaryStreamMultiCallable[_bot_pb2.StreamQRRequest, _bot_pb2.StreamQRResponse]  # type: ignore[assignment]
     """Streams the steps of pairing: codes as they rotate, then `paired` after the first login, then the stream ends OK.
@@ -124,12 +160,48 @@ class BotServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bot_pb2.SendMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bot_pb2.SendMessageResponse, _abc.Awaitable[_bot_pb2.SendMessageResponse]]:
-        """Sends a message and waits until WhatsApp's server has acknowledged it, or until the deadline is near (without a
-        deadline: 30 seconds); then it answers with the state that the message has. Idempotent by request_id.
+        """Stores a message in the tenant's outbox, hands it to WhatsApp, and waits until WhatsApp's server has acknowledged
+        it, or until 50 ms before the deadline (without a deadline: 30 seconds); then it answers with the state that the
+        message has. Messages to one recipient go out in the order in which they were accepted. Idempotent by request_id.
 
-        Errors: RECIPIENT_INVALID, RECIPIENT_NOT_ON_WHATSAPP, REQUEST_ID_REUSED, SESSION_NOT_PAIRED,
-        SESSION_DISCONNECTED, SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, ACCOUNT_CHANGED, CLIENT_OUTDATED,
-        RATE_LIMITED, REACH_OUT_LOCKED, MESSAGE_REJECTED, QUEUE_FULL, STORAGE_FULL, SEND_OUTCOME_UNKNOWN.
+        Errors before anything was stored: RECIPIENT_INVALID, REQUEST_ID_REUSED, SESSION_NOT_PAIRED, SESSION_DISCONNECTED,
+        SESSION_LOGGED_OUT, SESSION_REPLACED, ACCOUNT_BANNED, CLIENT_OUTDATED, QUEUE_FULL, STORAGE_FULL. Errors of a stored
+        message, with its `message_id` in the metadata: SEND_OUTCOME_UNKNOWN, RECIPIENT_NOT_ON_WHATSAPP, RATE_LIMITED,
+        REACH_OUT_LOCKED, MESSAGE_REJECTED, MESSAGE_EXPIRED, MESSAGE_CANCELLED, ACCOUNT_CHANGED, and the SESSION_ ones when
+        the session is lost while a message waits that may not.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMessage(
+        self,
+        request: _bot_pb2.GetMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bot_pb2.GetMessageResponse, _abc.Awaitable[_bot_pb2.GetMessageResponse]]:
+        """Tells what became of a message, with its whole timeline. Reads only.
+
+        Errors: MESSAGE_NOT_FOUND; also for a message that was settled more than 7 days ago.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMessages(
+        self,
+        request: _bot_pb2.ListMessagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bot_pb2.ListMessagesResponse, _abc.Awaitable[_bot_pb2.ListMessagesResponse]]:
+        """Lists the messages in the tenant's outbox, newest first: those that wait, and what became of the others until 7
+        days after they last changed. Reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelMessage(
+        self,
+        request: _bot_pb2.CancelMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bot_pb2.CancelMessageResponse, _abc.Awaitable[_bot_pb2.CancelMessageResponse]]:
+        """Takes a message back that is still QUEUED: it becomes FAILED with the reason MESSAGE_CANCELLED, and surely never
+        goes out. Idempotent.
+
+        Errors: MESSAGE_NOT_FOUND, MESSAGE_NOT_CANCELLABLE when WhatsApp's library has it or had it already.
         """
 
     @_abc_1.abstractmethod

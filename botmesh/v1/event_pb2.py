@@ -27,7 +27,7 @@ from botmesh.v1 import session_pb2 as botmesh_dot_v1_dot_session__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x62otmesh/v1/event.proto\x12\nbotmesh.v1\x1a\x18\x62otmesh/v1/message.proto\x1a\x18\x62otmesh/v1/session.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\x0b\x45ventCursor\x12\x0e\n\x06log_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\"\xa1\x02\n\x05\x45vent\x12\'\n\x06\x63ursor\x18\x01 \x01(\x0b\x32\x17.botmesh.v1.EventCursor\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x10message_received\x18\x04 \x01(\x0b\x32\x1b.botmesh.v1.ReceivedMessageH\x00\x12\x34\n\x15message_state_changed\x18\x05 \x01(\x0b\x32\x13.botmesh.v1.MessageH\x00\x12\x34\n\x15session_state_changed\x18\x06 \x01(\x0b\x32\x13.botmesh.v1.SessionH\x00\x42\x06\n\x04kindb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x62otmesh/v1/event.proto\x12\nbotmesh.v1\x1a\x18\x62otmesh/v1/message.proto\x1a\x18\x62otmesh/v1/session.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\x0b\x45ventCursor\x12\x0e\n\x06log_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\"\xdc\x02\n\x05\x45vent\x12\'\n\x06\x63ursor\x18\x01 \x01(\x0b\x32\x17.botmesh.v1.EventCursor\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x10message_received\x18\x04 \x01(\x0b\x32\x1b.botmesh.v1.ReceivedMessageH\x00\x12\x34\n\x15message_state_changed\x18\x05 \x01(\x0b\x32\x13.botmesh.v1.MessageH\x00\x12\x34\n\x15session_state_changed\x18\x06 \x01(\x0b\x32\x13.botmesh.v1.SessionH\x00\x12\x39\n\x1amessage_decryption_changed\x18\x07 \x01(\x0b\x32\x13.botmesh.v1.MessageH\x00\x42\x06\n\x04kindb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,5 +37,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTCURSOR']._serialized_start=123
   _globals['_EVENTCURSOR']._serialized_end=170
   _globals['_EVENT']._serialized_start=173
-  _globals['_EVENT']._serialized_end=462
+  _globals['_EVENT']._serialized_end=521
 # @@protoc_insertion_point(module_scope)

@@ -19,17 +19,19 @@ class EventCursor(_message.Message):
     def __init__(self, log_id: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("cursor", "tenant_id", "create_time", "message_received", "message_state_changed", "session_state_changed")
+    __slots__ = ("cursor", "tenant_id", "create_time", "message_received", "message_state_changed", "session_state_changed", "message_decryption_changed")
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_RECEIVED_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_STATE_CHANGED_FIELD_NUMBER: _ClassVar[int]
     SESSION_STATE_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_DECRYPTION_CHANGED_FIELD_NUMBER: _ClassVar[int]
     cursor: EventCursor
     tenant_id: str
     create_time: _timestamp_pb2.Timestamp
     message_received: _message_pb2.ReceivedMessage
     message_state_changed: _message_pb2.Message
     session_state_changed: _session_pb2.Session
-    def __init__(self, cursor: _Optional[_Union[EventCursor, _Mapping]] = ..., tenant_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., message_received: _Optional[_Union[_message_pb2.ReceivedMessage, _Mapping]] = ..., message_state_changed: _Optional[_Union[_message_pb2.Message, _Mapping]] = ..., session_state_changed: _Optional[_Union[_session_pb2.Session, _Mapping]] = ...) -> None: ...
+    message_decryption_changed: _message_pb2.Message
+    def __init__(self, cursor: _Optional[_Union[EventCursor, _Mapping]] = ..., tenant_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., message_received: _Optional[_Union[_message_pb2.ReceivedMessage, _Mapping]] = ..., message_state_changed: _Optional[_Union[_message_pb2.Message, _Mapping]] = ..., session_state_changed: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., message_decryption_changed: _Optional[_Union[_message_pb2.Message, _Mapping]] = ...) -> None: ...

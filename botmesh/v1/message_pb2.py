@@ -25,21 +25,25 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62otmesh/v1/message.proto\x12\nbotmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\x0eMessageContent\x12\'\n\x04text\x18\x01 \x01(\x0b\x32\x17.botmesh.v1.TextContentH\x00\x42\x06\n\x04kind\"\x1b\n\x0bTextContent\x12\x0c\n\x04\x62ody\x18\x01 \x01(\t\"\xca\x03\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rrecipient_jid\x18\x04 \x01(\t\x12\x13\n\x0bwhatsapp_id\x18\x05 \x01(\t\x12\'\n\x05state\x18\x06 \x01(\x0e\x32\x18.botmesh.v1.MessageState\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12+\n\x07\x63ontent\x18\x08 \x01(\x0b\x32\x1a.botmesh.v1.MessageContent\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsent_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x64\x65livered_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tread_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf2\x01\n\x0fReceivedMessage\x12\x13\n\x0bwhatsapp_id\x18\x01 \x01(\t\x12\x10\n\x08\x63hat_jid\x18\x02 \x01(\t\x12\x12\n\nsender_jid\x18\x03 \x01(\t\x12\x15\n\rsender_number\x18\x04 \x01(\t\x12\x11\n\tpush_name\x18\x05 \x01(\t\x12\x0f\n\x07\x66rom_me\x18\x06 \x01(\x08\x12\r\n\x05group\x18\x07 \x01(\x08\x12-\n\tsend_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x63ontent\x18\t \x01(\x0b\x32\x1a.botmesh.v1.MessageContent*\xe4\x01\n\x0cMessageState\x12\x1d\n\x19MESSAGE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14MESSAGE_STATE_QUEUED\x10\x01\x12\x19\n\x15MESSAGE_STATE_SENDING\x10\x02\x12\x19\n\x15MESSAGE_STATE_UNKNOWN\x10\x03\x12\x16\n\x12MESSAGE_STATE_SENT\x10\x04\x12\x1b\n\x17MESSAGE_STATE_DELIVERED\x10\x05\x12\x16\n\x12MESSAGE_STATE_READ\x10\x06\x12\x18\n\x14MESSAGE_STATE_FAILED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62otmesh/v1/message.proto\x12\nbotmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\x0eMessageContent\x12\'\n\x04text\x18\x01 \x01(\x0b\x32\x17.botmesh.v1.TextContentH\x00\x42\x06\n\x04kind\"\x1b\n\x0bTextContent\x12\x0c\n\x04\x62ody\x18\x01 \x01(\t\"\x84\x05\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rrecipient_jid\x18\x04 \x01(\t\x12\x13\n\x0bwhatsapp_id\x18\x05 \x01(\t\x12\'\n\x05state\x18\x06 \x01(\x0e\x32\x18.botmesh.v1.MessageState\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12+\n\x07\x63ontent\x18\x08 \x01(\x0b\x32\x1a.botmesh.v1.MessageContent\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsent_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x64\x65livered_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tread_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08\x64\x65livery\x18\x0e \x01(\x0e\x32\x14.botmesh.v1.Delivery\x12/\n\x0b\x65xpire_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61llow_duplicate\x18\x10 \x01(\x08\x12\x10\n\x08\x61ttempts\x18\x11 \x01(\x05\x12\x0f\n\x07\x61\x63\x63ount\x18\x12 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x13 \x01(\t\x12\x13\n\x0bundecrypted\x18\x14 \x01(\x08\"\xc2\x01\n\rMessageChange\x12/\n\x0b\x63reate_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.botmesh.v1.MessageState\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x13\n\x0bundecrypted\x18\x06 \x01(\x08\x12\x10\n\x08sequence\x18\x07 \x01(\x03\"\xf2\x01\n\x0fReceivedMessage\x12\x13\n\x0bwhatsapp_id\x18\x01 \x01(\t\x12\x10\n\x08\x63hat_jid\x18\x02 \x01(\t\x12\x12\n\nsender_jid\x18\x03 \x01(\t\x12\x15\n\rsender_number\x18\x04 \x01(\t\x12\x11\n\tpush_name\x18\x05 \x01(\t\x12\x0f\n\x07\x66rom_me\x18\x06 \x01(\x08\x12\r\n\x05group\x18\x07 \x01(\x08\x12-\n\tsend_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x63ontent\x18\t \x01(\x0b\x32\x1a.botmesh.v1.MessageContent*J\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x44\x45LIVERY_NOW\x10\x01\x12\x12\n\x0e\x44\x45LIVERY_QUEUE\x10\x02*\xe4\x01\n\x0cMessageState\x12\x1d\n\x19MESSAGE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14MESSAGE_STATE_QUEUED\x10\x01\x12\x19\n\x15MESSAGE_STATE_SENDING\x10\x02\x12\x19\n\x15MESSAGE_STATE_UNKNOWN\x10\x03\x12\x16\n\x12MESSAGE_STATE_SENT\x10\x04\x12\x1b\n\x17MESSAGE_STATE_DELIVERED\x10\x05\x12\x16\n\x12MESSAGE_STATE_READ\x10\x06\x12\x18\n\x14MESSAGE_STATE_FAILED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'botmesh.v1.message_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MESSAGESTATE']._serialized_start=876
-  _globals['_MESSAGESTATE']._serialized_end=1104
+  _globals['_DELIVERY']._serialized_start=1258
+  _globals['_DELIVERY']._serialized_end=1332
+  _globals['_MESSAGESTATE']._serialized_start=1335
+  _globals['_MESSAGESTATE']._serialized_end=1563
   _globals['_MESSAGECONTENT']._serialized_start=73
   _globals['_MESSAGECONTENT']._serialized_end=138
   _globals['_TEXTCONTENT']._serialized_start=140
   _globals['_TEXTCONTENT']._serialized_end=167
   _globals['_MESSAGE']._serialized_start=170
-  _globals['_MESSAGE']._serialized_end=628
-  _globals['_RECEIVEDMESSAGE']._serialized_start=631
-  _globals['_RECEIVEDMESSAGE']._serialized_end=873
+  _globals['_MESSAGE']._serialized_end=814
+  _globals['_MESSAGECHANGE']._serialized_start=817
+  _globals['_MESSAGECHANGE']._serialized_end=1011
+  _globals['_RECEIVEDMESSAGE']._serialized_start=1014
+  _globals['_RECEIVEDMESSAGE']._serialized_end=1256
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Delivery(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DELIVERY_UNSPECIFIED: _ClassVar[Delivery]
+    DELIVERY_NOW: _ClassVar[Delivery]
+    DELIVERY_QUEUE: _ClassVar[Delivery]
+
 class MessageState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     MESSAGE_STATE_UNSPECIFIED: _ClassVar[MessageState]
@@ -19,6 +25,9 @@ class MessageState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MESSAGE_STATE_DELIVERED: _ClassVar[MessageState]
     MESSAGE_STATE_READ: _ClassVar[MessageState]
     MESSAGE_STATE_FAILED: _ClassVar[MessageState]
+DELIVERY_UNSPECIFIED: Delivery
+DELIVERY_NOW: Delivery
+DELIVERY_QUEUE: Delivery
 MESSAGE_STATE_UNSPECIFIED: MessageState
 MESSAGE_STATE_QUEUED: MessageState
 MESSAGE_STATE_SENDING: MessageState
@@ -41,7 +50,7 @@ class TextContent(_message.Message):
     def __init__(self, body: _Optional[str] = ...) -> None: ...
 
 class Message(_message.Message):
-    __slots__ = ("message_id", "tenant_id", "request_id", "recipient_jid", "whatsapp_id", "state", "reason", "content", "create_time", "sent_time", "delivered_time", "read_time", "update_time")
+    __slots__ = ("message_id", "tenant_id", "request_id", "recipient_jid", "whatsapp_id", "state", "reason", "content", "create_time", "sent_time", "delivered_time", "read_time", "update_time", "delivery", "expire_time", "allow_duplicate", "attempts", "account", "detail", "undecrypted")
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +64,13 @@ class Message(_message.Message):
     DELIVERED_TIME_FIELD_NUMBER: _ClassVar[int]
     READ_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    UNDECRYPTED_FIELD_NUMBER: _ClassVar[int]
     message_id: str
     tenant_id: str
     request_id: str
@@ -68,7 +84,32 @@ class Message(_message.Message):
     delivered_time: _timestamp_pb2.Timestamp
     read_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, message_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., recipient_jid: _Optional[str] = ..., whatsapp_id: _Optional[str] = ..., state: _Optional[_Union[MessageState, str]] = ..., reason: _Optional[str] = ..., content: _Optional[_Union[MessageContent, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sent_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    delivery: Delivery
+    expire_time: _timestamp_pb2.Timestamp
+    allow_duplicate: bool
+    attempts: int
+    account: str
+    detail: str
+    undecrypted: bool
+    def __init__(self, message_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., recipient_jid: _Optional[str] = ..., whatsapp_id: _Optional[str] = ..., state: _Optional[_Union[MessageState, str]] = ..., reason: _Optional[str] = ..., content: _Optional[_Union[MessageContent, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sent_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_duplicate: _Optional[bool] = ..., attempts: _Optional[int] = ..., account: _Optional[str] = ..., detail: _Optional[str] = ..., undecrypted: _Optional[bool] = ...) -> None: ...
+
+class MessageChange(_message.Message):
+    __slots__ = ("create_time", "state", "attempts", "reason", "detail", "undecrypted", "sequence")
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    UNDECRYPTED_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    create_time: _timestamp_pb2.Timestamp
+    state: MessageState
+    attempts: int
+    reason: str
+    detail: str
+    undecrypted: bool
+    sequence: int
+    def __init__(self, create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[MessageState, str]] = ..., attempts: _Optional[int] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., undecrypted: _Optional[bool] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class ReceivedMessage(_message.Message):
     __slots__ = ("whatsapp_id", "chat_jid", "sender_jid", "sender_number", "push_name", "from_me", "group", "send_time", "content")

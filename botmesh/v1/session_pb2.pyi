@@ -42,7 +42,7 @@ SESSION_STATE_OUTDATED: SessionState
 SESSION_STATE_STOPPED: SessionState
 
 class Session(_message.Message):
-    __slots__ = ("tenant_id", "state", "state_time", "jid", "lid", "phone_number", "reason", "last_error", "ban_expire_time", "instance", "epoch", "version", "start_time")
+    __slots__ = ("tenant_id", "state", "state_time", "jid", "lid", "phone_number", "reason", "last_error", "ban_expire_time", "instance", "epoch", "version", "start_time", "storage_full")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     STATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class Session(_message.Message):
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
+    STORAGE_FULL_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     state: SessionState
     state_time: _timestamp_pb2.Timestamp
@@ -69,7 +70,8 @@ class Session(_message.Message):
     epoch: int
     version: str
     start_time: _timestamp_pb2.Timestamp
-    def __init__(self, tenant_id: _Optional[str] = ..., state: _Optional[_Union[SessionState, str]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., jid: _Optional[str] = ..., lid: _Optional[str] = ..., phone_number: _Optional[str] = ..., reason: _Optional[str] = ..., last_error: _Optional[str] = ..., ban_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., instance: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    storage_full: bool
+    def __init__(self, tenant_id: _Optional[str] = ..., state: _Optional[_Union[SessionState, str]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., jid: _Optional[str] = ..., lid: _Optional[str] = ..., phone_number: _Optional[str] = ..., reason: _Optional[str] = ..., last_error: _Optional[str] = ..., ban_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., instance: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., storage_full: _Optional[bool] = ...) -> None: ...
 
 class QRCode(_message.Message):
     __slots__ = ("code", "png", "expire_time", "expires_in")
