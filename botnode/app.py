@@ -167,7 +167,7 @@ class Botnode:
     async def _open_tenant(
         self, folder: TenantFolder, lease: FolderLease, *, sandbox: bool
     ) -> Tenant:
-        owned = self._take(folder, sandbox=sandbox)
+        owned = self._take(folder, lease, sandbox=sandbox)
         tenant = Tenant(
             self._identity,
             self._machine,
@@ -184,12 +184,12 @@ class Botnode:
         await tenant.open()
         return tenant
 
-    def _take(self, folder: TenantFolder, *, sandbox: bool) -> Owned:
+    def _take(self, folder: TenantFolder, lease: FolderLease, *, sandbox: bool) -> Owned:
         settings = self._settings
         session = folder.read_session()
         if not folder.node_db.exists():
             check_account(session, None, settings.expect_account, re_pair=settings.re_pair)
-        owned = take(folder.node_db, self._identity, sandbox=sandbox)
+        owned = take(folder.node_db, self._identity, sandbox=sandbox, lease=lease.mark())
         check_account(session, owned.account, None, re_pair=settings.re_pair)
         # The library deleted the account, and the process ended before that was written down.
         self._unlinked = session.account is None and owned.account is not None

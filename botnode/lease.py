@@ -3,10 +3,32 @@
 import asyncio
 import fcntl
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 POLL_S = 0.2
 _FILE = "lease"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseMark:
+    """Which lock a process holds: two processes of one boot never hold the same at one time.
+
+    So whoever holds the lock that another held before, in the same boot of the machine, knows that
+    the other is dead. Another lock, or another boot's, says nothing.
+
+    Attributes:
+        lock_inode: the lock file itself, not its name: a file that replaces it is another.
+        boot_id: of the kernel that keeps the lock.
+    """
+
+    lock_inode: str
+    boot_id: str
+
+    def follows(self, predecessor: "LeaseMark") -> bool:
+        """Whether the predecessor is dead for certain, now that this one's holder has the lock."""
+        return bool(self.lock_inode and self.boot_id) and self == predecessor
 
 
 class FolderLease:
@@ -47,6 +69,17 @@ class FolderLease:
         except FileNotFoundError:
             return False
         return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+
+    def mark(self) -> LeaseMark:
+        """Which lock this process holds; an empty mark if it holds none, or cannot tell."""
+        if self._fd is None:
+            return LeaseMark("", "")
+        lock = os.fstat(self._fd)
+        try:
+            boot_id = _BOOT_ID.read_text().strip()
+        except OSError:
+            return LeaseMark("", "")
+        return LeaseMark(f"{lock.st_dev}:{lock.st_ino}", boot_id)
 
     def release(self) -> None:
         """Give the lease back."""

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from botmesh.rpc.lifecycle import ConfigError
 from botnode.clock import from_ms
 from botnode.identity import Identity
+from botnode.lease import LeaseMark
 from botnode.ports import Account
 from botnode.states import SessionState
 from botnode.store import make_engine
@@ -24,6 +25,8 @@ class Owned:
 
     Attributes:
         fresh: the store was made just now.
+        predecessor_is_dead: the process that owned the folder before, the one with the epoch
+            before this, is dead for certain. False at the slightest doubt, and without one.
         account: the account that was linked when the last owner ended.
         pairing_since: when the pairing began that a renewed process goes on with.
     """
@@ -31,30 +34,36 @@ class Owned:
     epoch: int
     log_id: str
     fresh: bool
+    predecessor_is_dead: bool
     account: Account | None
     session_state: SessionState | None
     ban_expire: datetime | None
     pairing_since: datetime | None
 
 
-def take(path: Path, identity: Identity, *, sandbox: bool) -> Owned:
+_NO_MARK = LeaseMark("", "")
+
+
+def take(path: Path, identity: Identity, *, sandbox: bool, lease: LeaseMark = _NO_MARK) -> Owned:
     """Open node.db, made first if there is none, check that it is ours and raise the epoch.
 
-    The caller holds the tenant's lease.
+    The caller holds the tenant's lease; its mark tells whether the last owner can be alive.
 
     Raises:
         ConfigError: it is another tenant's, mesh's or kind's, or damaged, or of a newer botmesh.
     """
     engine = make_engine(path)
     try:
-        return _take(engine, path, identity, sandbox=sandbox)
+        return _take(engine, path, identity, lease, sandbox=sandbox)
     except DatabaseError as error:
         raise ConfigError(f"{path} cannot be used: {error.orig}") from error
     finally:
         engine.dispose()
 
 
-def _take(engine: Engine, path: Path, identity: Identity, *, sandbox: bool) -> Owned:
+def _take(
+    engine: Engine, path: Path, identity: Identity, lease: LeaseMark, *, sandbox: bool
+) -> Owned:
     with engine.begin() as connection:
         metadata.create_all(connection)
         row: Any = connection.execute(select(meta)).one_or_none()
@@ -65,7 +74,13 @@ def _take(engine: Engine, path: Path, identity: Identity, *, sandbox: bool) -> O
             _check(row, path, identity, sandbox=sandbox)
         raised = (
             update(meta)
-            .values(epoch=meta.c.epoch + 1, instance=identity.instance, pairing_since_ms=None)
+            .values(
+                epoch=meta.c.epoch + 1,
+                instance=identity.instance,
+                lock_inode=lease.lock_inode,
+                boot_id=lease.boot_id,
+                pairing_since_ms=None,
+            )
             .returning(meta)
         )
         now: Any = connection.execute(raised).one()
@@ -73,6 +88,7 @@ def _take(engine: Engine, path: Path, identity: Identity, *, sandbox: bool) -> O
         epoch=now.epoch,
         log_id=now.log_id,
         fresh=fresh,
+        predecessor_is_dead=(not fresh and lease.follows(LeaseMark(row.lock_inode, row.boot_id))),
         account=Account(now.account_jid, now.account_lid) if now.account_jid else None,
         session_state=SessionState(now.session_state) if now.session_state else None,
         ban_expire=from_ms(now.ban_expire_ms),

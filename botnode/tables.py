@@ -35,6 +35,9 @@ meta = Table(
     Column("log_id", String(32), nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("instance", String(8), nullable=False),
+    # What its owner holds the lease by: empty where that proves nothing.
+    Column("lock_inode", String(64), nullable=False, server_default=""),
+    Column("boot_id", String(64), nullable=False, server_default=""),
     Column("account_jid", String(128), nullable=False, default=""),
     Column("account_lid", String(128), nullable=False, default=""),
     Column("session_state", String(32), nullable=False, default=""),

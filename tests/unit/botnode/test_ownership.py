@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 from botmesh.rpc.lifecycle import ConfigError
 from botnode.folder import SessionStore, TenantFolder, check_account
 from botnode.identity import Identity
-from botnode.lease import FolderLease
+from botnode.lease import FolderLease, LeaseMark
 from botnode.ownership import take
 from botnode.ports import Account
 
@@ -84,6 +84,51 @@ def test_a_lease_of_a_folder_that_was_replaced(tmp_path: Path) -> None:
     (tmp_path / "lease").touch()
     assert not lease.is_held()
     lease.release()
+
+
+def test_who_takes_the_same_lock_knows_that_the_last_owner_is_dead(
+    tmp_path: Path, database: Path, identity: Identity
+) -> None:
+    dead = []
+    for _ in range(2):
+        lease = FolderLease(tmp_path)
+        assert lease.try_acquire()
+        dead.append(take(database, identity, sandbox=True, lease=lease.mark()))
+        lease.release()
+    assert [owned.predecessor_is_dead for owned in dead] == [False, True]
+
+
+HERE = LeaseMark("1:2", "this boot")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_dead"),
+    [
+        (HERE, HERE, True),
+        (HERE, LeaseMark("1:3", HERE.boot_id), False),  # the lock file was replaced
+        (HERE, LeaseMark("3:2", HERE.boot_id), False),  # so was the file system
+        (HERE, LeaseMark(HERE.lock_inode, "another boot"), False),  # or it is another machine
+        (LeaseMark("", ""), HERE, False),  # of a botmesh that did not note it
+        (HERE, LeaseMark("", ""), False),
+        (LeaseMark("", ""), LeaseMark("", ""), False),
+    ],
+)
+def test_another_lock_proves_nothing(
+    database: Path, identity: Identity, before: LeaseMark, now: LeaseMark, *, is_dead: bool
+) -> None:
+    take(database, identity, sandbox=True, lease=before)
+    assert take(database, identity, sandbox=True, lease=now).predecessor_is_dead is is_dead
+
+
+def test_a_replaced_lock_is_another(tmp_path: Path) -> None:
+    old, new = FolderLease(tmp_path), FolderLease(tmp_path)
+    assert old.mark() == LeaseMark("", "")
+    assert old.try_acquire()
+    (tmp_path / "lease").unlink()
+    assert new.try_acquire()
+    assert not new.mark().follows(old.mark())
+    old.release()
+    new.release()
 
 
 def test_a_folder_without_session(tmp_path: Path) -> None:
