@@ -59,6 +59,17 @@ class Reason(StrEnum):
     INTERNAL = "INTERNAL"
 
 
+class UnlistedReason(str):
+    """A reason that this version's table does not have: a newer botmesh gave it."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> str:
+        """What stands in ``ErrorInfo.reason``, as with a `Reason`."""
+        return str(self)
+
+
 @dataclass(frozen=True, slots=True)
 class ReasonSpec:
     """What a reason means.
@@ -237,7 +248,8 @@ class MeshError(Exception):
     """A call to the mesh failed for a reason of the table.
 
     Attributes:
-        reason: the entry of the table.
+        reason: the entry of the table; an `UnlistedReason` if a newer botmesh gave one that this
+            version does not know.
         message: one sentence for people; never holds message text, codes or keys.
         metadata: ids that belong to the failure, e.g. ``tenant_id``, ``message_id``.
         violations: the fields that are wrong, for INVALID_ARGUMENT.
@@ -246,29 +258,41 @@ class MeshError(Exception):
 
     def __init__(
         self,
-        reason: Reason,
+        reason: Reason | UnlistedReason,
         message: str,
         *,
         metadata: Mapping[str, str] | None = None,
         violations: Sequence[Violation] = (),
         retry_after: timedelta | None = None,
+        code: grpc.StatusCode = grpc.StatusCode.UNKNOWN,
     ) -> None:
+        """Args: ``code`` only for a reason that is not in the table, which has the others'."""
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.metadata = dict(metadata or {})
         self.violations = tuple(violations)
         self.retry_after = retry_after
+        self._spec = (
+            REASONS[reason]
+            if isinstance(reason, Reason)
+            else ReasonSpec(code, retry_after is not None, True, message)
+        )
 
     @property
     def code(self) -> grpc.StatusCode:
         """The gRPC status code that the reason travels with."""
-        return REASONS[self.reason].code
+        return self._spec.code
 
     @property
     def retryable(self) -> bool:
         """Whether the same call may succeed later by itself."""
-        return REASONS[self.reason].retryable
+        return self._spec.retryable
+
+    @property
+    def loggable(self) -> bool:
+        """Whether the side that answers with it shall notice."""
+        return self._spec.loggable
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"
@@ -305,7 +329,7 @@ def from_status_bytes(value: bytes) -> MeshError | None:
     try:
         status.ParseFromString(value)
         return _from_status(status)
-    except (DecodeError, ValueError):  # not ours, or of a newer botmesh with more reasons
+    except (DecodeError, ValueError, OverflowError):  # not ours: no mesh asks to wait for ages
         return None
 
 
@@ -325,9 +349,17 @@ def _from_status(status: status_pb2.Status) -> MeshError | None:
     if not found:
         return None
     return MeshError(
-        Reason(info.reason),
+        _reason(info.reason),
         status.message,
         metadata=info.metadata,
         violations=[Violation(v.field, v.description) for v in bad.field_violations],
         retry_after=retry.retry_delay.ToTimedelta() if retry.HasField("retry_delay") else None,
+        code=_CODES.get(status.code, grpc.StatusCode.UNKNOWN),
     )
+
+
+def _reason(name: str) -> Reason | UnlistedReason:
+    return Reason(name) if name in Reason.__members__ else UnlistedReason(name)
+
+
+_CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}

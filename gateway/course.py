@@ -147,7 +147,7 @@ def _read_details(value: bytes) -> tuple[str | None, float]:
             if detail.Unpack(info) and info.domain == DOMAIN:
                 reason = info.reason
             elif detail.Unpack(retry):
-                retry_after_s = retry.retry_delay.ToTimedelta().total_seconds()
+                retry_after_s = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
     except DecodeError:
         return None, 0.0
     return reason, retry_after_s

@@ -11,7 +11,7 @@ import grpc.aio
 import structlog
 from google.protobuf.message import DecodeError, Message
 
-from botmesh.errors import REASONS, MeshError, Reason
+from botmesh.errors import MeshError, Reason
 from botmesh.rpc import metadata
 from botmesh.rpc.status import AbortStatus, to_rpc_status
 
@@ -25,7 +25,7 @@ Details = grpc.HandlerCallDetails
 Continuation: TypeAlias = "Callable[[Details], Awaitable[Handler | None]]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
-_INTERNAL = to_rpc_status(MeshError(Reason.INTERNAL, "internal error"))
+_INTERNAL = MeshError(Reason.INTERNAL, "internal error")
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
@@ -142,7 +142,7 @@ class _Line:
         self._quiet = quiet
         self._started = time.monotonic()
         self._code = grpc.StatusCode.OK
-        self._reason: Reason | None = None
+        self._error: MeshError | None = None
         structlog.contextvars.clear_contextvars()
         bound = {
             name: value
@@ -159,7 +159,7 @@ class _Line:
     async def fail(self, error: BaseException) -> None:
         """Send the status that belongs to an error; does not return for a typed or unknown one."""
         if isinstance(error, MeshError):
-            self._code, self._reason = error.code, error.reason
+            self._code, self._error = error.code, error
             await self._abort(to_rpc_status(error))
         if isinstance(error, grpc.aio.AbortError):  # a status passed on from another server
             self._code = _status_code(self._context)
@@ -167,21 +167,21 @@ class _Line:
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             self._code = grpc.StatusCode.CANCELLED
             return
-        self._code, self._reason = grpc.StatusCode.INTERNAL, Reason.INTERNAL
+        self._code, self._error = grpc.StatusCode.INTERNAL, _INTERNAL
         log.error("rpc_crashed", method=self._method, exc_info=error)
-        await self._abort(_INTERNAL)
+        await self._abort(to_rpc_status(_INTERNAL))
 
     async def _abort(self, status: AbortStatus) -> None:
         await self._context.abort_with_status(status)
 
     def write(self) -> None:
-        loggable = self._reason is not None and REASONS[self._reason].loggable
+        loggable = self._error is not None and self._error.loggable
         usual = log.debug if self._quiet and self._code is grpc.StatusCode.OK else log.info
         (log.warning if loggable else usual)(
             "rpc_finished",
             method=self._method,
             code=self._code.name,
-            reason=None if self._reason is None else self._reason.value,
+            reason=None if self._error is None else self._error.reason.value,
             duration_ms=round((time.monotonic() - self._started) * 1000, 2),
         )
 

@@ -48,11 +48,35 @@ def test_every_method_of_the_contract_has_a_policy_and_no_other() -> None:
     assert set(POLICIES) == {method.name for method in service.methods}
 
 
+# Whether an attempt that may have been executed is made again, and what makes that safe.
+REPEATED = {
+    "SendMessage": "by its request_id",
+    "GetMessage": "idempotent",
+    "ListMessages": "idempotent",
+    "CancelMessage": "idempotent",
+    "StreamQR": "idempotent",
+    "GetSession": "idempotent",
+    "LogOut": "idempotent",
+    "StreamEvents": "idempotent",
+}
+
+
+def test_what_makes_each_method_repeatable() -> None:
+    said = {
+        name: "idempotent" if policy.idempotent else "by its request_id"
+        for name, policy in POLICIES.items()
+        if policy.repeatable
+    }
+    assert said == REPEATED
+
+
 def test_a_policy_with_a_request_id_is_one_whose_request_has_the_field() -> None:
+    # GetMessage has the field as well, as one of two keys: it asks about a request, and is none.
     service = bot_pb2.DESCRIPTOR.services_by_name["BotService"]
     for method in service.methods:
-        has_field = "request_id" in method.input_type.fields_by_name
-        assert POLICIES[method.name].request_id == has_field, method.name
+        field = method.input_type.fields_by_name.get("request_id")
+        is_its_own = field is not None and field.containing_oneof is None
+        assert POLICIES[method.name].request_id == is_its_own, method.name
 
 
 @pytest.mark.parametrize("reason", list(Reason))
