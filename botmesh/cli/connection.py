@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import grpc
 
 from botmesh.cli import output
+from botmesh.cli.advice import advice
 from botmesh.errors import from_rpc_error
 
 DEFAULT_GATEWAY = "127.0.0.1:50051"
@@ -60,6 +61,7 @@ def explained(address: str, *, start_with: str = "botmesh up") -> Iterator[None]
                 code=code.name,
                 metadata=known.metadata,
                 violations={v.field: v.description for v in known.violations},
+                advice=advice(known),
                 exit_code=status,
             )
         if code is grpc.StatusCode.UNAVAILABLE:

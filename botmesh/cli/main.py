@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from botmesh import __version__
-from botmesh.cli import chat, connection, export, output, pairing, sandbox, tenant, up
+from botmesh.cli import (
+    chat,
+    connection,
+    events,
+    export,
+    messages,
+    output,
+    pairing,
+    sandbox,
+    tenant,
+    up,
+)
 
 app = typer.Typer(
     name="botmesh",
@@ -24,7 +35,10 @@ app.command("qr")(pairing.qr)
 app.command("logout")(pairing.logout)
 app.command("session")(pairing.session)
 app.command("send")(chat.send)
-app.command("events")(chat.events)
+app.command("messages")(messages.messages)
+app.command("message")(messages.message)
+app.command("cancel")(messages.cancel)
+app.command("events")(events.events)
 
 
 def _version(wanted: bool) -> None:

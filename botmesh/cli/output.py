@@ -4,6 +4,7 @@ Exit status: 0 done, 1 refused (the reason is printed), 2 wrong usage, 3 not now
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -12,6 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 EXIT_REFUSED = 1
 EXIT_RETRY = 3
@@ -55,10 +57,35 @@ def emit(data: Any) -> None:
     sys.stdout.flush()
 
 
+# What moves a terminal's cursor, changes its colours or turns the line around: texts from WhatsApp
+# may hold it, and nobody but this command shall write on an operator's screen.
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """A text with its control characters (but line feeds) as escapes that do nothing."""
+    return _CONTROL.sub(_escape, text)
+
+
+def one_line(text: str, most: int = 0) -> str:
+    """A text on one line; cut after so many characters unless 0."""
+    line = printable(text).replace("\n", "\\n")
+    return line if not most or len(line) <= most else line[: most - 1] + "…"
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
 def say(text: str) -> None:
     """Write a line for people; scripts that asked for JSON do not see it."""
     if not _Mode.json:
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(printable(text), markup=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Write a remark to stderr: it is no part of what was asked for."""
+    complaints.print(f"botmesh: {printable(text)}", markup=False, soft_wrap=True)
 
 
 def show(message: Message, rows: Iterable[tuple[str, object]]) -> None:
@@ -71,7 +98,7 @@ def show(message: Message, rows: Iterable[tuple[str, object]]) -> None:
     table.add_column(overflow="fold")
     for name, value in rows:
         if value not in (None, ""):
-            table.add_row(name, str(value))
+            table.add_row(name, Text(printable(str(value))))
     console.print(table)
 
 
@@ -86,7 +113,7 @@ def table_of(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     for header in headers:
         table.add_column(header, overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     return table
 
 
@@ -97,9 +124,13 @@ def fail(
     code: str = "",
     metadata: Mapping[str, str] | None = None,
     violations: Mapping[str, str] | None = None,
+    advice: str = "",
     exit_code: int = EXIT_REFUSED,
 ) -> NoReturn:
-    """Write one sentence with its reason to stderr, or an object for scripts, and exit."""
+    """Write one sentence with its reason to stderr, or an object for scripts, and exit.
+
+    ``advice`` is what to do about it, for people.
+    """
     if _Mode.json:
         error = {
             "message": message,
@@ -111,7 +142,9 @@ def fail(
         emit({"error": {key: value for key, value in error.items() if value}})
     else:
         suffix = f" ({reason})" if reason else ""
-        complaints.print(f"botmesh: {message}{suffix}", markup=False, soft_wrap=True)
+        note(f"{message}{suffix}")
+        if advice:
+            note(advice)
     raise SystemExit(exit_code)
 
 

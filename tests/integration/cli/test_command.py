@@ -1,14 +1,12 @@
 """The command against a gateway whose answers are scripted, over a real channel."""
 
 import json
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import grpc
 import pytest
+from fake_gateway import serving
 from typer.testing import CliRunner, Result
 
 from botmesh.cli.main import app
@@ -16,8 +14,6 @@ from botmesh.errors import MeshError, Reason, invalid
 from botmesh.rpc.status import to_rpc_status
 from botmesh.v1 import (
     BotServiceServicer,
-    Event,
-    EventCursor,
     GetSessionRequest,
     GetSessionResponse,
     GetTenantRequest,
@@ -29,24 +25,17 @@ from botmesh.v1 import (
     ObservedState,
     Paired,
     QRCode,
-    ReceivedMessage,
     SendMessageRequest,
     SendMessageResponse,
     Session,
     SessionState,
     StartTenantRequest,
     StartTenantResponse,
-    StreamEventsRequest,
-    StreamEventsResponse,
     StreamQRRequest,
     StreamQRResponse,
     Tenant,
     TenantServiceServicer,
-    add_BotServiceServicer_to_server,
-    add_TenantServiceServicer_to_server,
 )
-
-LOG_ID = "log"
 
 
 class Bots(BotServiceServicer):
@@ -78,19 +67,6 @@ class Bots(BotServiceServicer):
         yield StreamQRResponse(code=QRCode(code="first"))
         yield StreamQRResponse(code=QRCode(code="second"))
         yield StreamQRResponse(paired=Paired(phone_number="+5215512345678"))
-
-    def StreamEvents(
-        self, request: StreamEventsRequest, context: Any
-    ) -> Iterator[StreamEventsResponse]:
-        yield StreamEventsResponse(head=EventCursor(log_id=LOG_ID, sequence=2))
-        for sequence in range(request.after.sequence + 1, 3):
-            event = Event(cursor=EventCursor(log_id=LOG_ID, sequence=sequence))
-            event.message_received.CopyFrom(ReceivedMessage(sender_number="+521"))
-            yield StreamEventsResponse(event=event)
-        # A live log never ends by itself: only the caller ends it.
-        hung_up = threading.Event()
-        if context.add_callback(hung_up.set):
-            hung_up.wait(10)
 
 
 class Tenants(TenantServiceServicer):
@@ -127,14 +103,8 @@ def tenants() -> Tenants:
 
 @pytest.fixture
 def gateway(tenants: Tenants) -> Iterator[str]:
-    with ThreadPoolExecutor(4) as pool:
-        server = grpc.server(pool)
-        add_BotServiceServicer_to_server(Bots(), server)
-        add_TenantServiceServicer_to_server(tenants, server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        yield f"127.0.0.1:{port}"
-        server.stop(None).wait()
+    with serving(Bots(), tenants) as address:
+        yield address
 
 
 def _call(gateway: str, *arguments: str) -> Result:
@@ -205,20 +175,6 @@ def test_qr_prints_codes_and_ends_when_paired(gateway: str) -> None:
         "second",
         "+5215512345678",
     ]
-
-
-@pytest.mark.parametrize(
-    ("after", "expected"), [((), [1, 2]), (("--after", "log:1"), [2]), (("--after", "log:2"), [])]
-)
-def test_events_end_at_the_newest_one(
-    gateway: str, after: tuple[str, ...], expected: list[int]
-) -> None:
-    result = _call(gateway, "--json", "events", "norte", *after)
-    assert [int(line["cursor"]["sequence"]) for line in _lines(result)] == expected
-
-
-def test_a_place_in_the_log_must_look_like_one(gateway: str) -> None:
-    assert _call(gateway, "events", "norte", "--after", "nonsense").exit_code == 2
 
 
 def test_no_sandbox_is_said_so(gateway: str, tmp_path: Any) -> None:

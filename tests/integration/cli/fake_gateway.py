@@ -1,0 +1,31 @@
+"""A gateway for the command whose answers a test writes."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import grpc
+
+from botmesh.v1 import (
+    BotServiceServicer,
+    TenantServiceServicer,
+    add_BotServiceServicer_to_server,
+    add_TenantServiceServicer_to_server,
+)
+
+
+@contextmanager
+def serving(
+    bots: BotServiceServicer, tenants: TenantServiceServicer, port: int = 0
+) -> Iterator[str]:
+    """Serve both; the address."""
+    with ThreadPoolExecutor(20) as pool:
+        server = grpc.server(pool)
+        add_BotServiceServicer_to_server(bots, server)
+        add_TenantServiceServicer_to_server(tenants, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.stop(None).wait()
