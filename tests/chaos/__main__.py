@@ -1,0 +1,68 @@
+"""`python -m tests.chaos`: a run as the environment says, its ledger, and an exit status.
+
+``DURATION`` in seconds (600), ``SEED`` (random, printed first), ``TENANTS`` (4), ``DISCOVERY``
+(embedded or consul). With ``FROM`` a run that was kept is judged again.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.books import Books
+from tests.chaos.chaos import Chaos, Plan
+from tests.chaos.ledger import judge
+from tests.chaos.record import Run
+from tests.chaos.story import tell
+
+MOST_STORIES = 10
+
+
+def main() -> int:
+    """Play a run and judge it; the exit status."""
+    logging.disable(logging.WARNING)
+    if kept := os.environ.get("FROM"):
+        return report(Run.load(Path(kept)))
+    plan = Plan(
+        seed=os.environ.get("SEED") or secrets.token_hex(4),
+        duration_s=float(os.environ.get("DURATION") or 600),
+        tenants=int(os.environ.get("TENANTS") or 4),
+        discovery=os.environ.get("DISCOVERY") or "embedded",
+    )
+    say(f"SEED={plan.seed} DURATION={plan.duration_s:.0f} DISCOVERY={plan.discovery}")
+    folder = Path(tempfile.mkdtemp(prefix="botmesh-chaos-"))
+    run = asyncio.run(Chaos(plan, folder, say).play())
+    run.save(folder / "run.json")
+    status = report(run)
+    if status:
+        say(f"FROM={folder / 'run.json'} judges it again; logs in {folder / 'data' / 'logs'}")
+    return status
+
+
+def report(run: Run) -> int:
+    """Print the ledger; 0 if it balances."""
+    ledger, books = judge(run), Books(run)
+    for violation in ledger.violations[:MOST_STORIES]:
+        print("\n".join(tell(books, violation)), end="\n\n")
+    print("\n".join(ledger.lines()))
+    rules = sorted({violation.rule for violation in ledger.violations})
+    if ledger.balances:
+        print("The ledger balances.")
+        return 0
+    print(f"The ledger does not balance: {len(ledger.violations)} violations of")
+    for rule in rules:
+        count = sum(violation.rule == rule for violation in ledger.violations)
+        print(f"  {count:4}  {rule}")
+    return 1
+
+
+def say(words: str) -> None:
+    """Print at once."""
+    print(words, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""What phones wrote to the tenants, against what stands in the tenants' event logs."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.chaos.books import Books, Violation
+from tests.chaos.record import Entry, Happening
+
+
+@dataclass(slots=True)
+class Lost:
+    """What was written and is in no event log.
+
+    Attributes:
+        expected: all that must be there, with the tenant.
+        in_window: lost where one process of the botnode took over from another: WhatsApp's library
+            had confirmed it, and the process died before it was on disk.
+        unexplained: lost otherwise.
+    """
+
+    expected: list[tuple[str, Entry]] = field(default_factory=list)
+    in_window: list[tuple[str, Entry]] = field(default_factory=list)
+    unexplained: list[tuple[str, Entry]] = field(default_factory=list)
+
+
+def lost(books: Books) -> Lost:
+    """Find what is missing."""
+    found = Lost()
+    for tenant_id, number in books.run.tenants.items():
+        written = sorted(
+            (
+                entry
+                for entries in books.written.values()
+                for entry in entries
+                if number in (entry.chat, entry.phone)
+            ),
+            key=lambda entry: entry.sequence,
+        )
+        found.expected += [(tenant_id, entry) for entry in written]
+        log = books.run.logs.get(tenant_id, [])
+        kept = {e.incoming.text: e.sequence for e in reversed(log) if e.incoming}
+        changes = _process_changes(log)
+        for place, entry in enumerate(written):
+            if entry.text not in kept:
+                explained = _between(changes, written, place, kept)
+                (found.in_window if explained else found.unexplained).append((tenant_id, entry))
+    return found
+
+
+def judge(books: Books, missing: Lost) -> list[Violation]:
+    """Each once, as it was written, and nothing that nobody wrote."""
+    found = [
+        Violation(
+            "what WhatsApp delivered is in the event log",
+            f"{entry.text!r} from {entry.phone} was confirmed, and no process ended near it",
+            tenant_id=tenant_id,
+            time=entry.time,
+        )
+        for tenant_id, entry in missing.unexplained
+    ]
+    for tenant_id, log in books.run.logs.items():
+        found += _kept_once(books, tenant_id, log)
+    found += [
+        Violation("everything is delivered", f"{count} stanzas still wait for {who}")
+        for who, count in books.run.waiting.items()
+        if count
+    ]
+    return found
+
+
+def _kept_once(books: Books, tenant_id: str, log: list[Happening]) -> Iterator[Violation]:
+    number = books.run.tenants[tenant_id]
+    times: dict[str, int] = defaultdict(int)
+    for event in log:
+        incoming = event.incoming
+        if incoming is None:
+            continue
+        times[incoming.text] += 1
+        if times[incoming.text] == 2:
+            words = f"{incoming.text!r} stands in it twice, again as {event.sequence}"
+            yield Violation(
+                "nothing is received twice", words, tenant_id=tenant_id, time=event.time
+            )
+        side = "phone" if incoming.from_me else "chat"
+        written = books.written.get(incoming.text, [])
+        if not any(getattr(entry, side) == number for entry in written):
+            words = f"event {event.sequence} tells of {incoming.text!r}, which nobody wrote so"
+            yield Violation("what is received was written", words, tenant_id=tenant_id)
+
+
+def _process_changes(log: list[Happening]) -> list[int]:
+    """The sequences at which another process of the botnode went on."""
+    changes, before = [], ""
+    for event in log:
+        if event.instance and event.instance != before:
+            if before:
+                changes.append(event.sequence)
+            before = event.instance
+    return changes
+
+
+def _between(changes: list[int], written: list[Entry], place: int, kept: dict[str, int]) -> bool:
+    """Whether a process took over between the neighbours of a lost message that were kept."""
+    after = next((kept[e.text] for e in reversed(written[:place]) if e.text in kept), 0)
+    until = next((kept[e.text] for e in written[place + 1 :] if e.text in kept), None)
+    index = bisect_left(changes, after)
+    return index < len(changes) and (until is None or changes[index] < until)
