@@ -1,6 +1,5 @@
 """The contract's messages and the botnode's own types, one into the other."""
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +11,8 @@ from botmesh.v1 import bot_pb2, event_pb2, message_pb2, session_pb2
 from botnode.events import Cursor, Latest, Oldest, Start, StoredEvent
 from botnode.identity import Identity
 from botnode.message import OutboundMessage
+from botnode.message_row import DECRYPTION_CHANGED
+from botnode.message_search import Step as MessageStep
 from botnode.pairing import AccountPaired, CodeShown, Step, TryFailed
 from botnode.ports import ReceivedMessage
 from botnode.session import Session
@@ -58,6 +59,32 @@ def message_to_pb(message: OutboundMessage, tenant_id: str) -> message_pb2.Messa
         delivered_time=timestamp(message.delivered_time),
         read_time=timestamp(message.read_time),
         update_time=timestamp(message.update_time),
+        delivery=message.delivery.value,  # type: ignore[arg-type]  # as the state
+        expire_time=timestamp(message.expire_time),
+        allow_duplicate=message.allow_duplicate,
+        attempts=message.attempt,
+        account=message.account,
+        detail=message.detail,
+        undecrypted=message.undecrypted,
+    )
+
+
+def change_to_pb(step: MessageStep) -> message_pb2.MessageChange:
+    """One event of a message's life."""
+    event = event_pb2.Event.FromString(step.payload)
+    record = (
+        event.message_decryption_changed
+        if event.HasField("message_decryption_changed")
+        else event.message_state_changed
+    )
+    return message_pb2.MessageChange(
+        create_time=timestamp(step.create_time),
+        state=record.state,
+        attempts=record.attempts,
+        reason=record.reason,
+        detail=record.detail,
+        undecrypted=record.undecrypted,
+        sequence=step.sequence,
     )
 
 
@@ -137,11 +164,13 @@ def session_event(identity: Identity, epoch: int) -> Callable[[Session], bytes]:
     return encode
 
 
-def message_event(tenant_id: str) -> Callable[[OutboundMessage], bytes]:
-    """How a change of a message is written down."""
+def message_event(tenant_id: str) -> Callable[[str, OutboundMessage], bytes]:
+    """How a change of a message is written down, by the kind of event."""
 
-    def encode(message: OutboundMessage) -> bytes:
+    def encode(kind: str, message: OutboundMessage) -> bytes:
         record = message_to_pb(message, tenant_id)
+        if kind == DECRYPTION_CHANGED:
+            return event_pb2.Event(message_decryption_changed=record).SerializeToString()
         return event_pb2.Event(message_state_changed=record).SerializeToString()
 
     return encode
@@ -170,14 +199,6 @@ def checked_content(content: message_pb2.MessageContent) -> bytes:
     if len(body) > MOST_CHARACTERS:
         raise invalid("content.text.body", f"has {len(body)} characters, {MOST_CHARACTERS} at most")
     return content.SerializeToString(deterministic=True)
-
-
-def content_hash(content: bytes, recipient_jid: str) -> bytes:
-    """What a request_id is bound to."""
-    digest = hashlib.sha256(recipient_jid.encode())
-    digest.update(b"\0")
-    digest.update(content)
-    return digest.digest()
 
 
 def text_of(content: bytes) -> str:

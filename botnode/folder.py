@@ -106,18 +106,18 @@ class TenantFolder:
         if found != "ok":
             raise sqlite3.DatabaseError(found)
 
-    def find_sent_ids(self, secrets: list[bytes]) -> dict[bytes, str]:
-        """WhatsApp's ids of messages, by the secret that was sent with each.
+    def find_sent_ids(self, secrets: list[bytes]) -> dict[bytes, str] | None:
+        """WhatsApp's ids of messages, by the secret that was sent with each; None if unreadable.
 
         The library stores both before the first byte goes out. Only before the library runs.
         """
-        if not secrets or not self.session_db.exists():
+        if not secrets:
             return {}
         try:
             return sent_ids.find(str(self.session_db), secrets)
         except sqlite3.Error as error:
             log.warning("message_secrets_unreadable", error=str(error))
-            return {}
+            return None
 
     def find_sent_ids_beside(self, secrets: list[bytes]) -> dict[bytes, str]:
         """The same while the library runs."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import structlog
 from sqlalchemy import select
 
+from botnode import receipts
 from botnode.message import OutboundMessage
 from botnode.messages import MessageRows
 from botnode.ports import Receipt, ReceivedMessage
@@ -29,6 +30,7 @@ class StoredInbox:
         account: the number that the tenant has now, or empty.
         encode: the event's content for a message.
         publish: told, on the loop, of messages whose state a receipt raised.
+        caught_up: told, on the loop, that nothing waits with WhatsApp any more.
         crash: called, on the loop, when something could not be kept: WhatsApp was told that it
             arrived, so the process must not go on as if nothing had happened.
     """
@@ -42,6 +44,7 @@ class StoredInbox:
         account: Callable[[], str],
         encode: Callable[[ReceivedMessage], bytes],
         publish: Callable[..., None],
+        caught_up: Callable[[], None],
         crash: Callable[[], None],
     ) -> None:
         self._store = store
@@ -50,6 +53,7 @@ class StoredInbox:
         self._account = account
         self._encode = encode
         self._publish = publish
+        self._caught_up = caught_up
         self._crash = crash
 
     def message(self, message: ReceivedMessage) -> None:
@@ -76,11 +80,21 @@ class StoredInbox:
 
     def receipt(self, receipt: Receipt) -> None:
         """Keep a receipt, and raise the messages that it speaks of."""
+        account = self._account() or None
         with self._must_keep():
             raised: list[OutboundMessage] = self._store.write_and_wait(
-                lambda tx: self._rows.apply_receipt(tx, receipt)
+                lambda tx: receipts.apply(tx, self._rows.changer, receipt, account)
             )
             self._on_loop(self._publish, *raised)
+
+    def caught_up(self) -> None:
+        """WhatsApp has brought all that had waited while the session was away."""
+        self._on_loop(self._caught_up)
+
+    def untraceable(self) -> None:
+        """Keep that the library's store has no record of the message that is being sent."""
+        with self._must_keep():
+            self._store.write_and_wait(self._rows.mark_untraceable)
 
     @contextlib.contextmanager
     def _must_keep(self) -> Iterator[None]:

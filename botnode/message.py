@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 
 from botnode.states import MessageState
+
+
+class Delivery(IntEnum):
+    """What happens while the session is down; the values are those of the contract."""
+
+    NOW = 1
+    QUEUE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +21,14 @@ class OutboundMessage:
     Attributes:
         message_id: ours, a UUID.
         content: as it was accepted; opaque here, see `convert`.
-        content_hash: SHA-256 of the content and the canonical recipient.
-        reason: of the table of reasons, when FAILED or UNKNOWN, else empty.
+        content_hash: SHA-256 of the content, the canonical recipient and the options.
+        reason: of the table of reasons; always there when FAILED or UNKNOWN.
         detail: the library's own words for it.
         account: the account's number that it was accepted for.
         attempt: how often it was handed to the library.
+        not_before: when it waits for a new attempt, not before that time.
+        undecrypted: a device of the recipient said that it cannot decrypt it.
+        duplicated: it was begun once more although an earlier attempt may have arrived.
     """
 
     message_id: str
@@ -27,15 +38,21 @@ class OutboundMessage:
     content_hash: bytes
     account: str
     state: MessageState
-    attempt: int
-    whatsapp_id: str
-    reason: str
-    detail: str
     create_time: datetime
     update_time: datetime
-    sent_time: datetime | None
-    delivered_time: datetime | None
-    read_time: datetime | None
+    expire_time: datetime
+    delivery: Delivery = Delivery.NOW
+    allow_duplicate: bool = False
+    attempt: int = 0
+    whatsapp_id: str = ""
+    reason: str = ""
+    detail: str = ""
+    not_before: datetime | None = None
+    undecrypted: bool = False
+    duplicated: bool = False
+    sent_time: datetime | None = None
+    delivered_time: datetime | None = None
+    read_time: datetime | None = None
 
     @property
     def is_settled(self) -> bool:

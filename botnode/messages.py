@@ -1,93 +1,140 @@
-"""The rows of the outbox: what is read and written inside one transaction.
-
-Every change of a message's state appends the event that tells of it.
-"""
+"""The life of a message in the outbox, step by step, inside one transaction each."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from botmesh.errors import Reason
 from botnode.clock import from_ms, now_ms, to_ms
-from botnode.message import OutboundMessage
-from botnode.ports import Receipt, ReceiptKind
+from botnode.message import Delivery, OutboundMessage
+from botnode.message_row import ALL, CHANGE, Changer, Encode, find, to_message
+from botnode.receipts import apply_early
 from botnode.states import MessageState
 from botnode.store import Transaction
-from botnode.tables import early_receipts, messages
+from botnode.tables import messages
 
-EVENT_KIND = "message_state_changed"
-EARLY_RECEIPTS_MS = 10 * 60 * 1000
-TOO_LATE = "the line to WhatsApp did not come back in time"
-# The event's content for a message; given in by the composition root.
-Encode = Callable[[OutboundMessage], bytes]
+TOO_LATE = "it could not go out before its time was over"
+CHANGED_ACCOUNT = "accepted for another account than the tenant has now"
+CANCELLED = "taken back on request"
 
-# The state that a receipt raises a message to, and the time that it sets.
-_RAISES = {
-    ReceiptKind.SENDER: (MessageState.SENT, "sent_ms"),
-    ReceiptKind.DELIVERED: (MessageState.DELIVERED, "delivered_ms"),
-    ReceiptKind.READ: (MessageState.READ, "read_ms"),
-}
+_S = MessageState
 _C = messages.c
 
 # Statements are built once: building one costs more than running it.
-_ALL = select(messages)
-_BY_ID = _ALL.where(_C.message_id == bindparam("wanted"))
-_BY_REQUEST = _ALL.where(_C.request_id == bindparam("wanted"))
-_BY_WHATSAPP_ID = _ALL.where(_C.whatsapp_id == bindparam("wanted"))
-_NEXT = _ALL.where(_C.state == MessageState.QUEUED.value).order_by(_C.position).limit(1)
-_DUE = select(_C.account, _C.expire_ms).where(
-    _C.message_id == bindparam("wanted"), _C.state == MessageState.QUEUED.value
+_EARLIER = messages.alias("earlier")
+_NEXT = (
+    ALL.where(
+        _C.state == _S.QUEUED.value,
+        _C.not_before_ms <= bindparam("now"),
+        # A message that waits for its next attempt holds up its recipient's later ones.
+        ~exists().where(
+            _EARLIER.c.recipient_jid == _C.recipient_jid,
+            _EARLIER.c.position < _C.position,
+            _EARLIER.c.state == _S.QUEUED.value,
+            _EARLIER.c.not_before_ms > bindparam("now"),
+        ),
+    )
+    .order_by(_C.position)
+    .limit(1)
 )
-_COUNT_QUEUED = select(func.count()).where(_C.state == MessageState.QUEUED.value)
+_TIMES = select(
+    func.count(),
+    func.min(_C.expire_ms),
+    func.min(_C.not_before_ms).filter(_C.not_before_ms > bindparam("now")),
+).where(_C.state == _S.QUEUED.value)
+_DUE = select(_C.account, _C.expire_ms).where(
+    _C.message_id == bindparam("wanted"),
+    _C.state.in_((_S.QUEUED.value, _S.UNKNOWN.value)),
+)
+_COUNT_QUEUED = select(func.count()).where(_C.state == _S.QUEUED.value)
 _LAST = select(func.coalesce(func.max(_C.position), 0) + 1).correlate(None).scalar_subquery()
 _INSERT = messages.insert().values(position=_LAST)
-_CHANGE = (
-    update(messages)
-    .where(
-        _C.message_id == bindparam("wanted"),
-        _C.state.in_(bindparam("states", expanding=True)),
+_BEGIN = CHANGE.values(attempt=_C.attempt + 1)
+_BEGIN_AGAIN = _BEGIN.values(earlier_whatsapp_id=_C.whatsapp_id, whatsapp_id="")
+_UNREPEATED = CHANGE.values(
+    duplicated=False, whatsapp_id=_C.earlier_whatsapp_id, earlier_whatsapp_id=""
+)
+_REQUEUE = CHANGE.values(position=_LAST)
+_DUPLICATE = (
+    ALL.where(
+        _C.state == _S.UNKNOWN.value,
+        _C.allow_duplicate,
+        ~_C.duplicated,
+        _C.account == bindparam("account"),
+        _C.expire_ms > bindparam("now"),
     )
-    .returning(messages)
+    .order_by(_C.update_ms)
+    .limit(1)
 )
-_BEGIN = _CHANGE.values(attempt=_C.attempt + 1)
-_REQUEUE = _CHANGE.values(position=_LAST)
-_EARLY_OF = (
-    delete(early_receipts)
-    .where(early_receipts.c.whatsapp_id == bindparam("wanted"))
-    .returning(early_receipts.c.kind, early_receipts.c.receipt_ms)
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Who hands a message to the library.
+
+    Attributes:
+        secret: 32 bytes that go out with it and that the library stores before, with its id.
+        account: the account's number.
+        device_jid: the linked device, which changes with every pairing.
+        store_generation: of the library's store, see `cut_sends`.
+    """
+
+    secret: bytes
+    account: str
+    device_jid: str
+    store_generation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The messages that are QUEUED.
+
+    Attributes:
+        count: how many.
+        expire: when the first of them expires.
+        not_before: the next time for which one of them waits.
+    """
+
+    count: int
+    expire: datetime | None
+    not_before: datetime | None
 
 
 class MessageRows:
-    """The outbox's queries."""
+    """What can happen to a message."""
 
     def __init__(self, encode: Encode) -> None:
-        self._encode = encode
+        self.changer = Changer(encode)
+        self._change = self.changer.change
 
     # -- reading
 
-    def find(self, connection: Connection, message_id: str) -> OutboundMessage | None:
-        """A message by our id."""
-        return _one(connection, _BY_ID, message_id)
+    def next_due(self, connection: Connection) -> OutboundMessage | None:
+        """The message that was accepted first of those that may go out now."""
+        row = connection.execute(_NEXT, {"now": now_ms()}).one_or_none()
+        return None if row is None else to_message(row)
 
-    def find_request(self, connection: Connection, request_id: str) -> OutboundMessage | None:
-        """A message by the caller's id."""
-        return _one(connection, _BY_REQUEST, request_id)
+    def next_duplicate(self, connection: Connection, account: str) -> OutboundMessage | None:
+        """The message with an unknown outcome that may be sent once more."""
+        parameters = {"account": account, "now": now_ms()}
+        row = connection.execute(_DUPLICATE, parameters).one_or_none()
+        return None if row is None else to_message(row)
 
-    def next_queued(self, connection: Connection) -> OutboundMessage | None:
-        """The message that was accepted first of those that wait."""
-        row = connection.execute(_NEXT).one_or_none()
-        return None if row is None else _message(row)
+    def waiting(self, connection: Connection) -> Waiting:
+        """What waits, and until when."""
+        count, expire_ms, not_before_ms = connection.execute(_TIMES, {"now": now_ms()}).one()
+        return Waiting(count, from_ms(expire_ms), from_ms(not_before_ms))
 
     def count_queued(self, connection: Connection) -> int:
         """How many messages wait."""
         return int(connection.execute(_COUNT_QUEUED).scalar_one())
 
-    # -- writing
+    # -- accepting
 
-    def insert(self, tx: Transaction, message: OutboundMessage, expire_time: datetime) -> None:
+    def insert(self, tx: Transaction, message: OutboundMessage) -> None:
         """Accept a message."""
         row = {
             "message_id": message.message_id,
@@ -97,13 +144,15 @@ class MessageRows:
             "content": message.content,
             "account": message.account,
             "epoch": tx.epoch,
+            "delivery": message.delivery.value,
+            "allow_duplicate": message.allow_duplicate,
             "state": message.state.value,
             "create_ms": to_ms(message.create_time),
-            "expire_ms": to_ms(expire_time),
+            "expire_ms": to_ms(message.expire_time),
             "update_ms": to_ms(message.update_time),
         }
         tx.connection.execute(_INSERT, row)
-        tx.append_event(EVENT_KIND, message.account, self._encode(message))
+        self.changer.tell(tx, message)
 
     def requeue(
         self, tx: Transaction, message_id: str, account: str, expire_time: datetime
@@ -112,44 +161,85 @@ class MessageRows:
         return self._change(
             tx,
             message_id,
-            (MessageState.FAILED,),
+            (_S.FAILED,),
             statement=_REQUEUE,
-            state=MessageState.QUEUED,
+            state=_S.QUEUED,
             account=account,
             epoch=tx.epoch,
             expire_ms=to_ms(expire_time),
+            not_before_ms=0,
             reason="",
             detail="",
         )
 
+    # -- attempts
+
     def begin_attempt(
-        self, tx: Transaction, message_id: str, secret: bytes, account: str
+        self, tx: Transaction, message_id: str, attempt: Attempt
     ) -> OutboundMessage | None:
-        """Note that the library gets the message now, and the secret that will tell it apart.
+        """Note that the library gets the message now.
 
         A message whose time is over, or that was accepted for another account than the one that
         would send it now, becomes FAILED instead.
         """
         row = tx.connection.execute(_DUE, {"wanted": message_id}).first()
         if row is not None and row.expire_ms < now_ms():
-            return self.failed(tx, message_id, Reason.SESSION_DISCONNECTED, TOO_LATE)
-        if row is not None and row.account != account:
-            detail = "accepted for another account than the tenant has now"
-            return self.failed(tx, message_id, Reason.ACCOUNT_CHANGED, detail)
+            return self.failed(tx, message_id, Reason.MESSAGE_EXPIRED, TOO_LATE)
+        if row is not None and row.account != attempt.account:
+            return self.failed(tx, message_id, Reason.ACCOUNT_CHANGED, CHANGED_ACCOUNT)
+        return self._begin(tx, message_id, _S.QUEUED, attempt, _BEGIN)
+
+    def begin_duplicate(
+        self, tx: Transaction, message_id: str, attempt: Attempt
+    ) -> OutboundMessage | None:
+        """Note that the library gets a message once more that may have arrived already."""
+        return self._begin(tx, message_id, _S.UNKNOWN, attempt, _BEGIN_AGAIN, duplicated=True)
+
+    def _begin(
+        self,
+        tx: Transaction,
+        message_id: str,
+        state: MessageState,
+        attempt: Attempt,
+        statement: Any,
+        **more: Any,
+    ) -> OutboundMessage | None:
         return self._change(
             tx,
             message_id,
-            (MessageState.QUEUED,),
-            statement=_BEGIN,
-            state=MessageState.SENDING,
-            message_secret=secret,
+            (state,),
+            statement=statement,
+            state=_S.SENDING,
+            message_secret=attempt.secret,
+            device_jid=attempt.device_jid,
+            store_generation=attempt.store_generation,
+            begin_ms=now_ms(),
+            traceable=True,
             epoch=tx.epoch,
+            reason="",
+            detail="",
+            **more,
         )
 
-    def put_back(self, tx: Transaction, message_id: str, detail: str) -> OutboundMessage | None:
-        """The library did not send it for sure: it waits again."""
-        sending = (MessageState.SENDING,)
-        return self._change(tx, message_id, sending, state=MessageState.QUEUED, detail=detail)
+    def put_back(
+        self,
+        tx: Transaction,
+        message_id: str,
+        detail: str,
+        *,
+        reason: Reason | None = None,
+        not_before: datetime | None = None,
+    ) -> OutboundMessage | None:
+        """The library did not send it for sure: it waits again, in its old place."""
+        return self._change(
+            tx,
+            message_id,
+            (_S.SENDING,),
+            state=_S.QUEUED,
+            not_before_ms=to_ms(not_before) or 0,
+            reason=reason.value if reason else "",
+            detail=detail,
+        )
 
     def sent(
         self, tx: Transaction, message_id: str, whatsapp_id: str, time: datetime
@@ -158,198 +248,93 @@ class MessageRows:
         message = self._change(
             tx,
             message_id,
-            (MessageState.SENDING, MessageState.UNKNOWN),
-            state=MessageState.SENT,
+            (_S.SENDING, _S.UNKNOWN),
+            state=_S.SENT,
             whatsapp_id=whatsapp_id,
             sent_ms=to_ms(time),
             reason="",
+            detail="",
         )
-        return message and (self._apply_early(tx, whatsapp_id) or message)
+        return message and (apply_early(tx, self.changer, whatsapp_id) or message)
 
     def failed(
         self, tx: Transaction, message_id: str, reason: Reason, detail: str
     ) -> OutboundMessage | None:
         """It did not go out and will not."""
-        waiting = (MessageState.QUEUED, MessageState.SENDING)
         return self._change(
-            tx, message_id, waiting, state=MessageState.FAILED, reason=reason.value, detail=detail
+            tx,
+            message_id,
+            (_S.QUEUED, _S.SENDING),
+            state=_S.FAILED,
+            not_before_ms=0,
+            reason=reason.value,
+            detail=detail,
         )
 
     def unknown(self, tx: Transaction, message_id: str, detail: str) -> OutboundMessage | None:
         """It was cut: it arrived once or not at all."""
+        return self._unknown(tx, message_id, detail, CHANGE)
+
+    def unrepeated(self, tx: Transaction, message_id: str, detail: str) -> OutboundMessage | None:
+        """The attempt that was one too many never left: all is as it was before it."""
+        return self._unknown(tx, message_id, detail, _UNREPEATED)
+
+    def _unknown(
+        self, tx: Transaction, message_id: str, detail: str, statement: Any
+    ) -> OutboundMessage | None:
         return self._change(
             tx,
             message_id,
-            (MessageState.SENDING,),
-            state=MessageState.UNKNOWN,
+            (_S.SENDING,),
+            statement=statement,
+            state=_S.UNKNOWN,
             reason=Reason.SEND_OUTCOME_UNKNOWN.value,
             detail=detail,
         )
 
-    def fail_queued(self, tx: Transaction, reason: Reason, detail: str) -> list[OutboundMessage]:
-        """Fail all that wait: the session will not come back by itself."""
-        return self._each(
-            tx, _ids(tx, _C.state == MessageState.QUEUED), self.failed, reason, detail
+    def mark_untraceable(self, tx: Transaction) -> None:
+        """The library's store has no record of the message that it has now."""
+        tx.connection.execute(
+            update(messages).where(_C.state == _S.SENDING.value).values(traceable=False)
         )
+
+    # -- many at once
+
+    def cancel(self, tx: Transaction, message_id: str) -> OutboundMessage | None:
+        """Take back a message that waits; the message as it stands, None if there is none."""
+        cancelled = self._change(
+            tx,
+            message_id,
+            (_S.QUEUED,),
+            state=_S.FAILED,
+            not_before_ms=0,
+            reason=Reason.MESSAGE_CANCELLED.value,
+            detail=CANCELLED,
+        )
+        return cancelled or find(tx.connection, message_id)
+
+    def fail_impatient(self, tx: Transaction, reason: Reason, detail: str) -> list[OutboundMessage]:
+        """Fail those that wait and should go out now or not at all."""
+        now = (_C.state == _S.QUEUED.value) & (_C.delivery == Delivery.NOW.value)
+        return self._each(tx, now, self.failed, reason, detail)
+
+    def fail_strangers(self, tx: Transaction, account: str) -> list[OutboundMessage]:
+        """Fail those that wait and were accepted for another account."""
+        other = (_C.state == _S.QUEUED.value) & (_C.account != account)
+        return self._each(tx, other, self.failed, Reason.ACCOUNT_CHANGED, CHANGED_ACCOUNT)
 
     def expire_queued(self, tx: Transaction) -> list[OutboundMessage]:
         """Fail those that waited too long."""
-        due = (_C.state == MessageState.QUEUED) & (_C.expire_ms < now_ms())
-        return self._each(tx, _ids(tx, due), self.failed, Reason.SESSION_DISCONNECTED, TOO_LATE)
+        due = (_C.state == _S.QUEUED.value) & (_C.expire_ms < now_ms())
+        return self._each(tx, due, self.failed, Reason.MESSAGE_EXPIRED, TOO_LATE)
 
     def cut_sending(self, tx: Transaction, detail: str) -> list[OutboundMessage]:
         """Everything that the library had becomes UNKNOWN."""
-        return self._each(tx, _ids(tx, _C.state == MessageState.SENDING), self.unknown, detail)
-
-    def name_by_secret(self, tx: Transaction, ids: dict[bytes, str]) -> None:
-        """Keep WhatsApp's ids that the library's store gave for the secrets of cut messages."""
-        for secret, whatsapp_id in ids.items():
-            tx.connection.execute(
-                update(messages)
-                .where(_C.message_secret == secret, _C.whatsapp_id == "")
-                .values(whatsapp_id=whatsapp_id)
-            )
-            self._apply_early(tx, whatsapp_id)
-
-    def nameless_secrets(self, connection: Connection) -> list[bytes]:
-        """The secrets of messages with an open outcome and without WhatsApp's id."""
-        query = select(_C.message_secret).where(
-            _C.state.in_((MessageState.SENDING, MessageState.UNKNOWN)),
-            _C.whatsapp_id == "",
-            _C.message_secret.is_not(None),
-        )
-        return list(connection.execute(query).scalars())
-
-    # -- receipts
-
-    def apply_receipt(self, tx: Transaction, receipt: Receipt) -> list[OutboundMessage]:
-        """Raise the messages that a receipt speaks of; keep it for ids that are not known yet."""
-        raised = [self._apply(tx, receipt.kind, i, receipt.time) for i in receipt.whatsapp_ids]
-        return [message for message in raised if message is not None]
-
-    def _apply(
-        self, tx: Transaction, kind: ReceiptKind, whatsapp_id: str, time: datetime
-    ) -> OutboundMessage | None:
-        known = _one(tx.connection, _BY_WHATSAPP_ID, whatsapp_id)
-        if known is None:
-            _keep_early(tx, kind, whatsapp_id, time)
-            return None
-        if kind is ReceiptKind.RETRY:
-            _set(tx, known.message_id, undecrypted=True)
-            return None
-        state, column = _RAISES[kind]
-        values: dict[str, Any] = {"state": state, column: to_ms(time), "reason": "", "detail": ""}
-        if state is MessageState.READ and known.delivered_time is None:
-            values["delivered_ms"] = to_ms(time)
-        if known.sent_time is None:
-            values["sent_ms"] = to_ms(time)
-        if state >= MessageState.DELIVERED:
-            values["undecrypted"] = False
-        below = [s for s in MessageState if s < state]
-        return self._change(tx, known.message_id, below, **values)
-
-    def _apply_early(self, tx: Transaction, whatsapp_id: str) -> OutboundMessage | None:
-        found = tx.connection.execute(_EARLY_OF, {"wanted": whatsapp_id}).all()
-        latest = None
-        for kind, receipt_ms in sorted(found, key=lambda row: _ORDER.index(row.kind)):
-            time = from_ms(receipt_ms)
-            assert time is not None  # noqa: S101 - the column is not nullable
-            latest = self._apply(tx, ReceiptKind(kind), whatsapp_id, time) or latest
-        return latest
-
-    # -- changing one
-
-    def _change(
-        self,
-        tx: Transaction,
-        message_id: str,
-        states: Iterable[MessageState],
-        *,
-        statement: Any = _CHANGE,
-        **values: Any,
-    ) -> OutboundMessage | None:
-        """Change a message that is in one of these states; None if it is not."""
-        values["state"] = values["state"].value
-        changed = tx.connection.execute(
-            statement,
-            {
-                "wanted": message_id,
-                "states": [state.value for state in states],
-                "update_ms": now_ms(),
-                **values,
-            },
-        ).one_or_none()
-        if changed is None:
-            return None
-        message = _message(changed)
-        tx.append_event(EVENT_KIND, message.account, self._encode(message))
-        return message
+        return self._each(tx, _C.state == _S.SENDING.value, self.unknown, detail)
 
     def _each(
-        self, tx: Transaction, ids: Iterable[str], change: Callable[..., Any], *arguments: Any
+        self, tx: Transaction, condition: Any, change: Callable[..., Any], *arguments: Any
     ) -> list[OutboundMessage]:
+        query = select(_C.message_id).where(condition).order_by(_C.position)
+        ids: Iterable[str] = tx.connection.execute(query).scalars().all()
         return [m for i in ids if (m := change(tx, i, *arguments)) is not None]
-
-
-_ORDER = [kind.value for kind in ReceiptKind]
-
-
-def _keep_early(tx: Transaction, kind: ReceiptKind, whatsapp_id: str, time: datetime) -> None:
-    now = now_ms()
-    tx.connection.execute(
-        delete(early_receipts).where(early_receipts.c.create_ms < now - EARLY_RECEIPTS_MS)
-    )
-    known = tx.connection.execute(
-        select(early_receipts.c.kind).where(
-            early_receipts.c.whatsapp_id == whatsapp_id, early_receipts.c.kind == kind.value
-        )
-    ).first()
-    if known is None:
-        tx.connection.execute(
-            early_receipts.insert().values(
-                whatsapp_id=whatsapp_id, kind=kind.value, receipt_ms=to_ms(time), create_ms=now
-            )
-        )
-
-
-def _set(tx: Transaction, message_id: str, **values: Any) -> None:
-    tx.connection.execute(
-        update(messages).where(_C.message_id == message_id).values(update_ms=now_ms(), **values)
-    )
-
-
-def _ids(tx: Transaction, condition: Any) -> list[str]:
-    query = select(_C.message_id).where(condition).order_by(_C.position)
-    return list(tx.connection.execute(query).scalars())
-
-
-def _one(connection: Connection, query: Any, wanted: str) -> OutboundMessage | None:
-    row = connection.execute(query, {"wanted": wanted}).first()
-    return None if row is None else _message(row)
-
-
-def _message(row: Any) -> OutboundMessage:
-    return OutboundMessage(
-        message_id=row.message_id,
-        request_id=row.request_id,
-        recipient_jid=row.recipient_jid,
-        content=row.content,
-        content_hash=row.content_hash,
-        account=row.account,
-        state=MessageState(row.state),
-        attempt=row.attempt,
-        whatsapp_id=row.whatsapp_id,
-        reason=row.reason,
-        detail=row.detail,
-        create_time=_time(row.create_ms),
-        update_time=_time(row.update_ms),
-        sent_time=from_ms(row.sent_ms),
-        delivered_time=from_ms(row.delivered_ms),
-        read_time=from_ms(row.read_ms),
-    )
-
-
-def _time(value: int) -> datetime:
-    time = from_ms(value)
-    assert time is not None  # noqa: S101 - the columns are not nullable
-    return time

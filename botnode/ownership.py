@@ -10,13 +10,14 @@ from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import DatabaseError
 
 from botmesh.rpc.lifecycle import ConfigError
+from botnode import schema
 from botnode.clock import from_ms
 from botnode.identity import Identity
 from botnode.lease import LeaseMark
 from botnode.ports import Account
 from botnode.states import SessionState
 from botnode.store import make_engine
-from botnode.tables import SCHEMA_VERSION, meta, metadata
+from botnode.tables import SCHEMA_VERSION, meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,14 @@ def _take(
     engine: Engine, path: Path, identity: Identity, lease: LeaseMark, *, sandbox: bool
 ) -> Owned:
     with engine.begin() as connection:
-        metadata.create_all(connection)
+        schema.upgrade(connection)
         row: Any = connection.execute(select(meta)).one_or_none()
         fresh = row is None
         if fresh:
             _create(connection, identity, sandbox=sandbox)
         else:
             _check(row, path, identity, sandbox=sandbox)
+        schema.note_version(connection)
         raised = (
             update(meta)
             .values(

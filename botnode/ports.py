@@ -183,6 +183,12 @@ class Inbox(Protocol):
     def receipt(self, receipt: Receipt) -> None:
         """Keep a receipt."""
 
+    def caught_up(self) -> None:
+        """WhatsApp has brought all that had waited while the session was away."""
+
+    def untraceable(self) -> None:
+        """Keep that the library's store has no record of the message that is being sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:

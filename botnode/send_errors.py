@@ -28,6 +28,9 @@ class Verdict:
     known: bool = True
 
 
+# Ours, for a call that was not made.
+STOPPED_BEFORE = "the process was stopped before the call"
+
 _LINE_DOWN = (
     r"(websocket not connected|info query timed out"
     r"|websocket disconnected before info query (\(retry\) )?returned response)"
@@ -43,6 +46,7 @@ _TABLE: tuple[tuple[re.Pattern[str], Verdict], ...] = tuple(
     (re.compile(pattern), verdict)
     for pattern, verdict in (
         (r"^no client is connected$", Verdict(Fate.RETRY, Reason.SESSION_DISCONNECTED)),
+        (rf"^{STOPPED_BEFORE}$", Verdict(Fate.RETRY, Reason.SESSION_DISCONNECTED)),
         (r"^client is nil$", Verdict(Fate.RETRY, Reason.SESSION_DISCONNECTED)),
         (
             r"^failed to send message node: websocket not connected$",

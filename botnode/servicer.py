@@ -12,12 +12,11 @@ import grpc.aio
 from botmesh.errors import MeshError, Reason, invalid
 from botmesh.rpc import metadata
 from botmesh.rpc.names import check_tenant_id
-from botmesh.v1 import bot_pb2, bot_pb2_grpc, session_pb2
-from botnode import convert
+from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2, session_pb2
+from botnode import convert, requests
 from botnode.identity import Identity
-from botnode.outbox import SendCommand
+from botnode.message import OutboundMessage
 from botnode.pairing import AccountPaired, Step
-from botnode.recipient import canonical_jid
 from botnode.session import SessionMachine
 from botnode.session_errors import session_error
 from botnode.states import SessionState
@@ -54,18 +53,42 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
     ) -> bot_pb2.SendMessageResponse:
         sent_with = self._check(request, context)
         tenant = self._ready()
-        content = convert.checked_content(request.content)
-        recipient = canonical_jid(request.to)
-        command = SendCommand(
-            request_id=_request_id(request.request_id, sent_with),
-            recipient_jid=recipient,
-            content=content,
-            content_hash=convert.content_hash(content, recipient),
-        )
+        command = requests.send_command(request, _request_id(request.request_id, sent_with))
         message = await tenant.outbox.send(command, _wait_s(context))
-        return bot_pb2.SendMessageResponse(
-            message=convert.message_to_pb(message, self._identity.tenant_id)
+        return bot_pb2.SendMessageResponse(message=self._message_pb(message))
+
+    async def GetMessage(
+        self, request: bot_pb2.GetMessageRequest, context: Context
+    ) -> bot_pb2.GetMessageResponse:
+        self._check(request, context)
+        tenant = self._ready()
+        message, steps = await tenant.outbox.get(**requests.key(request))
+        return bot_pb2.GetMessageResponse(
+            message=self._message_pb(message),
+            timeline=[convert.change_to_pb(step) for step in steps],
         )
+
+    async def ListMessages(
+        self, request: bot_pb2.ListMessagesRequest, context: Context
+    ) -> bot_pb2.ListMessagesResponse:
+        self._check(request, context)
+        tenant = self._ready()
+        page = await tenant.outbox.list(
+            requests.wanted(request), requests.page_size(request), requests.place(request)
+        )
+        return bot_pb2.ListMessagesResponse(
+            messages=[self._message_pb(message) for message in page.messages],
+            next_page_token=requests.page_token(request, page.end),
+        )
+
+    async def CancelMessage(
+        self, request: bot_pb2.CancelMessageRequest, context: Context
+    ) -> bot_pb2.CancelMessageResponse:
+        self._check(request, context)
+        tenant = self._ready()
+        message_id = requests.checked_id(request.message_id, "message_id")
+        message = await tenant.outbox.cancel(message_id)
+        return bot_pb2.CancelMessageResponse(message=self._message_pb(message))
 
     async def StreamQR(
         self, request: bot_pb2.StreamQRRequest, context: Context
@@ -110,6 +133,9 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
                 yield convert.event_to_pb(item, self._identity.tenant_id)
 
     # -- shared
+
+    def _message_pb(self, message: OutboundMessage) -> message_pb2.Message:
+        return convert.message_to_pb(message, self._identity.tenant_id)
 
     def _session_pb(self) -> session_pb2.Session:
         epoch = self._tenant.epoch if self._tenant else 0
@@ -183,7 +209,19 @@ def _stopping() -> MeshError:
 
 def _wait_s(context: Context) -> float:
     left = context.time_remaining()
-    return NO_DEADLINE_S if left is None else max(0.0, left - ANSWER_BEFORE_S)
+    return NO_DEADLINE_S if left is None else max(0.0, left - ANSWER_BEFORE_S - _rounding_s(left))
+
+
+def _rounding_s(left_s: float) -> float:
+    """How much later than the caller's deadline the one that arrived here may be, at most.
+
+    gRPC's core rounds a timeout up to the next milliseconds below a second, 10 ms below ten
+    seconds, and so on (its src/core/lib/transport/timeout_encoding.cc).
+    """
+    step_s = 0.001
+    while left_s > step_s * 1000:
+        step_s *= 10
+    return step_s
 
 
 def _request_id(given: str, sent: dict[str, str]) -> str:

@@ -59,8 +59,13 @@ class Transaction:
         self.epoch = epoch
         self.head: int | None = None
 
-    def append_event(self, kind: str, account: str, payload: bytes) -> int:
-        """Append to the event log; return the event's sequence."""
+    def append_event(
+        self, kind: str, account: str, payload: bytes, message_id: str | None = None
+    ) -> int:
+        """Append to the event log; return the event's sequence.
+
+        An event about a message of the outbox names it.
+        """
         sequence = int(self.connection.execute(_RAISE_HEAD).scalar_one())
         self.connection.execute(
             _INSERT_EVENT,
@@ -70,6 +75,7 @@ class Transaction:
                 "account": account,
                 "create_ms": now_ms(),
                 "payload": payload,
+                "message_id": message_id,
             },
         )
         self.head = sequence

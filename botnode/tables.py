@@ -11,9 +11,10 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData(
     naming_convention={
@@ -58,9 +59,21 @@ messages = Table(
     Column("content", LargeBinary, nullable=False),
     Column("account", String(128), nullable=False),
     Column("epoch", BigInteger, nullable=False),
+    Column("delivery", Integer, nullable=False, server_default="1"),
+    Column("allow_duplicate", Boolean, nullable=False, server_default="0"),
+    # The last attempt: when, by which linked device, with which secret, under which id of
+    # WhatsApp's; and what the library's store must be for it to prove that the message never left.
     Column("attempt", Integer, nullable=False, default=0),
+    Column("begin_ms", BigInteger),
+    Column("device_jid", String(128), nullable=False, server_default=""),
     Column("message_secret", LargeBinary(32)),
     Column("whatsapp_id", String(128), nullable=False, default=""),
+    Column("traceable", Boolean, nullable=False, server_default="1"),
+    Column("store_generation", String(64), nullable=False, server_default=""),
+    # The attempt before it, where that may have arrived too.
+    Column("duplicated", Boolean, nullable=False, server_default="0"),
+    Column("earlier_whatsapp_id", String(128), nullable=False, server_default=""),
+    Column("not_before_ms", BigInteger, nullable=False, server_default="0"),
     Column("state", Integer, nullable=False),
     Column("reason", String(64), nullable=False, default=""),
     Column("detail", String, nullable=False, default=""),
@@ -74,7 +87,15 @@ messages = Table(
     UniqueConstraint("request_id"),
     Index("ix_messages_position", "position"),
     Index("ix_messages_state_position", "state", "position"),
+    Index("ix_messages_recipient_jid_position", "recipient_jid", "position"),
+    Index("ix_messages_create_ms", "create_ms", "message_id"),
     Index("ix_messages_whatsapp_id", "whatsapp_id"),
+    Index(
+        "ix_messages_earlier_whatsapp_id",
+        "earlier_whatsapp_id",
+        sqlite_where=text("earlier_whatsapp_id <> ''"),
+        postgresql_where=text("earlier_whatsapp_id <> ''"),
+    ),
 )
 
 # Receipts that came before the id they speak of was known here.
@@ -107,4 +128,12 @@ events = Table(
     Column("account", String(128), nullable=False),
     Column("create_ms", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
+    # The message of the outbox that it is about.
+    Column("message_id", String(36)),
+    Index(
+        "ix_events_message_id",
+        "message_id",
+        sqlite_where=text("message_id IS NOT NULL"),
+        postgresql_where=text("message_id IS NOT NULL"),
+    ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from botnode import convert, retention
+from botnode import convert, cut_sends, retention
 from botnode.connector import Connector
 from botnode.events import EventLog
 from botnode.folder import TenantFolder
@@ -20,10 +20,11 @@ from botnode.outbox import Outbox
 from botnode.ownership import Owned
 from botnode.pairing import PairingHub
 from botnode.ports import Inbox, WhatsApp
+from botnode.pump import Library
 from botnode.session import SessionMachine
 from botnode.session_record import SessionRecord
 from botnode.states import SessionState
-from botnode.store import Store, Transaction
+from botnode.store import Store
 from botnode.threads import in_daemon_thread
 
 log = structlog.get_logger(__name__)
@@ -66,6 +67,7 @@ class Tenant:
             account=self._number,
             encode=convert.received_event,
             publish=self._publish,
+            caught_up=self._caught_up,
             crash=process.crash,
         )
         self.whatsapp = make_whatsapp(inbox, loop)
@@ -73,9 +75,12 @@ class Tenant:
             self._store,
             self._rows,
             machine,
-            self.whatsapp,
-            text_of=convert.text_of,
-            find_ids=folder.find_sent_ids_beside,
+            Library(
+                self.whatsapp,
+                text_of=convert.text_of,
+                find_ids=folder.find_sent_ids_beside,
+                generation=lambda: cut_sends.generation_of(folder.session_db),
+            ),
         )
         self.line = Line(
             machine,
@@ -110,16 +115,30 @@ class Tenant:
             self.hub.resume(self._owned.pairing_since)
 
     async def _settle_cut_sends(self) -> None:
-        secrets = await self._store.read(self._rows.nameless_secrets)
-        ids = await in_daemon_thread(lambda: self._folder.find_sent_ids(secrets), "find-sent-ids")
+        secrets = await self._store.read(cut_sends.open_secrets)
+        if not secrets:
+            return
+        evidence = await in_daemon_thread(lambda: self._gather(secrets), "find-sent-ids")
+        settled = await self._store.write(
+            lambda tx: cut_sends.settle(tx, self._rows, evidence), durable=True
+        )
+        if settled.waiting or settled.unknown:
+            log.warning(
+                "sends_cut_by_restart",
+                never_left=len(settled.waiting),
+                unknown=len(settled.unknown),
+                with_id=len(evidence.ids or ()),
+            )
 
-        def settle(tx: Transaction) -> int:
-            cut = self._rows.cut_sending(tx, "the process ended while the message was being sent")
-            self._rows.name_by_secret(tx, ids)
-            return len(cut)
-
-        if cut := await self._store.write(settle, durable=True):
-            log.warning("sends_cut_by_restart", messages=cut, with_id=len(ids))
+    def _gather(self, secrets: list[bytes]) -> cut_sends.Evidence:
+        account = self.machine.current.account
+        dead = self._owned.predecessor_is_dead
+        return cut_sends.Evidence(
+            generation=cut_sends.generation_of(self._folder.session_db),
+            ids=self._folder.find_sent_ids(secrets),
+            device_jid=account.jid if account else "",
+            dead_epoch=self._owned.epoch - 1 if dead else None,
+        )
 
     def start(self, *, unlinked: bool) -> None:
         """Let the session live.
@@ -127,7 +146,8 @@ class Tenant:
         Args:
             unlinked: the account was unlinked, as far as the folder tells.
         """
-        self._spawn(self.outbox.run(), "outbox")
+        self._spawn(self.outbox.pump.run(), "pump")
+        self._spawn(self.outbox.patience.run(), "patience")
         self._spawn(retention.run(self._store), "retention")
         logged_out = unlinked or self._owned.session_state is SessionState.LOGGED_OUT
         self._spawn(
@@ -159,6 +179,9 @@ class Tenant:
             log.warning("hanging_up_took_too_long")
             return False
         return True
+
+    def _caught_up(self) -> None:
+        self.outbox.pump.caught_up()
 
     def _publish(self, *changed: OutboundMessage) -> None:
         self.outbox.publish(*changed)

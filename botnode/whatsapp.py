@@ -249,6 +249,7 @@ class _Wiring:
         event(proto.StreamErrorEv)(self._guard(self._on_stream_error))
         event(proto.MessageEv)(self._guard(self._on_message))
         event(proto.ReceiptEv)(self._guard(self._on_receipt))
+        event(proto.OfflineSyncCompletedEv)(self._guard(lambda _: self._inbox.caught_up()))
         for name in _SIGNAL_EVENTS:
             event(getattr(proto, f"{name}Ev"))(self._guard(self._on_simple))
         self._client.references = (
@@ -289,6 +290,9 @@ class _Wiring:
             text = self._library.write_log(ctypes.string_at(data, size))
             if signal := whatsapp_events.signal_of_log(text):
                 self._emit(signal)
+            elif whatsapp_events.is_untraceable(text):
+                # Go waits for this callback, and sends the message after it.
+                self._inbox.untraceable()
 
     def _on_simple(self, event: Any) -> None:
         if (signal := whatsapp_events.simple_signal(event.DESCRIPTOR.name)) is not None:

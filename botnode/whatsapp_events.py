@@ -110,6 +110,11 @@ def signal_of_log(text: str) -> Signal | None:
     return None
 
 
+def is_untraceable(text: str) -> bool:
+    """Whether a line of whatsmeow's log says that a message goes out without its secret stored."""
+    return text.startswith("Failed to store message secret key for outgoing message")
+
+
 def signal_of_error(text: str) -> StoreFailure | None:
     """The failure of the library's database that an error of connect() stands for, if any."""
     return StoreFailure(text) if _STORE_ERRORS.search(text) else None

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DatabaseError
 
 from botmesh.errors import Reason
 from botmesh.v1 import bot_pb2
+from botnode import receipts
 from botnode.ports import Receipt, ReceiptKind, ReceivedMessage
 from botnode.store import Transaction
 from tests.integration.botnode.conftest import Node, error_of, eventually, typed_errors
@@ -132,7 +133,7 @@ async def test_what_cannot_be_kept_ends_the_process(
 
     inbox = node.whatsapp.inbox
     monkeypatch.setattr(inbox, "_keep", broken)
-    monkeypatch.setattr(node.tenant._rows, "apply_receipt", broken)
+    monkeypatch.setattr(receipts, "apply", broken)
     brought = MESSAGE if method == "message" else RECEIPT
     await asyncio.to_thread(getattr(inbox, method), brought)
     await eventually(lambda: node.said == ["crash"])

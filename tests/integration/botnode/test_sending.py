@@ -17,6 +17,8 @@ import pytest
 from botmesh.errors import MeshError, Reason
 from botmesh.v1 import bot_pb2, message_pb2
 from botnode import outbox as outbox_module
+from botnode import patience as patience_module
+from botnode.message import Delivery
 from botnode.ports import (
     Connected,
     Disconnected,
@@ -297,25 +299,23 @@ async def test_a_queued_message_waits_for_the_line(node: Node) -> None:
     assert (await second).state == SENT
 
 
-async def test_a_queued_message_does_not_wait_for_ever(
+async def test_a_message_for_now_does_not_wait_for_a_session_that_stays_away(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox_module, "EXPIRY_CHECK_S", 0.02)
+    monkeypatch.setattr(patience_module, "GRACE_S", 0.1)
     held = node.whatsapp.answer = Held()
     first = asyncio.ensure_future(node.send("uno"))
     await eventually(lambda: node.whatsapp.sent)
-    monkeypatch.setattr(outbox_module, "EXPIRE_AFTER", outbox_module.timedelta(0))
     second = asyncio.ensure_future(error_of(node.send("dos", request_id="two")))
     await eventually(lambda: _accepted(node) == 2)
     node.whatsapp.login.clear()  # the next client does not get in
     node.whatsapp.say(Disconnected())
     await node.until(SessionState.RECONNECTING)
-    held.go()
-    await first
-    error = await second
+    error = await second  # while the library still has the first
     assert error.reason is Reason.SESSION_DISCONNECTED
     assert error.retry_after is not None
-    monkeypatch.undo()
+    held.go()
+    await first
     monkeypatch.setattr(outbox_module, "ASK_AGAIN_AFTER", outbox_module.timedelta(0))
     node.whatsapp.login.append(Connected(ACCOUNT))
     await node.until(SessionState.CONNECTED)
@@ -441,14 +441,14 @@ async def test_a_message_whose_time_is_over_does_not_go_out_after_a_crash(
     held = node.whatsapp.answer = Held()
     calls = [asyncio.ensure_future(node.send("uno"))]
     await eventually(lambda: node.whatsapp.sent)
-    monkeypatch.setattr(outbox_module, "EXPIRE_AFTER", outbox_module.timedelta(0))
+    monkeypatch.setitem(outbox_module.EXPIRES_IN, Delivery.NOW, outbox_module.timedelta(0))
     calls.append(asyncio.ensure_future(node.send("dos", request_id="two")))
     await eventually(lambda: _accepted(node) == 2)
     await node.crash()
     await asyncio.gather(*calls, return_exceptions=True)
     second = await make_node().start(ACCOUNT)
     query = "SELECT state, reason FROM messages WHERE request_id = 'two'"
-    failed = (message_pb2.MESSAGE_STATE_FAILED, Reason.SESSION_DISCONNECTED)
+    failed = (message_pb2.MESSAGE_STATE_FAILED, Reason.MESSAGE_EXPIRED)
     await eventually(lambda: _rows(second, query) == [failed])
     assert not second.whatsapp.sent
     held.go()

@@ -1,8 +1,10 @@
 """A node.db in a temporary folder, and what belongs to it."""
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,12 +51,14 @@ def rows() -> MessageRows:
 
 @pytest.fixture
 def make_message() -> Callable[..., OutboundMessage]:
-    def make(body: str = "hola", to: str = "5215512345678@s.whatsapp.net") -> OutboundMessage:
+    def make(
+        body: str = "hola", to: str = "5215512345678@s.whatsapp.net", **options: Any
+    ) -> OutboundMessage:
         content = convert.checked_content(
             message_pb2.MessageContent(text=message_pb2.TextContent(body=body))
         )
         command = SendCommand(
-            f"request-{next(_ids)}", to, content, convert.content_hash(content, to)
+            f"request-{next(_ids)}", to, content, hashlib.sha256(content).digest(), **options
         )
         return new_message(command, "+5215500000000")
 

@@ -1,17 +1,20 @@
 """A message's fate, row by row."""
 
+import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from botmesh.errors import Reason
 from botmesh.v1 import event_pb2
+from botnode import cut_sends, receipts
 from botnode.clock import now
-from botnode.message import OutboundMessage
-from botnode.messages import MessageRows
+from botnode.message import Delivery, OutboundMessage
+from botnode.message_row import find
+from botnode.messages import Attempt, MessageRows
 from botnode.ports import Receipt, ReceiptKind
 from botnode.states import MessageState
 from botnode.store import Store
@@ -19,6 +22,13 @@ from botnode.tables import early_receipts, events, messages
 
 ID = "3EB0AAAA"
 ACCOUNT = "+5215500000000"  # that of make_message
+
+
+DEVICE = "5215500000000:1@s.whatsapp.net"
+
+
+def attempt(secret: bytes = b"s", account: str = ACCOUNT) -> Attempt:
+    return Attempt(secret * 32, account, DEVICE, "1:2:3")
 
 
 class Outbox:
@@ -32,16 +42,19 @@ class Outbox:
         return await self.store.write(lambda tx: change(tx, self.message.message_id, *arguments))
 
     async def insert(self, expire: timedelta = timedelta(minutes=5)) -> None:
-        await self.store.write(
-            lambda tx: self.rows.insert(tx, self.message, self.message.create_time + expire)
+        self.message = dataclasses.replace(
+            self.message, expire_time=self.message.create_time + expire
         )
+        await self.store.write(lambda tx: self.rows.insert(tx, self.message))
 
-    async def receive(self, kind: ReceiptKind, whatsapp_id: str = ID) -> None:
+    async def receive(
+        self, kind: ReceiptKind, whatsapp_id: str = ID, account: str = ACCOUNT
+    ) -> None:
         receipt = Receipt(kind, (whatsapp_id,), "1@lid", "1@lid", now())
-        await self.store.write(lambda tx: self.rows.apply_receipt(tx, receipt))
+        await self.store.write(lambda tx: receipts.apply(tx, self.rows.changer, receipt, account))
 
     async def now(self) -> OutboundMessage:
-        found = await self.store.read(lambda c: self.rows.find(c, self.message.message_id))
+        found = await self.store.read(lambda c: find(c, self.message.message_id))
         assert found is not None
         return found
 
@@ -64,7 +77,7 @@ async def outbox(
 
 
 async def test_a_good_life(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
+    await outbox.do("begin_attempt", attempt(b"s"))
     assert (await outbox.now()).attempt == 1
     await outbox.do("sent", ID, now())
     await outbox.receive(ReceiptKind.DELIVERED)
@@ -76,21 +89,21 @@ async def test_a_good_life(outbox: Outbox) -> None:
 
 
 async def test_states_only_rise(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
+    await outbox.do("begin_attempt", attempt(b"s"))
     await outbox.do("sent", ID, now())
     await outbox.receive(ReceiptKind.READ)
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.SENDER)
     assert await outbox.do("failed", Reason.INTERNAL, "late") is None
     assert await outbox.do("unknown", "late") is None
-    assert await outbox.do("begin_attempt", b"t" * 32, ACCOUNT) is None
+    assert await outbox.do("begin_attempt", attempt(b"t")) is None
     assert (await outbox.now()).state is MessageState.READ
     assert (await outbox.now()).delivered_time is not None
     assert await outbox.history() == [1, 2, 4, 6]
 
 
 async def test_a_receipt_before_the_id_is_known(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
+    await outbox.do("begin_attempt", attempt(b"s"))
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.SENDER)
@@ -101,15 +114,15 @@ async def test_a_receipt_before_the_id_is_known(outbox: Outbox, store: Store) ->
 
 
 async def test_a_cut_send_is_unknown_and_a_receipt_tells(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
+    await outbox.do("begin_attempt", attempt(b"s"))
     await store.write(lambda tx: outbox.rows.cut_sending(tx, "the process ended"))
     message = await outbox.now()
     assert message.state is MessageState.UNKNOWN
     assert message.reason == Reason.SEND_OUTCOME_UNKNOWN
-    assert await store.read(outbox.rows.nameless_secrets) == [b"s" * 32]
-    await store.write(lambda tx: outbox.rows.name_by_secret(tx, {b"s" * 32: ID}))
+    assert await store.read(cut_sends.open_secrets) == [b"s" * 32]
+    await store.write(lambda tx: cut_sends.name(tx, outbox.rows, {b"s" * 32: ID}))
     assert (await outbox.now()).whatsapp_id == ID
-    assert await store.read(outbox.rows.nameless_secrets) == []
+    assert await store.read(cut_sends.open_secrets) == []
     await outbox.receive(ReceiptKind.SENDER)  # our own phone has its copy
     message = await outbox.now()
     assert message.state is MessageState.SENT
@@ -120,15 +133,15 @@ async def test_a_cut_send_is_unknown_and_a_receipt_tells(outbox: Outbox, store: 
 async def test_an_unknown_message_is_named_after_its_receipt_came(
     outbox: Outbox, store: Store
 ) -> None:
-    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
+    await outbox.do("begin_attempt", attempt(b"s"))
     await outbox.receive(ReceiptKind.DELIVERED)
     await store.write(lambda tx: outbox.rows.cut_sending(tx, "the process ended"))
-    await store.write(lambda tx: outbox.rows.name_by_secret(tx, {b"s" * 32: ID}))
+    await store.write(lambda tx: cut_sends.name(tx, outbox.rows, {b"s" * 32: ID}))
     assert (await outbox.now()).state is MessageState.DELIVERED
 
 
 async def test_failed_is_the_end(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
+    await outbox.do("begin_attempt", attempt(b"s"))
     message = await outbox.do("failed", Reason.REACH_OUT_LOCKED, "server returned error 463")
     assert message.reason == "REACH_OUT_LOCKED"
     assert await outbox.do("sent", ID, now()) is None
@@ -136,27 +149,58 @@ async def test_failed_is_the_end(outbox: Outbox) -> None:
 
 
 async def test_put_back_waits_again_with_a_fresh_secret(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
+    await outbox.do("begin_attempt", attempt(b"s"))
     await outbox.do("put_back", "websocket not connected")
     assert (await outbox.now()).state is MessageState.QUEUED
-    await outbox.do("begin_attempt", b"t" * 32, ACCOUNT)
+    await outbox.do("begin_attempt", attempt(b"t"))
     assert (await outbox.now()).attempt == 2
     secret = await store.read(lambda c: c.execute(select(messages.c.message_secret)).scalar_one())
     assert secret == b"t" * 32
 
 
 async def test_a_phone_that_cannot_decrypt(outbox: Outbox, store: Store) -> None:
-    async def undecrypted() -> bool:
-        query = select(messages.c.undecrypted)
-        return bool(await store.read(lambda c: c.execute(query).scalar_one()))
-
-    await outbox.do("begin_attempt", b"s" * 32, ACCOUNT)
+    await outbox.do("begin_attempt", attempt())
     await outbox.do("sent", ID, now())
     await outbox.receive(ReceiptKind.RETRY)
+    await outbox.receive(ReceiptKind.RETRY)
     assert (await outbox.now()).state is MessageState.SENT
-    assert await undecrypted()
+    assert (await outbox.now()).undecrypted
     await outbox.receive(ReceiptKind.DELIVERED)
-    assert not await undecrypted()
+    assert not (await outbox.now()).undecrypted
+    await outbox.receive(ReceiptKind.RETRY)  # another device of theirs
+    assert (await outbox.now()).undecrypted
+    await outbox.receive(ReceiptKind.DELIVERED)
+    assert not (await outbox.now()).undecrypted
+    kinds = await store.read(lambda c: c.execute(select(events.c.kind)).scalars().all())
+    assert kinds == ["message_state_changed"] * 3 + [
+        "message_decryption_changed",
+        "message_state_changed",
+        "message_decryption_changed",
+        "message_decryption_changed",
+    ]
+
+
+async def test_a_phone_that_cannot_decrypt_has_the_message(outbox: Outbox, store: Store) -> None:
+    await outbox.do("begin_attempt", attempt())
+    await store.write(lambda tx: outbox.rows.cut_sending(tx, "cut"))
+    await store.write(lambda tx: cut_sends.name(tx, outbox.rows, {b"s" * 32: ID}))
+    await outbox.receive(ReceiptKind.RETRY)
+    message = await outbox.now()
+    assert (message.state, message.undecrypted) == (MessageState.SENT, True)
+
+
+async def test_receipts_of_another_account_change_nothing(outbox: Outbox) -> None:
+    await outbox.do("begin_attempt", attempt())
+    await outbox.do("sent", ID, now())
+    await outbox.receive(ReceiptKind.DELIVERED, account="+5215587654321")
+    assert (await outbox.now()).state is MessageState.SENT
+
+
+async def test_a_receipt_never_raises_what_failed(outbox: Outbox) -> None:
+    await outbox.do("begin_attempt", attempt())
+    await outbox.do("sent", ID, now())
+    await outbox.do("failed", Reason.INTERNAL, "no effect: it was sent")
+    assert (await outbox.now()).state is MessageState.SENT
 
 
 async def test_order_and_expiry(
@@ -165,16 +209,18 @@ async def test_order_and_expiry(
     first, second = Outbox(store, rows, make_message()), Outbox(store, rows, make_message())
     await first.insert(timedelta(seconds=-1))
     await second.insert()
-    waiting = await store.read(rows.next_queued)
+    waiting = await store.read(rows.next_due)
     assert waiting is not None
     assert waiting.message_id == first.message.message_id
     assert await store.read(rows.count_queued) == 2
     (expired,) = await store.write(rows.expire_queued)
     assert expired.message_id == first.message.message_id
-    assert expired.reason == Reason.SESSION_DISCONNECTED
-    (failed,) = await store.write(lambda tx: rows.fail_queued(tx, Reason.ACCOUNT_BANNED, "banned"))
+    assert expired.reason == Reason.MESSAGE_EXPIRED
+    (failed,) = await store.write(
+        lambda tx: rows.fail_impatient(tx, Reason.ACCOUNT_BANNED, "banned")
+    )
     assert failed.message_id == second.message.message_id
-    assert await store.read(rows.next_queued) is None
+    assert await store.read(rows.next_due) is None
 
 
 async def test_no_attempt_when_the_time_is_over(
@@ -182,14 +228,14 @@ async def test_no_attempt_when_the_time_is_over(
 ) -> None:
     late = Outbox(store, rows, make_message())
     await late.insert(timedelta(seconds=-1))
-    message = await late.do("begin_attempt", b"s" * 32, ACCOUNT)
+    message = await late.do("begin_attempt", attempt(b"s"))
     assert (message.state, message.attempt) == (MessageState.FAILED, 0)
-    assert message.reason == Reason.SESSION_DISCONNECTED
+    assert message.reason == Reason.MESSAGE_EXPIRED
     assert await late.history() == [1, 7]
 
 
 async def test_no_attempt_for_another_account(outbox: Outbox) -> None:
-    message = await outbox.do("begin_attempt", b"s" * 32, "+5215587654321")
+    message = await outbox.do("begin_attempt", attempt(account="+5215587654321"))
     assert (message.state, message.attempt) == (MessageState.FAILED, 0)
     assert message.reason == Reason.ACCOUNT_CHANGED
 
@@ -205,8 +251,95 @@ async def test_a_failed_message_waits_again_behind_all_others(
     await store.write(rows.expire_queued)
     message = await first.do("requeue", "+5215587654321", soon)
     assert (message.state, message.reason, message.detail) == (MessageState.QUEUED, "", "")
-    waiting = await store.read(rows.next_queued)
+    waiting = await store.read(rows.next_due)
     assert waiting is not None
     assert waiting.message_id == second.message.message_id
-    begun = await first.do("begin_attempt", b"s" * 32, "+5215587654321")
+    begun = await first.do("begin_attempt", attempt(account="+5215587654321"))
     assert begun.state is MessageState.SENDING
+
+
+async def test_a_message_that_waits_for_its_next_attempt_holds_up_its_recipient_alone(
+    store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
+) -> None:
+    one, two = "5215511111111@s.whatsapp.net", "5215522222222@s.whatsapp.net"
+    held, behind, other = (Outbox(store, rows, make_message(to=to)) for to in (one, one, two))
+    for outbox in (held, behind, other):
+        await outbox.insert()
+
+    async def next_id() -> str | None:
+        due = await store.read(rows.next_due)
+        return due and due.message_id
+
+    assert await next_id() == held.message.message_id
+    await held.do("begin_attempt", attempt())
+    await store.write(
+        lambda tx: rows.put_back(
+            tx, held.message.message_id, "429", not_before=now() + timedelta(minutes=1)
+        )
+    )
+    assert await next_id() == other.message.message_id
+    assert (await store.read(rows.waiting)).not_before is not None
+    await other.do("failed", Reason.INTERNAL, "gone")
+    assert await next_id() is None
+    await store.write(
+        lambda tx: tx.connection.execute(
+            update(messages)
+            .where(messages.c.message_id == held.message.message_id)
+            .values(not_before_ms=1)
+        )
+    )
+    assert await next_id() == held.message.message_id
+    assert (await store.read(rows.waiting)).not_before is None
+
+
+async def test_a_second_attempt_may_be_raised_by_receipts_of_the_first(
+    store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
+) -> None:
+    outbox = Outbox(store, rows, make_message(allow_duplicate=True))
+    await outbox.insert()
+    await outbox.do("begin_attempt", attempt(b"s"))
+    await store.write(lambda tx: rows.cut_sending(tx, "cut"))
+    await store.write(lambda tx: cut_sends.name(tx, rows, {b"s" * 32: "FIRST"}))
+    due = await store.read(lambda c: rows.next_duplicate(c, ACCOUNT))
+    assert due is not None
+    assert await store.read(lambda c: rows.next_duplicate(c, "+5215587654321")) is None
+    await outbox.do("begin_duplicate", attempt(b"t"))
+    message = await outbox.now()
+    assert (message.attempt, message.whatsapp_id, message.duplicated) == (2, "", True)
+    await outbox.do("unrepeated", "websocket not connected")
+    message = await outbox.now()
+    assert (message.state, message.whatsapp_id) == (MessageState.UNKNOWN, "FIRST")
+    await outbox.do("begin_duplicate", attempt(b"u"))
+    await outbox.do("unknown", "cut again")
+    assert await store.read(lambda c: rows.next_duplicate(c, ACCOUNT)) is None  # once is enough
+    await outbox.receive(ReceiptKind.DELIVERED, "FIRST")
+    assert (await outbox.now()).state is MessageState.DELIVERED
+
+
+async def test_cancelling(outbox: Outbox) -> None:
+    for _ in range(2):
+        message = await outbox.do("cancel")
+        assert (message.state, message.reason) == (MessageState.FAILED, "MESSAGE_CANCELLED")
+    assert await outbox.history() == [1, 7]
+    assert await outbox.do("begin_attempt", attempt()) is None
+
+
+async def test_what_was_accepted_for_another_account_fails(
+    store: Store, rows: MessageRows, outbox: Outbox
+) -> None:
+    assert await store.write(lambda tx: rows.fail_strangers(tx, ACCOUNT)) == []
+    (failed,) = await store.write(lambda tx: rows.fail_strangers(tx, "+5215587654321"))
+    assert failed.reason == Reason.ACCOUNT_CHANGED
+
+
+async def test_only_the_impatient_fail_with_the_session(
+    store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
+) -> None:
+    impatient = Outbox(store, rows, make_message())
+    patient = Outbox(store, rows, make_message(delivery=Delivery.QUEUE))
+    await impatient.insert()
+    await patient.insert()
+    gone = await store.write(
+        lambda tx: rows.fail_impatient(tx, Reason.SESSION_DISCONNECTED, "gone")
+    )
+    assert [message.message_id for message in gone] == [impatient.message.message_id]

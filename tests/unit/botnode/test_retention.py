@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from botnode import retention
 from botnode.clock import now_ms
 from botnode.message import OutboundMessage
+from botnode.message_row import find
 from botnode.messages import MessageRows
 from botnode.states import MessageState
 from botnode.store import Store
@@ -91,7 +92,7 @@ async def test_messages(
 ) -> None:
     fresh, old = make_message(), make_message()
     for message in (fresh, old):
-        await store.write(lambda tx, m=message: rows.insert(tx, m, m.create_time))
+        await store.write(lambda tx, m=message: rows.insert(tx, m))
     values = {
         "state": state.value,
         "update_ms": now_ms() - int(age.total_seconds() * 1000),
@@ -100,21 +101,21 @@ async def test_messages(
     change = update(messages).where(messages.c.message_id == old.message_id).values(values)
     await store.write(lambda tx: tx.connection.execute(change))
     assert await store.write(retention.trim_messages) == int(goes)
-    assert (await store.read(lambda c: rows.find(c, old.message_id)) is None) == goes
-    assert await store.read(lambda c: rows.find(c, fresh.message_id)) is not None
+    assert (await store.read(lambda c: find(c, old.message_id)) is None) == goes
+    assert await store.read(lambda c: find(c, fresh.message_id)) is not None
 
 
 async def test_events_and_messages_are_trimmed(
     store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
 ) -> None:
     message = make_message()
-    await store.write(lambda tx: rows.insert(tx, message, message.create_time))
+    await store.write(lambda tx: rows.insert(tx, message))
     change = update(messages).values(state=MessageState.SENT.value, update_ms=0, expire_ms=0)
     await store.write(lambda tx: tx.connection.execute(change))
     await age(store, 1)
     trimming = asyncio.create_task(retention.run(store))
     async with asyncio.timeout(5):
-        while await store.read(lambda c: rows.find(c, message.message_id)):  # noqa: ASYNC110
+        while await store.read(lambda c: find(c, message.message_id)):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert await kept(store) == []
     trimming.cancel()

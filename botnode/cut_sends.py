@@ -1,0 +1,140 @@
+"""What became of messages that a process had in hand when it ended.
+
+whatsmeow stores the secret of a message, with the id that it chose, before the first byte of it
+goes out (SendMessage in its send.go). So a secret without a row proves that its message never
+left, if the store is the one that whatsmeow wrote to then, in the state that it left it in.
+"""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from botnode.message import OutboundMessage
+from botnode.messages import MessageRows
+from botnode.receipts import apply_early
+from botnode.states import MessageState
+from botnode.store import Transaction
+from botnode.tables import messages
+
+CUT = "the process ended while the message was being sent"
+NEVER_LEFT = "the process ended before the message left"
+
+# The header of a write-ahead log: magic, version, page size, checkpoint sequence, salt-1, salt-2
+# (https://www.sqlite.org/fileformat2.html#the_write_ahead_log).
+_HEADER = struct.Struct(">6I")
+_MAGICS = frozenset({0x377F0682, 0x377F0683})
+_C = messages.c
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What can be known after a process has ended.
+
+    Attributes:
+        ids: WhatsApp's ids by the secrets that the library's store has; None if it is unreadable.
+        device_jid: the linked device in that store, empty if none.
+        generation: of that store now, see `generation_of`.
+        dead_epoch: the owner of that epoch is certainly dead; None if that cannot be told.
+    """
+
+    ids: Mapping[bytes, str] | None
+    device_jid: str
+    generation: str
+    dead_epoch: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The messages that were in hand: some wait again, the others have an unknown outcome."""
+
+    waiting: list[OutboundMessage]
+    unknown: list[OutboundMessage]
+
+
+def generation_of(database: Path) -> str:
+    """A mark of an SQLite file and its write-ahead log that a copy of an earlier state has not.
+
+    The log's first salt is random when the log is made, and grows by one, as its sequence does,
+    each time that it is begun anew. Reads no page of the database and takes no lock.
+
+    Returns:
+        inode, origin and sequence of the log; empty where there is no log.
+    """
+    try:
+        inode = database.stat().st_ino
+        with database.with_name(f"{database.name}-wal").open("rb") as log:
+            header = log.read(_HEADER.size)
+    except OSError:
+        return ""
+    if len(header) < _HEADER.size:
+        return ""
+    magic, _, _, sequence, salt, _ = _HEADER.unpack(header)
+    if magic not in _MAGICS:
+        return ""
+    return f"{inode}:{(salt - sequence) % 2**32}:{sequence}"
+
+
+def follows(now: str, then: str) -> bool:
+    """Whether a generation is the same file's, at that time or later."""
+    if not now or not then:
+        return False
+    *now_file, now_sequence = now.split(":")
+    *then_file, then_sequence = then.split(":")
+    return now_file == then_file and int(now_sequence) >= int(then_sequence)
+
+
+def open_secrets(connection: Connection) -> list[bytes]:
+    """The secrets of messages with an open outcome and without WhatsApp's id."""
+    query = select(_C.message_secret).where(
+        _C.state.in_((MessageState.SENDING.value, MessageState.UNKNOWN.value)),
+        _C.whatsapp_id == "",
+        _C.message_secret.is_not(None),
+    )
+    return list(connection.execute(query).scalars())
+
+
+def settle(tx: Transaction, rows: MessageRows, evidence: Evidence) -> Settled:
+    """Decide on every message that was in hand, and name those whose ids are known now."""
+    query = select(messages).where(_C.state == MessageState.SENDING.value).order_by(_C.position)
+    settled = Settled([], [])
+    for row in tx.connection.execute(query).all():
+        if _never_left(row, evidence):
+            message = rows.put_back(tx, row.message_id, NEVER_LEFT)
+            settled.waiting.extend([message] if message else [])
+        else:
+            message = rows.unknown(tx, row.message_id, CUT)
+            settled.unknown.extend([message] if message else [])
+    name(tx, rows, evidence.ids or {})
+    return settled
+
+
+def _never_left(attempt: Any, evidence: Evidence) -> bool:
+    return (
+        evidence.ids is not None
+        and attempt.message_secret not in evidence.ids
+        and attempt.traceable
+        and not attempt.duplicated
+        and attempt.epoch == evidence.dead_epoch
+        and bool(attempt.device_jid)
+        and attempt.device_jid == evidence.device_jid
+        and follows(evidence.generation, attempt.store_generation)
+    )
+
+
+def name(tx: Transaction, rows: MessageRows, ids: Mapping[bytes, str]) -> None:
+    """Keep WhatsApp's ids that the library's store gave for secrets, and apply early receipts."""
+    for secret, whatsapp_id in ids.items():
+        tx.connection.execute(
+            update(messages)
+            .where(
+                _C.state.in_((MessageState.SENDING.value, MessageState.UNKNOWN.value)),
+                _C.message_secret == secret,
+                _C.whatsapp_id == "",
+            )
+            .values(whatsapp_id=whatsapp_id)
+        )
+        apply_early(tx, rows.changer, whatsapp_id)

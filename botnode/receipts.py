@@ -1,0 +1,168 @@
+"""What WhatsApp's receipts do to the messages that they speak of."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, delete, select
+
+from botnode.clock import from_ms, now_ms, to_ms
+from botnode.message import OutboundMessage
+from botnode.message_row import ALL, DECRYPTION_CHANGED, Changer, one
+from botnode.ports import Receipt, ReceiptKind
+from botnode.states import MessageState
+from botnode.store import Transaction
+from botnode.tables import early_receipts, messages
+
+log = structlog.get_logger(__name__)
+
+KEEP_EARLY_MS = 10 * 60 * 1000
+
+# The state that a receipt raises a message to, and the time that it sets.
+_RAISES = {
+    ReceiptKind.SENDER: (MessageState.SENT, "sent_ms"),
+    ReceiptKind.DELIVERED: (MessageState.DELIVERED, "delivered_ms"),
+    ReceiptKind.READ: (MessageState.READ, "read_ms"),
+}
+# Of one second, for WhatsApp's times are whole ones: a delivery may follow a retry, not precede it.
+_RANK = {
+    ReceiptKind.RETRY: 0,
+    ReceiptKind.SENDER: 1,
+    ReceiptKind.DELIVERED: 2,
+    ReceiptKind.READ: 3,
+}
+_C = messages.c
+
+_BY_WHATSAPP_ID = ALL.where(_C.whatsapp_id == bindparam("wanted"))
+_BY_EARLIER_ID = ALL.where(
+    _C.earlier_whatsapp_id == bindparam("wanted"), _C.earlier_whatsapp_id != ""
+)
+_EARLY_OF = (
+    delete(early_receipts)
+    .where(early_receipts.c.whatsapp_id == bindparam("wanted"))
+    .returning(early_receipts.c.kind, early_receipts.c.receipt_ms)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    """What a receipt says of one message; ``account`` is whose receipt it is, None if unknown."""
+
+    kind: ReceiptKind
+    whatsapp_id: str
+    time: datetime
+    account: str | None = None
+
+
+def apply(
+    tx: Transaction, changer: Changer, receipt: Receipt, account: str | None
+) -> list[OutboundMessage]:
+    """Raise the messages that a receipt speaks of; keep it for ids that are not known yet.
+
+    Messages of another account than the receipt's stay as they are.
+    """
+    notices = [
+        _Notice(receipt.kind, whatsapp_id, receipt.time, account)
+        for whatsapp_id in receipt.whatsapp_ids
+    ]
+    raised = [_apply(tx, changer, notice) for notice in notices]
+    return [message for message in raised if message is not None]
+
+
+def apply_early(tx: Transaction, changer: Changer, whatsapp_id: str) -> OutboundMessage | None:
+    """Apply what was kept for an id that is known now; the message if that changed it."""
+    found = tx.connection.execute(_EARLY_OF, {"wanted": whatsapp_id}).all()
+    latest = None
+    in_order = sorted(found, key=lambda row: (row.receipt_ms, _RANK[ReceiptKind(row.kind)]))
+    for kind, receipt_ms in in_order:
+        time = from_ms(receipt_ms)
+        assert time is not None  # noqa: S101 - the column is not nullable
+        latest = _apply(tx, changer, _Notice(ReceiptKind(kind), whatsapp_id, time)) or latest
+    return latest
+
+
+def _apply(tx: Transaction, changer: Changer, notice: _Notice) -> OutboundMessage | None:
+    known = one(tx.connection, _BY_WHATSAPP_ID, notice.whatsapp_id) or one(
+        tx.connection, _BY_EARLIER_ID, notice.whatsapp_id
+    )
+    if known is None:
+        _keep_early(tx, notice)
+        return None
+    if notice.account is not None and known.account != notice.account:
+        return None
+    if known.state is MessageState.FAILED:
+        log.error("receipt_for_failed_message", message_id=known.message_id, kind=notice.kind)
+        return None
+    if notice.kind is ReceiptKind.RETRY:
+        return _note_decryption(tx, changer, known, undecrypted=True)
+    return _raise(tx, changer, known, notice)
+
+
+def _raise(
+    tx: Transaction, changer: Changer, known: OutboundMessage, notice: _Notice
+) -> OutboundMessage | None:
+    time = notice.time
+    state, column = _RAISES[notice.kind]
+    values: dict[str, Any] = {"state": state, column: to_ms(time), "reason": "", "detail": ""}
+    if state is MessageState.READ and known.delivered_time is None:
+        values["delivered_ms"] = to_ms(time)
+    if known.sent_time is None:
+        values["sent_ms"] = to_ms(time)
+    if state >= MessageState.DELIVERED:
+        values["undecrypted"] = False
+    below = [s for s in MessageState if s < state]
+    raised = changer.change(tx, known.message_id, below, **values)
+    if raised is None and state >= MessageState.DELIVERED and known.undecrypted:
+        return _note_decryption(tx, changer, known, undecrypted=False)
+    return raised
+
+
+def _note_decryption(
+    tx: Transaction, changer: Changer, known: OutboundMessage, *, undecrypted: bool
+) -> OutboundMessage | None:
+    """Set or clear the flag, and tell of it; nothing if it is so already.
+
+    A device that asks for the message again has it from the server: it was sent.
+    """
+    if known.undecrypted == undecrypted:
+        return None
+    if known.state < MessageState.SENT:
+        changer.change(
+            tx,
+            known.message_id,
+            (known.state,),
+            state=MessageState.SENT,
+            sent_ms=now_ms(),
+            reason="",
+            detail="",
+        )
+    return changer.change(
+        tx,
+        known.message_id,
+        list(MessageState),
+        kind=DECRYPTION_CHANGED,
+        undecrypted=undecrypted,
+    )
+
+
+def _keep_early(tx: Transaction, notice: _Notice) -> None:
+    now = now_ms()
+    tx.connection.execute(
+        delete(early_receipts).where(early_receipts.c.create_ms < now - KEEP_EARLY_MS)
+    )
+    known = tx.connection.execute(
+        select(early_receipts.c.kind).where(
+            early_receipts.c.whatsapp_id == notice.whatsapp_id,
+            early_receipts.c.kind == notice.kind.value,
+        )
+    ).first()
+    if known is None:
+        tx.connection.execute(
+            early_receipts.insert().values(
+                whatsapp_id=notice.whatsapp_id,
+                kind=notice.kind.value,
+                receipt_ms=to_ms(notice.time),
+                create_ms=now,
+            )
+        )
