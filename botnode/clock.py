@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The time, aware, UTC."""
-    return datetime.now(UTC)
+    """The time, aware, UTC, in the whole milliseconds that are stored."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def now_ms() -> int:

@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import sqlite3
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -31,27 +30,11 @@ from botnode.ports import (
 from botnode.states import SessionState
 from tests.integration.botnode.conftest import Node, error_of, eventually
 from tests.integration.botnode.fake_whatsapp import ACCOUNT
+from tests.integration.botnode.held import Held
 
 SENT = message_pb2.MESSAGE_STATE_SENT
 SENDING = message_pb2.MESSAGE_STATE_SENDING
 QUEUED = message_pb2.MESSAGE_STATE_QUEUED
-
-
-class Held:
-    """An answer that comes when the test says so."""
-
-    def __init__(self, error: str = "") -> None:
-        self._go = threading.Event()
-        self._error = error
-
-    def __call__(self, _to: str, _text: str) -> str:
-        assert self._go.wait(10)
-        if self._error:
-            raise SendError(self._error)
-        return "3EB0LATE"
-
-    def go(self) -> None:
-        self._go.set()
 
 
 async def test_sent(node: Node) -> None:
