@@ -86,7 +86,7 @@ async def _serve(
     sandbox_pb2_grpc.add_SandboxServiceServicer_to_server(servicer, control)
     await control.start()
     for phone in store.phones.all():
-        network.mail.wake(phone)
+        network.delivery.wake(phone)
     addresses.write()
     _log.info(
         "sandbox_ready",

@@ -12,16 +12,19 @@ import grpc
 
 from botmesh.sandbox.v1 import sandbox_pb2 as pb
 from botmesh.sandbox.v1 import sandbox_pb2_grpc
-from sandbox import conversion, faults
+from sandbox import conversion, fault_conversion, faults
 from sandbox.addresses import Addresses
 from sandbox.arrivals import Arrivals
 from sandbox.lines import end, replaced
 from sandbox.network import Network
 from sandbox.pairing import ScanError, ScanProblem
 from sandbox.refusals import RefusedError, answering, invalid, streaming
+from sandbox.stanzas import Chat
 from sandbox.state.devices import Device
+from sandbox.state.groups import Group
 from sandbox.state.messages import Direction, Message
 from sandbox.state.phones import Phone
+from sandbox.wire.jid import parse
 
 _PAGE: Final = 100
 _PAGE_MOST: Final = 1000
@@ -84,12 +87,16 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
 
     @answering
     async def WriteMessage(self, request: pb.WriteMessageRequest, _context: Any) -> Any:
-        phone, to = self._phone("phone", request.phone), self._phone("to", request.to)
+        phone, to = self._phone("phone", request.phone), self._chat("to", request.to)
         if not request.text:
             raise invalid("text", "it must not be empty")
         if not phone.online:
             raise RefusedError(
                 grpc.StatusCode.FAILED_PRECONDITION, "PHONE_OFFLINE", "the phone is offline"
+            )
+        if isinstance(to, Group) and phone.number not in to.numbers:
+            raise RefusedError(
+                grpc.StatusCode.FAILED_PRECONDITION, "NOT_IN_GROUP", "the phone is not in the group"
             )
         message = self._network.mail.write(phone, to, request.text)
         return pb.WriteMessageResponse(message=conversion.message(message))
@@ -142,8 +149,45 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
             if request.HasField(name):
                 setattr(phone, name, getattr(request, name))
         self._store.phones.save(phone)
-        self._network.mail.wake(phone)
+        self._network.delivery.wake(phone)
         return pb.SetPhoneResponse(phone=conversion.phone(self._store, phone))
+
+    @answering
+    async def ForgetSessions(self, request: pb.ForgetSessionsRequest, _context: Any) -> Any:
+        phone = self._phone("phone", request.phone)
+        forgotten = self._store.phones.forget_sessions(phone)
+        return pb.ForgetSessionsResponse(forgotten=forgotten)
+
+    @answering
+    async def CreateGroup(self, request: pb.CreateGroupRequest, _context: Any) -> Any:
+        phones = [self._phone("phones", number) for number in request.phones]
+        if not phones:
+            raise invalid("phones", "at least one is needed")
+        if not request.subject:
+            raise invalid("subject", "it must not be empty")
+        group = self._network.groups.create(request.subject, phones)
+        return pb.CreateGroupResponse(group=conversion.group(group))
+
+    @answering
+    async def SetGroup(self, request: pb.SetGroupRequest, _context: Any) -> Any:
+        group = self._group("group", request.group)
+        self._network.groups.change(
+            group,
+            add=[self._phone("add", number) for number in request.add],
+            remove=[self._phone("remove", number) for number in request.remove],
+            subject=request.subject if request.HasField("subject") else None,
+        )
+        return pb.SetGroupResponse(group=conversion.group(group))
+
+    @answering
+    async def ListGroups(self, request: pb.ListGroupsRequest, _context: Any) -> Any:
+        number = conversion.number("phone", request.phone, optional=True)
+        listed = [
+            conversion.group(group)
+            for group in self._store.groups.all()
+            if not number or number in group.numbers
+        ]
+        return pb.ListGroupsResponse(groups=listed)
 
     @answering
     async def ListPhones(self, _request: pb.ListPhonesRequest, _context: Any) -> Any:
@@ -159,7 +203,7 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
     @answering
     async def DropConnections(self, request: pb.DropConnectionsRequest, _context: Any) -> Any:
         number = conversion.number("phone", request.phone, optional=True)
-        return pb.DropConnectionsResponse(dropped=self._network.lines.reset(number))
+        return pb.DropConnectionsResponse(dropped=self._network.lines.reset(number, request.device))
 
     @answering
     async def LogOutDevice(self, request: pb.LogOutDeviceRequest, _context: Any) -> Any:
@@ -185,24 +229,34 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
         if asked.times < 0:
             raise invalid("fault.times", "it must not be negative")
         seconds = asked.duration.ToNanoseconds() / 1e9 if asked.HasField("duration") else None
-        behaviour = conversion.behaviour(asked)
+        behaviour = fault_conversion.behaviour(asked)
         number = conversion.number("fault.phone", asked.phone, optional=True)
         fault = self._network.faults.set(
             behaviour,
             number=number,
-            recipient=conversion.number("fault.recipient", asked.recipient, optional=True),
+            recipient=self._recipient(asked.recipient),
             times=asked.times or None,
             seconds=seconds,
         )
         self._begin(fault, seconds)
         if asked.refuse_login.drop_connections:
             self._network.lines.reset(number)
-        return pb.SetFaultResponse(fault=conversion.fault(fault))
+        return pb.SetFaultResponse(fault=fault_conversion.fault(fault))
 
     @answering
     async def ListFaults(self, _request: pb.ListFaultsRequest, _context: Any) -> Any:
-        listed = [conversion.fault(fault) for fault in self._network.faults.all()]
+        listed = [fault_conversion.fault(fault) for fault in self._network.faults.all()]
         return pb.ListFaultsResponse(faults=listed)
+
+    @answering
+    async def WaitFault(self, request: pb.WaitFaultRequest, _context: Any) -> Any:
+        fault = self._network.faults.get(request.fault_id)
+        if fault is None:
+            text = f"there was no fault {request.fault_id}"
+            raise RefusedError(grpc.StatusCode.NOT_FOUND, "FAULT_NOT_FOUND", text)
+        seconds = request.wait.ToNanoseconds() / 1e9 if request.HasField("wait") else _WAIT_SECONDS
+        await self._network.faults.wait(fault, request.acted or 1, seconds)
+        return pb.WaitFaultResponse(fault=fault_conversion.fault(fault))
 
     @answering
     async def ClearFaults(self, request: pb.ClearFaultsRequest, _context: Any) -> Any:
@@ -223,9 +277,30 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
             if seconds is not None:
                 loop = asyncio.get_running_loop()
                 loop.call_later(seconds, self._network.refresh_silence)
+        elif isinstance(fault.behaviour, faults.HoldQuery) and seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, fault.let_go)
 
     def _phone(self, field: str, number: str) -> Phone:
         return self._store.phones.get(conversion.number(field, number))
+
+    def _group(self, field: str, address: str) -> Group:
+        try:
+            group = self._store.groups.at(parse(address))
+        except ValueError as error:
+            raise invalid(field, str(error)) from error
+        if group is None:
+            text = f"there is no group {address}"
+            raise RefusedError(grpc.StatusCode.NOT_FOUND, "GROUP_NOT_FOUND", text)
+        return group
+
+    def _chat(self, field: str, name: str) -> Chat:
+        return self._group(field, name) if "@" in name else self._phone(field, name)
+
+    def _recipient(self, name: str) -> str:
+        """How faults know the recipient of messages: by number, or by a group's address."""
+        if "@" in name:
+            return str(self._group("fault.recipient", name).jid)
+        return conversion.number("fault.recipient", name, optional=True)
 
     def _devices(self, phone: str, number: int) -> list[Device]:
         linked = self._store.devices.of(conversion.number("phone", phone))

@@ -1,16 +1,21 @@
 """Standing misbehaviour, set from outside and asked for where it would bite.
 
 A fault applies to all devices or to those of one number, until it is cleared, its time is over,
-or it has bitten as often as it was told to. Faults live in memory: a restarted sandbox behaves.
+or it has bitten as often as it was told to. One that holds something back stays until it lets go.
+Faults live in memory: a restarted sandbox behaves.
 """
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import itertools
 import time
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias, TypeVar
+
+_REMEMBERED: Final = 1000
 
 
 class Refusal(enum.IntEnum):
@@ -63,13 +68,55 @@ class Silence:
     """Nothing is answered or sent while the connection stays open."""
 
 
-Behaviour: TypeAlias = RefuseConnections | RefuseLogin | SendError | HoldAck | ShortQr | Silence
-B = TypeVar("B", RefuseConnections, RefuseLogin, SendError, HoldAck, ShortQr, Silence)
+class Question(enum.IntEnum):
+    """What a device asks on its way to sending a message."""
+
+    LID = 1
+    DEVICES = 2
+    PRE_KEYS = 3
+    GROUP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class HoldQuery:
+    """Questions of one kind are answered late, or (no seconds) when the fault is cleared."""
+
+    question: Question
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CutLine:
+    """The line that a message comes on is reset, with the message delivered or not."""
+
+    delivered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Undecryptable:
+    """A phone cannot decrypt what it is sent, and asks for it again."""
+
+
+Behaviour: TypeAlias = (
+    RefuseConnections
+    | RefuseLogin
+    | SendError
+    | HoldAck
+    | ShortQr
+    | Silence
+    | HoldQuery
+    | CutLine
+    | Undecryptable
+)
+B = TypeVar("B", bound=Behaviour)
 
 
 @dataclass(slots=True)
 class Fault:
-    """A behaviour with its bounds. Numbers are digits; empty means all."""
+    """A behaviour with its bounds.
+
+    Numbers are digits; a recipient may be a group's address; empty means all.
+    """
 
     id: int
     behaviour: Behaviour
@@ -79,6 +126,7 @@ class Fault:
     until: float | None = None
     seconds: float | None = None
     bitten: int = 0
+    held: list[Callable[[], None]] = field(default_factory=list)
 
     def over(self) -> bool:
         """Whether it will not bite any more."""
@@ -86,13 +134,21 @@ class Fault:
             self.until is not None and time.monotonic() >= self.until
         )
 
+    def let_go(self) -> None:
+        """Do what was held back."""
+        held, self.held = self.held, []
+        for act in held:
+            act()
+
 
 class Faults:
     """The faults that are set."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._remembered: dict[int, Fault] = {}
         self._ids = itertools.count(1)
+        self._bitten = asyncio.Event()
 
     def set(
         self,
@@ -107,28 +163,65 @@ class Faults:
         until = None if seconds is None else time.monotonic() + seconds
         fault = Fault(next(self._ids), behaviour, number, recipient, times, until, seconds)
         self._faults.append(fault)
+        self._remembered[fault.id] = fault
+        if len(self._remembered) > _REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
         return fault
 
+    def get(self, fault_id: int) -> Fault | None:
+        """A fault, over or not."""
+        return self._remembered.get(fault_id)
+
     def all(self) -> list[Fault]:
-        """The faults that can still bite."""
-        self._faults = [fault for fault in self._faults if not fault.over()]
+        """The faults that can still bite, or hold something back."""
+        self._faults = [fault for fault in self._faults if fault.held or not fault.over()]
         return list(self._faults)
 
     def clear(self, fault_id: int | None = None) -> int:
-        """Drop one fault, or all; how many there were."""
-        kept = [fault for fault in self.all() if fault_id is not None and fault.id != fault_id]
-        dropped = len(self._faults) - len(kept)
-        self._faults = kept
-        return dropped
+        """Drop one fault, or all, and let go what they held back; how many there were."""
+        dropped = [fault for fault in self.all() if fault_id in (None, fault.id)]
+        self._faults = [fault for fault in self._faults if fault not in dropped]
+        for fault in dropped:
+            fault.let_go()
+        return len(dropped)
 
-    def bite(self, behaviour: type[B], number: str = "", recipient: str = "") -> B | None:
+    def bite(
+        self, behaviour: type[B], number: str = "", recipient: str | Collection[str] = ""
+    ) -> B | None:
         """The behaviour that applies here and now, counted as having applied."""
+        fault = self.caught(lambda found: isinstance(found, behaviour), number, recipient)
+        return None if fault is None else fault.behaviour  # type: ignore[return-value]
+
+    def caught(
+        self,
+        wanted: Callable[[Behaviour], bool],
+        number: str = "",
+        recipient: str | Collection[str] = "",
+    ) -> Fault | None:
+        """The fault that applies here and now, counted as having applied.
+
+        Several recipients may be given; the fault applies if it is for one of them.
+        """
+        recipients = {recipient} if isinstance(recipient, str) else {*recipient}
         for fault in self.all():
             if (
-                isinstance(fault.behaviour, behaviour)
+                wanted(fault.behaviour)
+                and not fault.over()
                 and fault.number in ("", number)
-                and fault.recipient in ("", recipient)
+                and (not fault.recipient or fault.recipient in recipients)
             ):
                 fault.bitten += 1
-                return fault.behaviour
+                self._bitten.set()
+                self._bitten = asyncio.Event()
+                return fault
         return None
+
+    async def wait(self, fault: Fault, times: int, seconds: float) -> None:
+        """Wait until a fault has bitten so often, or the time is over."""
+        deadline = time.monotonic() + seconds
+        while fault.bitten < times and (left := deadline - time.monotonic()) > 0:
+            try:
+                async with asyncio.timeout(left):
+                    await self._bitten.wait()
+            except TimeoutError:
+                return

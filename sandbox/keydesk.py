@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 from sandbox.signal.agreement import Bundle
+from sandbox.signal.keys import DJB_TYPE
 from sandbox.state.devices import Device
 from sandbox.state.phones import SIGNED_PRE_KEY_ID, Phone
 from sandbox.state.store import Store
 from sandbox.wire.jid import Jid
+from sandbox.wire.node import Node
 
 # whatsmeow uploads more when it hears of fewer than 5 (MinPreKeyCount in its prekeys.go).
 _LOW: Final = 5
@@ -50,3 +52,23 @@ class KeyDesk:
         if left < _LOW:
             self._running_low(device, left)
         return bundle
+
+
+def key_nodes(bundle: Bundle) -> list[Node]:
+    """A device's registration id and keys as stanzas carry them."""
+    nodes = [
+        Node("registration", content=bundle.registration_id.to_bytes(4, "big")),
+        Node("type", content=DJB_TYPE),
+        Node("identity", content=bundle.identity),
+    ]
+    if bundle.pre_key_id is not None:
+        nodes.append(_key("key", bundle.pre_key_id, bundle.pre_key))
+    signed = _key("skey", bundle.signed_pre_key_id, bundle.signed_pre_key, bundle.signature)
+    return [*nodes, signed]
+
+
+def _key(tag: str, number: int, public: bytes, signature: bytes = b"") -> Node:
+    content = [Node("id", content=number.to_bytes(3, "big")), Node("value", content=public)]
+    if signature:
+        content.append(Node("signature", content=signature))
+    return Node(tag, content=content)

@@ -36,9 +36,14 @@ class Lines:
         if before is not None:
             end(before, replaced())
 
-    def reset(self, number: str) -> int:
-        """Cut a phone's devices off, or every line for an empty number; how many there were."""
+    def reset(self, number: str, device: int = 0) -> int:
+        """Cut a phone's devices off, or one of them; how many there were.
+
+        Every line for an empty number.
+        """
         lines = self.of_number(number) if number else list(self.open)
+        if device:
+            lines = [line for line in lines if line.device and line.device.device == device]
         for line in lines:
             line.reset()
         return len(lines)

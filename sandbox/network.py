@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sandbox.authority import NoiseAuthority
+from sandbox.delivery import Delivery
 from sandbox.faults import Faults, RefuseConnections, Silence
+from sandbox.groups import GroupDesk
 from sandbox.handset import Handset
 from sandbox.keydesk import KeyDesk
 from sandbox.line import Line, Transport
@@ -15,6 +17,7 @@ from sandbox.login import Login
 from sandbox.mail import Mail
 from sandbox.pairing import Pairing
 from sandbox.queries import Queries
+from sandbox.retries import Retries
 from sandbox.state.devices import Device
 from sandbox.state.store import Store
 from sandbox.unknown import Kind, Unknown
@@ -34,15 +37,27 @@ class Network:
         self.lines = Lines()
         self.keys = KeyDesk(store, self._ask_for_keys)
         self.handset = Handset(store, self.keys)
-        self.mail = Mail(store, self.lines, self.handset, self.faults, self.unknown)
-        self.pairing = Pairing(store, self.faults, self.mail.announce_devices)
+        self.delivery = Delivery(store, self.lines)
+        self.groups = GroupDesk(store, self.delivery)
+        retries = Retries(store, self.delivery, self.handset, self.keys, self.unknown)
+        self.mail = Mail(
+            store=store,
+            delivery=self.delivery,
+            handset=self.handset,
+            retries=retries,
+            faults=self.faults,
+            unknown=self.unknown,
+        )
+        self.pairing = Pairing(store, self.faults, self.delivery.announce_devices)
         self.login = Login(store, self.lines, self.pairing, self.faults)
         self.queries = Queries(
             store=store,
             lines=self.lines,
             keys=self.keys,
-            mail=self.mail,
+            delivery=self.delivery,
+            groups=self.groups,
             pairing=self.pairing,
+            faults=self.faults,
             unknown=self.unknown,
         )
 
@@ -65,7 +80,7 @@ class Network:
             if line.silent and not silent:
                 line.silent = False
                 if line.active:
-                    self.mail.flush(line)
+                    self.delivery.flush(line)
             line.silent = silent
 
     def opened(self, line: Line, payload: Any) -> None:
@@ -82,7 +97,7 @@ class Network:
                 self._take(line, line.device, stanza)
 
     def _ask_for_keys(self, device: Device, left: int) -> None:
-        self.mail.notify(device, "encrypt", Node("count", {"value": left}))
+        self.delivery.notify(device, "encrypt", Node("count", {"value": left}))
 
     def _take_unpaired(self, line: Line, stanza: Node) -> None:
         answer = stanza.tag == "iq" and stanza.text("type") == "result"

@@ -8,16 +8,18 @@ Source: whatsmeow's user.go, prekeys.go, privacysettings.go, mediaconn.go, appst
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from typing import Final
 
-from sandbox.keydesk import KeyDesk
+from sandbox.delivery import Delivery
+from sandbox.faults import Fault, Faults, HoldQuery, Question
+from sandbox.groups import GroupDesk, QueryError
+from sandbox.keydesk import KeyDesk, key_nodes
 from sandbox.line import Line
 from sandbox.lines import Lines, end, removed
-from sandbox.mail import Mail
 from sandbox.pairing import Pairing
-from sandbox.signal.keys import DJB_TYPE
 from sandbox.state.devices import Device
 from sandbox.state.phones import Phone
 from sandbox.state.store import Store
@@ -48,14 +50,17 @@ class Queries:
         store: Store,
         lines: Lines,
         keys: KeyDesk,
-        mail: Mail,
+        delivery: Delivery,
+        groups: GroupDesk,
         pairing: Pairing,
+        faults: Faults,
         unknown: Unknown,
     ) -> None:
         self._store = store
         self._lines = lines
         self._keys = keys
-        self._mail = mail
+        self._delivery = delivery
+        self._faults = faults
         self._pairing = pairing
         self._unknown = unknown
         self._answers: dict[tuple[str, str, str], _Answer] = {
@@ -73,12 +78,46 @@ class Queries:
             ("w:sync:app:state", "set", "sync"): self._app_state,
             ("urn:xmpp:whatsapp:dirty", "set", "clean"): self._nothing,
             ("md", "set", "remove-companion-device"): self._unlink,
+            ("w:g2", "get", "query"): groups.describe,
+            ("w:g2", "get", "participating"): groups.list_joined,
         }
 
     def answer(self, line: Line, device: Device, query: Node) -> None:
-        """Answer one query."""
+        """Answer one query, now or when a fault lets it go."""
         if query.text("type") in ("result", "error"):
             return
+        asked = _question(query)
+        fault = None
+        if asked is not None:
+            fault = self._faults.caught(
+                lambda found: isinstance(found, HoldQuery) and found.question is asked,
+                device.number,
+                self._subjects(query),
+            )
+        if fault is None:
+            self._answer(line, device, query)
+        else:
+            self._hold(fault, line, device, query)
+
+    def _hold(self, fault: Fault, line: Line, device: Device, query: Node) -> None:
+        def let_go() -> None:
+            if not (line.closed or device.removed):
+                with self._store.database.transaction():
+                    self._answer(line, device, query)
+
+        if isinstance(fault.behaviour, HoldQuery) and fault.behaviour.seconds is not None:
+            asyncio.get_running_loop().call_later(fault.behaviour.seconds, let_go)
+        else:
+            fault.held.append(let_go)
+
+    def _subjects(self, query: Node) -> set[str]:
+        """Whom a query is about: numbers, or a group's address."""
+        listed = query.find("usync", "list") or query.find("key")
+        users = [user.jid("jid") for user in listed.all("user")] if listed else []
+        phones = [self._store.phones.at(jid) for jid in users if jid]
+        return {str(query.jid("to")), *(phone.number for phone in phones if phone)}
+
+    def _answer(self, line: Line, device: Device, query: Node) -> None:
         first = query.children[0].tag if query.children else ""
         answer = self._answers.get((query.text("xmlns"), query.text("type"), first))
         attrs: dict[str, str | int | Jid | None] = {
@@ -86,12 +125,12 @@ class Queries:
             "id": query.text("id"),
             "type": "result",
         }
-        if answer is None:
-            self._unknown.report(Kind.QUERY, str(device.jid), str(query))
-            error = Node("error", {"code": 501, "text": "feature-not-implemented"})
-            line.send(Node("iq", {**attrs, "type": "error"}, [error]))
+        try:
+            line.send(Node("iq", attrs, (answer or self._refuse)(line, device, query)))
+        except QueryError as error:
+            refused = Node("error", {"code": error.code, "text": str(error)})
+            line.send(Node("iq", {**attrs, "type": "error"}, [refused]))
             return
-        line.send(Node("iq", attrs, answer(line, device, query)))
         if first == "active":
             self._welcome(line, device)
         elif first == "remove-companion-device":
@@ -101,10 +140,14 @@ class Queries:
         """Unlink a device, and tell it if it is there."""
         with self._store.database.transaction():
             self._store.devices.remove(device)
-            self._mail.announce_devices(device)
+            self._delivery.announce_devices(device)
         line = self._lines.of(device.number, device.device)
         if line is not None:
             end(line, removed())
+
+    def _refuse(self, _line: Line, device: Device, query: Node) -> list[Node]:
+        self._unknown.report(Kind.QUERY, str(device.jid), str(query))
+        raise QueryError(501, "feature-not-implemented")
 
     @staticmethod
     def _nothing(_line: Line, _device: Device, _query: Node) -> None:
@@ -137,17 +180,7 @@ class Queries:
         bundle = self._keys.bundle(jid) if jid else None
         if bundle is None:
             return Node("user", {"jid": jid}, [Node("error", {"code": 404})])
-        content = [
-            Node("registration", content=bundle.registration_id.to_bytes(4, "big")),
-            Node("type", content=DJB_TYPE),
-            Node("identity", content=bundle.identity),
-        ]
-        if bundle.pre_key_id is not None:
-            content.append(_key("key", bundle.pre_key_id, bundle.pre_key))
-        content.append(
-            _key("skey", bundle.signed_pre_key_id, bundle.signed_pre_key, bundle.signature)
-        )
-        return Node("user", {"jid": jid}, content)
+        return Node("user", {"jid": jid}, key_nodes(bundle))
 
     @staticmethod
     def _go_active(line: Line, _device: Device, _query: Node) -> None:
@@ -166,7 +199,7 @@ class Queries:
             "receipt": kinds.count("receipt"),
         }
         line.send(Node("ib", {"from": SERVER}, [Node("offline_preview", preview)]))
-        count = self._mail.flush(line, offline=True)
+        count = self._delivery.flush(line, offline=True)
         line.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": count})]))
 
     def _describe_users(self, _line: Line, device: Device, query: Node) -> list[Node]:
@@ -253,8 +286,15 @@ class Queries:
         return None
 
 
-def _key(tag: str, number: int, public: bytes, signature: bytes = b"") -> Node:
-    content = [Node("id", content=number.to_bytes(3, "big")), Node("value", content=public)]
-    if signature:
-        content.append(Node("signature", content=signature))
-    return Node(tag, content=content)
+def _question(query: Node) -> Question | None:
+    """What a query asks, if it is on the way to sending a message."""
+    space, first = query.text("xmlns"), query.children[0] if query.children else None
+    if space == "w:g2" and first is not None and first.tag == "query":
+        return Question.GROUP
+    if space == "encrypt" and first is not None and first.tag == "key":
+        return Question.PRE_KEYS
+    asked = query.find("usync", "query") if space == "usync" else None
+    tags = {child.tag for child in asked.children} if asked else set()
+    if tags == {"devices"}:
+        return Question.DEVICES
+    return Question.LID if "lid" in tags and "contact" not in tags else None

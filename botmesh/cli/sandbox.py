@@ -10,9 +10,8 @@ from typing import Annotated
 
 import grpc
 import typer
-from google.protobuf.duration_pb2 import Duration
 
-from botmesh.cli import connection, output
+from botmesh.cli import connection, output, sandbox_faults
 from botmesh.cli.tenant import all_tenants
 from botmesh.rpc.settings import SANDBOX_MESH, default_data_dir
 from botmesh.sandbox import v1 as sandbox
@@ -75,7 +74,7 @@ def scan(
 def write(
     context: typer.Context,
     phone: Phone,
-    to: Annotated[str, typer.Argument(help="The number written to.")],
+    to: Annotated[str, typer.Argument(help="The number, or the group, written to.")],
     text: Annotated[str, typer.Argument(help="The text.")],
 ) -> None:
     """Have a phone write a text."""
@@ -130,6 +129,47 @@ def set_(
 
 
 @app.command()
+def forget(context: typer.Context, phone: Phone) -> None:
+    """Have a phone lose its sessions, so that it cannot decrypt what comes next."""
+    with _stub(context) as stub:
+        answer = stub.ForgetSessions(sandbox.ForgetSessionsRequest(phone=phone))
+    _show_count(answer.forgotten, "forgot", "session")
+
+
+@app.command()
+def group(
+    context: typer.Context,
+    subject: Annotated[str, typer.Argument(help="Its subject.")],
+    phones: Annotated[list[str], typer.Argument(help="Its members' numbers.")],
+) -> None:
+    """Make a group of phones."""
+    with _stub(context) as stub:
+        request = sandbox.CreateGroupRequest(subject=subject, phones=phones)
+        _show_groups([stub.CreateGroup(request, timeout=connection.timeout_s()).group])
+
+
+@app.command()
+def regroup(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(metavar="GROUP", help="A group's address, id@g.us.")],
+    add: Annotated[list[str] | None, typer.Option(help="A number to add.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="A number to remove.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Its new subject.")] = None,
+) -> None:
+    """Change who is in a group, or its subject."""
+    with _stub(context) as stub:
+        request = sandbox.SetGroupRequest(group=address, add=add, remove=remove, subject=subject)
+        _show_groups([stub.SetGroup(request, timeout=connection.timeout_s()).group])
+
+
+@app.command()
+def groups(context: typer.Context) -> None:
+    """List the groups."""
+    with _stub(context) as stub:
+        _show_groups(stub.ListGroups(sandbox.ListGroupsRequest()).groups)
+
+
+@app.command()
 def phones(context: typer.Context) -> None:
     """List the phones."""
     with _stub(context) as stub:
@@ -155,10 +195,15 @@ def devices(context: typer.Context) -> None:
 
 
 @app.command()
-def drop(context: typer.Context, phone: PhoneOption = "") -> None:
+def drop(
+    context: typer.Context,
+    phone: PhoneOption = "",
+    device: Annotated[int, typer.Option(help="Only this device of the phone's.")] = 0,
+) -> None:
     """Cut the lines of a phone's devices, or all lines."""
     with _stub(context) as stub:
-        answer = stub.DropConnections(sandbox.DropConnectionsRequest(phone=phone))
+        request = sandbox.DropConnectionsRequest(phone=phone, device=device)
+        answer = stub.DropConnections(request)
     _show_count(answer.dropped, "cut", "line")
 
 
@@ -183,13 +228,10 @@ def fault(
     context: typer.Context,
     kind: Annotated[
         str,
-        typer.Argument(
-            help="refuse-connections, ban, outdated, unavailable, logged-out, send-error, "
-            "hold-ack, short-qr or silence."
-        ),
+        typer.Argument(help=sandbox_faults.KINDS),
     ],
     phone: PhoneOption = "",
-    recipient: Annotated[str, typer.Option(help="Only messages to this number.")] = "",
+    recipient: Annotated[str, typer.Option(help="Only messages to this number or group.")] = "",
     code: Annotated[int, typer.Option(help="The error or ban code.")] = 0,
     seconds: Annotated[float, typer.Option(help="How long a delay, ban or round is.")] = 0,
     codes: Annotated[int, typer.Option(help="How many QR codes there are.")] = 1,
@@ -197,10 +239,10 @@ def fault(
     last: Annotated[float, typer.Option(help="It ends after so many seconds.")] = 0,
 ) -> None:
     """Make the network misbehave until `botmesh sandbox clear`."""
-    wanted = _fault(kind, code=code, seconds=seconds, codes=codes)
+    wanted = sandbox_faults.parse(kind, code=code, seconds=seconds, codes=codes)
     wanted.MergeFrom(sandbox.Fault(phone=phone, recipient=recipient, times=times))
     if last:
-        wanted.duration.CopyFrom(_duration(last))
+        wanted.duration.CopyFrom(sandbox_faults.duration(last))
     with _stub(context) as stub:
         answer = stub.SetFault(sandbox.SetFaultRequest(fault=wanted))
     _show_faults([answer.fault])
@@ -293,42 +335,6 @@ def _messages(phones: sandbox.SandboxServiceStub, phone: str) -> Iterator[sandbo
         last = page[-1].sequence
 
 
-_REFUSALS = {
-    "logged-out": sandbox.LoginRefusal.LOGIN_REFUSAL_LOGGED_OUT,
-    "ban": sandbox.LoginRefusal.LOGIN_REFUSAL_BANNED,
-    "outdated": sandbox.LoginRefusal.LOGIN_REFUSAL_OUTDATED,
-    "unavailable": sandbox.LoginRefusal.LOGIN_REFUSAL_UNAVAILABLE,
-}
-
-
-def _fault(kind: str, *, code: int, seconds: float, codes: int) -> sandbox.Fault:
-    span = _duration(seconds) if seconds else None
-    if kind in _REFUSALS:
-        refusal = sandbox.RefuseLogin(
-            reason=_REFUSALS[kind], ban_code=code, ban_duration=span, drop_connections=True
-        )
-        return sandbox.Fault(refuse_login=refusal)
-    match kind:
-        case "refuse-connections":
-            return sandbox.Fault(refuse_connections=sandbox.RefuseConnections())
-        case "send-error":
-            return sandbox.Fault(refuse_send=sandbox.RefuseSend(code=code))
-        case "hold-ack":
-            held = sandbox.HoldAcknowledgement(delay=span)
-            return sandbox.Fault(hold_acknowledgement=held)
-        case "short-qr":
-            return sandbox.Fault(short_qr=sandbox.ShortQr(codes=codes, lifetime=span))
-        case "silence":
-            return sandbox.Fault(silence=sandbox.Silence())
-    raise typer.BadParameter(f"there is no fault {kind!r}")
-
-
-def _duration(seconds: float) -> Duration:
-    span = Duration()
-    span.FromNanoseconds(int(seconds * 1e9))
-    return span
-
-
 def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
@@ -343,7 +349,9 @@ def _show_message(message: sandbox.Message) -> None:
         sandbox.Direction.DIRECTION_COMPANION: f"to {message.chat}, by its linked device",
     }.get(message.direction, "")
     when = time.strftime("%H:%M:%S", time.localtime(message.time.ToSeconds()))
-    output.say(f"{when}  {message.message_id}  {arrow}: {message.text or '(not text)'}")
+    where = f" in {message.chat}" if "@" in message.chat else ""
+    what = "" if message.kind == "text" else f"({message.kind or 'undecrypted'}) "
+    output.say(f"{when}  {message.message_id}  {arrow}{where}: {what}{message.text}".rstrip())
 
 
 def _show_phones(found: Sequence[sandbox.Phone]) -> None:
@@ -366,6 +374,17 @@ def _show_phones(found: Sequence[sandbox.Phone]) -> None:
             )
             for p in found
         ],
+    )
+
+
+def _show_groups(found: Sequence[sandbox.Group]) -> None:
+    if output.is_json():
+        for item in found:
+            output.emit(output.as_dict(item))
+        return
+    output.show_table(
+        ("group", "subject", "phones"),
+        [(item.group, item.subject, ", ".join(item.phones)) for item in found],
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 VERSION: Final = 3
-_VERSION_BYTE: Final = bytes((VERSION << 4 | VERSION,))
+VERSION_BYTE: Final = bytes((VERSION << 4 | VERSION,))
 _MAC_SIZE: Final = 8
 _VARINT: Final = 0
 _BYTES: Final = 2
@@ -23,6 +23,10 @@ _MORE: Final = 0x80
 
 class SignalError(Exception):
     """A message that cannot be read, or is not meant for us, or was read before."""
+
+
+class NoSessionError(SignalError):
+    """A message in a session, or with a sender key, that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class SignalMessage:
 
     def seal(self, mac_key: bytes, sender: bytes, receiver: bytes) -> bytes:
         """The message as bytes, with its MAC."""
-        body = _VERSION_BYTE + _fields(
+        body = VERSION_BYTE + fields(
             (1, self.ratchet), (2, self.counter), (3, self.previous), (4, self.ciphertext)
         )
         return body + _mac(mac_key, sender, receiver, body)
@@ -63,7 +67,7 @@ class PreKeyMessage:
     def seal(self) -> bytes:
         """The message as bytes."""
         pre_key = () if self.pre_key_id is None else ((1, self.pre_key_id),)
-        return _VERSION_BYTE + _fields(
+        return VERSION_BYTE + fields(
             (5, self.registration_id),
             *pre_key,
             (6, self.signed_pre_key_id),
@@ -75,22 +79,22 @@ class PreKeyMessage:
 
 def read_message(raw: bytes) -> SignalMessage:
     """Read a normal message; raises SignalError."""
-    fields = _read(raw[:-_MAC_SIZE])
+    found = read(raw[:-_MAC_SIZE])
     return SignalMessage(
-        _bytes(fields, 1), _number(fields, 2), _number(fields, 3), _bytes(fields, 4), raw
+        bytes_of(found, 1), number_of(found, 2), number_of(found, 3), bytes_of(found, 4), raw
     )
 
 
 def read_pre_key_message(raw: bytes) -> PreKeyMessage:
     """Read a pre-key message; raises SignalError."""
-    fields = _read(raw)
+    found = read(raw)
     return PreKeyMessage(
-        registration_id=_number(fields, 5),
-        pre_key_id=_number(fields, 1) if 1 in fields else None,
-        signed_pre_key_id=_number(fields, 6),
-        base_key=_bytes(fields, 2),
-        identity=_bytes(fields, 3),
-        message=_bytes(fields, 4),
+        registration_id=number_of(found, 5),
+        pre_key_id=number_of(found, 1) if 1 in found else None,
+        signed_pre_key_id=number_of(found, 6),
+        base_key=bytes_of(found, 2),
+        identity=bytes_of(found, 3),
+        message=bytes_of(found, 4),
     )
 
 
@@ -107,9 +111,10 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _fields(*fields: tuple[int, int | bytes]) -> bytes:
+def fields(*values: tuple[int, int | bytes]) -> bytes:
+    """Protobuf fields by number, in the given order."""
     out = bytearray()
-    for number, value in fields:
+    for number, value in values:
         if isinstance(value, bytes):
             out += _varint(number << 3 | _BYTES) + _varint(len(value)) + value
         else:
@@ -117,26 +122,26 @@ def _fields(*fields: tuple[int, int | bytes]) -> bytes:
     return bytes(out)
 
 
-def _read(raw: bytes) -> dict[int, int | bytes]:
-    """The fields after the version byte."""
+def read(raw: bytes) -> dict[int, int | bytes]:
+    """The fields after the version byte; raises SignalError."""
     if not raw or raw[0] >> 4 != VERSION:
         raise SignalError("a message of another version")
-    fields: dict[int, int | bytes] = {}
+    found: dict[int, int | bytes] = {}
     at = 1
     try:
         while at < len(raw):
             key, at = _read_varint(raw, at)
             value, at = _read_varint(raw, at)
             if key & 7 == _VARINT:
-                fields[key >> 3] = value
+                found[key >> 3] = value
             elif key & 7 == _BYTES and at + value <= len(raw):
-                fields[key >> 3] = raw[at : at + value]
+                found[key >> 3] = raw[at : at + value]
                 at += value
             else:
                 raise SignalError("a message with a broken field")
     except IndexError as error:
         raise SignalError("a message that ends too early") from error
-    return fields
+    return found
 
 
 def _read_varint(raw: bytes, at: int) -> tuple[int, int]:
@@ -150,15 +155,17 @@ def _read_varint(raw: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
-def _bytes(fields: dict[int, int | bytes], number: int) -> bytes:
-    value = fields.get(number)
+def bytes_of(found: dict[int, int | bytes], number: int) -> bytes:
+    """A field that must be there and hold bytes; raises SignalError."""
+    value = found.get(number)
     if not isinstance(value, bytes):
         raise SignalError(f"a message without field {number}")
     return value
 
 
-def _number(fields: dict[int, int | bytes], number: int) -> int:
-    value = fields.get(number, 0)
+def number_of(found: dict[int, int | bytes], number: int) -> int:
+    """A field that holds a number, 0 if it is not there; raises SignalError."""
+    value = found.get(number, 0)
     if not isinstance(value, int):
         raise SignalError(f"a message whose field {number} is no number")
     return value

@@ -93,7 +93,7 @@ class Session:
         counter = self.sending.index
         cipher_key, mac_key, iv = _message_keys(self.sending.step())
         message = SignalMessage(
-            self.own_ratchet.typed, counter, self.previous, _aes(cipher_key, iv, plain)
+            self.own_ratchet.typed, counter, self.previous, encrypt_cbc(cipher_key, iv, plain)
         ).seal(mac_key, DJB_TYPE + self.local_identity, DJB_TYPE + self.remote_identity)
         if self.pending is None:
             return "msg", message
@@ -121,7 +121,7 @@ class Session:
         chain = self._chain_for(message.ratchet[1:])
         cipher_key, mac_key, iv = _message_keys(chain.seed_at(message.counter))
         message.check(mac_key, DJB_TYPE + self.remote_identity, DJB_TYPE + self.local_identity)
-        return _unaes(cipher_key, iv, message.ciphertext)
+        return decrypt_cbc(cipher_key, iv, message.ciphertext)
 
     def _chain_for(self, ratchet: bytes) -> Chain:
         for chain in self.receiving:
@@ -145,8 +145,8 @@ class Session:
                 "remote": self.remote_identity.hex(),
                 "root": self.root.hex(),
                 "own": self.own_ratchet.seed.hex(),
-                "sending": _dump_chain(self.sending),
-                "receiving": [_dump_chain(chain) for chain in self.receiving],
+                "sending": dump_chain(self.sending),
+                "receiving": [dump_chain(chain) for chain in self.receiving],
                 "previous": self.previous,
                 "registration": self.registration_id,
                 "pending": pending
@@ -171,8 +171,8 @@ def load(text: str) -> Session:
         remote_identity=bytes.fromhex(data["remote"]),
         root=bytes.fromhex(data["root"]),
         own_ratchet=KeyPair(bytes.fromhex(data["own"])),
-        sending=_load_chain(data["sending"]),
-        receiving=[_load_chain(chain) for chain in data["receiving"]],
+        sending=load_chain(data["sending"]),
+        receiving=[load_chain(chain) for chain in data["receiving"]],
         previous=data["previous"],
         registration_id=data["registration"],
         pending=pending and Pending(pending[0], pending[1], bytes.fromhex(pending[2])),
@@ -195,24 +195,28 @@ def _message_keys(seed: bytes) -> tuple[bytes, bytes, bytes]:
     return derived[:32], derived[32:64], derived[64:]
 
 
-def _aes(key: bytes, iv: bytes, plain: bytes) -> bytes:
+def encrypt_cbc(key: bytes, iv: bytes, plain: bytes) -> bytes:
+    """AES-CBC with PKCS#7 padding."""
     padder = padding.PKCS7(128).padder()
     encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
     return encryptor.update(padder.update(plain) + padder.finalize()) + encryptor.finalize()
 
 
-def _unaes(key: bytes, iv: bytes, sealed: bytes) -> bytes:
+def decrypt_cbc(key: bytes, iv: bytes, sealed: bytes) -> bytes:
+    """The other way; raises ValueError."""
     decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
     unpadder = padding.PKCS7(128).unpadder()
     return unpadder.update(decryptor.update(sealed) + decryptor.finalize()) + unpadder.finalize()
 
 
-def _dump_chain(chain: Chain) -> list[Any]:
+def dump_chain(chain: Chain) -> list[Any]:
+    """A chain as JSON knows it."""
     skipped = {str(index): seed.hex() for index, seed in chain.skipped.items()}
     return [chain.ratchet.hex(), chain.key.hex(), chain.index, skipped]
 
 
-def _load_chain(data: list[Any]) -> Chain:
+def load_chain(data: list[Any]) -> Chain:
+    """A chain from its JSON."""
     ratchet, key, index, skipped = data
     return Chain(
         bytes.fromhex(ratchet),

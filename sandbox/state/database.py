@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-_SCHEMA_VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE phones (
@@ -95,6 +94,27 @@ CREATE TABLE messages (
 CREATE INDEX messages_by_phone ON messages (number, sequence);
 CREATE INDEX messages_by_id ON messages (number, id);
 """
+# What every version adds to the one before; a new file goes through all of them.
+_VERSIONS: Final = (
+    _SCHEMA,
+    """
+ALTER TABLE phones ADD COLUMN forgetful INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN kind TEXT NOT NULL DEFAULT 'text';
+ALTER TABLE messages ADD COLUMN undecrypted INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE groups (
+    id TEXT PRIMARY KEY, subject TEXT NOT NULL, made_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE members (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL, number TEXT NOT NULL,
+    UNIQUE (id, number)
+);
+CREATE TABLE sender_keys (
+    number TEXT NOT NULL, id TEXT NOT NULL, address TEXT NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (number, id, address)
+) WITHOUT ROWID;
+""",
+)
 
 
 class Database:
@@ -109,12 +129,10 @@ class Database:
         self.execute("PRAGMA journal_mode=WAL")
         self.execute("PRAGMA synchronous=OFF")
         (version,) = self.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            self._connection.executescript(
-                f"BEGIN;{_SCHEMA}PRAGMA user_version={_SCHEMA_VERSION};COMMIT;"
-            )
-        elif version != _SCHEMA_VERSION:
-            raise RuntimeError(f"{path} was written by another version of the sandbox")
+        if version > len(_VERSIONS):
+            raise RuntimeError(f"{path} was written by a newer version of the sandbox")
+        for number, change in enumerate(_VERSIONS[version:], version + 1):
+            self._connection.executescript(f"BEGIN;{change}PRAGMA user_version={number};COMMIT;")
 
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         """Run one statement."""

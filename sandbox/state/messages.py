@@ -20,7 +20,10 @@ class Direction(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message in a phone's chat. Sender and chat are numbers; times are Unix seconds."""
+    """A message in a phone's chat. Times are Unix seconds.
+
+    The sender is a number, the chat a number or the address of a group.
+    """
 
     sequence: int
     number: str
@@ -36,6 +39,8 @@ class Message:
     arrivals: int = 1
     delivered_at: float | None = None
     read_at: float | None = None
+    kind: str = "text"
+    undecrypted: bool = False
 
 
 class Messages:
@@ -45,7 +50,16 @@ class Messages:
         self._database = database
 
     def add(self, message: Message) -> Message:
-        """Put a message into a phone's chat; its sequence and delivery are filled in."""
+        """Put a message into a phone's chat; its sequence and delivery are filled in.
+
+        It takes the place of what the phone could not decrypt.
+        """
+        self._database.execute(
+            "DELETE FROM messages WHERE number = ? AND id = ? AND sender = ? AND undecrypted",
+            message.number,
+            message.id,
+            message.sender,
+        )
         (delivery,) = self._database.execute(
             "SELECT COUNT(*) + 1 FROM messages WHERE number = ? AND id = ? AND sender = ?",
             message.number,
@@ -54,7 +68,8 @@ class Messages:
         ).fetchone()
         cursor = self._database.execute(
             "INSERT INTO messages (number, direction, id, sender, sender_device, chat, text,"
-            " content, at, delivery) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " content, at, delivery, kind, undecrypted)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             message.number,
             message.direction,
             message.id,
@@ -65,6 +80,8 @@ class Messages:
             message.content,
             message.at,
             delivery,
+            message.kind,
+            message.undecrypted,
         )
         return self.get(int(cursor.lastrowid or 0))
 
@@ -108,9 +125,9 @@ class Messages:
         )
 
     def count(self, direction: Direction) -> int:
-        """How many messages came into chats in one way."""
+        """How many messages came into chats in one way, and could be decrypted."""
         (count,) = self._database.execute(
-            "SELECT COUNT(*) FROM messages WHERE direction = ?", direction
+            "SELECT COUNT(*) FROM messages WHERE direction = ? AND NOT undecrypted", direction
         ).fetchone()
         return int(count)
 
@@ -137,4 +154,5 @@ class Messages:
 
 def _message(row: sqlite3.Row) -> Message:
     values = {key: row[key] for key in Message.__slots__}
-    return Message(**(values | {"direction": Direction(row["direction"])}))
+    typed = {"direction": Direction(row["direction"]), "undecrypted": bool(row["undecrypted"])}
+    return Message(**(values | typed))

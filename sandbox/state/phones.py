@@ -42,6 +42,7 @@ class Phone:
     online: bool = True
     receipts: bool = True
     on_whatsapp: bool = True
+    forgetful: bool = False
 
     @property
     def jid(self) -> Jid:
@@ -84,12 +85,13 @@ class Phones:
     def save(self, phone: Phone) -> None:
         """Write a phone's settings."""
         self._database.execute(
-            "UPDATE phones SET push_name = ?, online = ?, receipts = ?, on_whatsapp = ?"
-            " WHERE number = ?",
+            "UPDATE phones SET push_name = ?, online = ?, receipts = ?, on_whatsapp = ?,"
+            " forgetful = ? WHERE number = ?",
             phone.push_name,
             phone.online,
             phone.receipts,
             phone.on_whatsapp,
+            phone.forgetful,
             phone.number,
         )
 
@@ -146,6 +148,27 @@ class Phones:
             session.dump(),
         )
 
+    def forget_session(self, phone: Phone, remote: Jid) -> None:
+        """Drop the phone's session with a device."""
+        self._database.execute(
+            "DELETE FROM sessions WHERE number = ? AND address = ?", phone.number, str(remote)
+        )
+
+    def forget_sessions(self, phone: Phone) -> int:
+        """Drop all sessions and sender keys of the phone; how many there were.
+
+        From now on it is no surprise that the phone cannot decrypt something.
+        """
+        phone.forgetful = True
+        self.save(phone)
+        return sum(
+            self._database.execute(forget, phone.number).rowcount
+            for forget in (
+                "DELETE FROM sessions WHERE number = ?",
+                "DELETE FROM sender_keys WHERE number = ?",
+            )
+        )
+
     def _create(self, number: str) -> Phone:
         phone = Phone(
             number=number,
@@ -184,4 +207,5 @@ def _phone(row: sqlite3.Row) -> Phone:
         online=bool(row["online"]),
         receipts=bool(row["receipts"]),
         on_whatsapp=bool(row["on_whatsapp"]),
+        forgetful=bool(row["forgetful"]),
     )

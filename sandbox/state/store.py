@@ -6,20 +6,27 @@ from pathlib import Path
 
 from sandbox.state.database import Database
 from sandbox.state.devices import Devices
+from sandbox.state.groups import Groups
 from sandbox.state.messages import Messages
-from sandbox.state.phones import Phones
+from sandbox.state.phones import Phone, Phones
 from sandbox.state.queue import Queue
+from sandbox.wire.jid import Jid
 
 
 class Store:
-    """Phones, devices, chats and queues over one database."""
+    """Phones, devices, groups, chats and queues over one database."""
 
     def __init__(self, path: Path) -> None:
         self.database = Database(path)
         self.phones = Phones(self.database)
         self.devices = Devices(self.database)
+        self.groups = Groups(self.database)
         self.queue = Queue(self.database)
         self.messages = Messages(self.database)
+
+    def addresses(self, phone: Phone) -> list[Jid]:
+        """A user's devices by LID, the phone first."""
+        return [phone.lid_jid, *(device.lid_jid for device in self.devices.of(phone.number))]
 
     def close(self) -> None:
         """Close the database."""

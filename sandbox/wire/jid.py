@@ -7,6 +7,7 @@ from typing import NamedTuple
 PHONE_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
 CONTACT_SERVER = "c.us"
+GROUP_SERVER = "g.us"
 
 
 class Jid(NamedTuple):

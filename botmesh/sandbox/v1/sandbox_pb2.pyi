@@ -36,6 +36,20 @@ class LoginRefusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LOGIN_REFUSAL_OUTDATED: _ClassVar[LoginRefusal]
     LOGIN_REFUSAL_UNAVAILABLE: _ClassVar[LoginRefusal]
 
+class QueryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    QUERY_KIND_UNSPECIFIED: _ClassVar[QueryKind]
+    QUERY_KIND_LID: _ClassVar[QueryKind]
+    QUERY_KIND_DEVICES: _ClassVar[QueryKind]
+    QUERY_KIND_PRE_KEYS: _ClassVar[QueryKind]
+    QUERY_KIND_GROUP: _ClassVar[QueryKind]
+
+class CutPlace(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CUT_PLACE_UNSPECIFIED: _ClassVar[CutPlace]
+    CUT_PLACE_BEFORE_DELIVERY: _ClassVar[CutPlace]
+    CUT_PLACE_AFTER_DELIVERY: _ClassVar[CutPlace]
+
 class UnknownKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     UNKNOWN_KIND_UNSPECIFIED: _ClassVar[UnknownKind]
@@ -61,6 +75,14 @@ LOGIN_REFUSAL_LOGGED_OUT: LoginRefusal
 LOGIN_REFUSAL_BANNED: LoginRefusal
 LOGIN_REFUSAL_OUTDATED: LoginRefusal
 LOGIN_REFUSAL_UNAVAILABLE: LoginRefusal
+QUERY_KIND_UNSPECIFIED: QueryKind
+QUERY_KIND_LID: QueryKind
+QUERY_KIND_DEVICES: QueryKind
+QUERY_KIND_PRE_KEYS: QueryKind
+QUERY_KIND_GROUP: QueryKind
+CUT_PLACE_UNSPECIFIED: CutPlace
+CUT_PLACE_BEFORE_DELIVERY: CutPlace
+CUT_PLACE_AFTER_DELIVERY: CutPlace
 UNKNOWN_KIND_UNSPECIFIED: UnknownKind
 UNKNOWN_KIND_STANZA: UnknownKind
 UNKNOWN_KIND_QUERY: UnknownKind
@@ -160,7 +182,7 @@ class MarkReadResponse(_message.Message):
     def __init__(self, message: _Optional[_Union[Message, _Mapping]] = ...) -> None: ...
 
 class Message(_message.Message):
-    __slots__ = ("sequence", "phone", "direction", "message_id", "sender", "sender_device", "chat", "text", "content", "time", "delivery", "arrivals", "delivery_time", "read_time")
+    __slots__ = ("sequence", "phone", "direction", "message_id", "sender", "sender_device", "chat", "text", "content", "time", "delivery", "arrivals", "delivery_time", "read_time", "kind", "undecrypted")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     PHONE_FIELD_NUMBER: _ClassVar[int]
     DIRECTION_FIELD_NUMBER: _ClassVar[int]
@@ -175,6 +197,8 @@ class Message(_message.Message):
     ARRIVALS_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_TIME_FIELD_NUMBER: _ClassVar[int]
     READ_TIME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    UNDECRYPTED_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     phone: str
     direction: Direction
@@ -189,7 +213,9 @@ class Message(_message.Message):
     arrivals: int
     delivery_time: _timestamp_pb2.Timestamp
     read_time: _timestamp_pb2.Timestamp
-    def __init__(self, sequence: _Optional[int] = ..., phone: _Optional[str] = ..., direction: _Optional[_Union[Direction, str]] = ..., message_id: _Optional[str] = ..., sender: _Optional[str] = ..., sender_device: _Optional[int] = ..., chat: _Optional[str] = ..., text: _Optional[str] = ..., content: _Optional[bytes] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivery: _Optional[int] = ..., arrivals: _Optional[int] = ..., delivery_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    kind: str
+    undecrypted: bool
+    def __init__(self, sequence: _Optional[int] = ..., phone: _Optional[str] = ..., direction: _Optional[_Union[Direction, str]] = ..., message_id: _Optional[str] = ..., sender: _Optional[str] = ..., sender_device: _Optional[int] = ..., chat: _Optional[str] = ..., text: _Optional[str] = ..., content: _Optional[bytes] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivery: _Optional[int] = ..., arrivals: _Optional[int] = ..., delivery_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[str] = ..., undecrypted: _Optional[bool] = ...) -> None: ...
 
 class ListMessagesRequest(_message.Message):
     __slots__ = ("phone", "after_sequence", "page_size", "wait_count", "wait")
@@ -265,6 +291,74 @@ class SetPhoneResponse(_message.Message):
     phone: Phone
     def __init__(self, phone: _Optional[_Union[Phone, _Mapping]] = ...) -> None: ...
 
+class ForgetSessionsRequest(_message.Message):
+    __slots__ = ("phone",)
+    PHONE_FIELD_NUMBER: _ClassVar[int]
+    phone: str
+    def __init__(self, phone: _Optional[str] = ...) -> None: ...
+
+class ForgetSessionsResponse(_message.Message):
+    __slots__ = ("forgotten",)
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    forgotten: int
+    def __init__(self, forgotten: _Optional[int] = ...) -> None: ...
+
+class Group(_message.Message):
+    __slots__ = ("group", "subject", "phones", "create_time")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PHONES_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    subject: str
+    phones: _containers.RepeatedScalarFieldContainer[str]
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, group: _Optional[str] = ..., subject: _Optional[str] = ..., phones: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateGroupRequest(_message.Message):
+    __slots__ = ("phones", "subject")
+    PHONES_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    phones: _containers.RepeatedScalarFieldContainer[str]
+    subject: str
+    def __init__(self, phones: _Optional[_Iterable[str]] = ..., subject: _Optional[str] = ...) -> None: ...
+
+class CreateGroupResponse(_message.Message):
+    __slots__ = ("group",)
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    group: Group
+    def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ...) -> None: ...
+
+class SetGroupRequest(_message.Message):
+    __slots__ = ("group", "add", "remove", "subject")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    ADD_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    add: _containers.RepeatedScalarFieldContainer[str]
+    remove: _containers.RepeatedScalarFieldContainer[str]
+    subject: str
+    def __init__(self, group: _Optional[str] = ..., add: _Optional[_Iterable[str]] = ..., remove: _Optional[_Iterable[str]] = ..., subject: _Optional[str] = ...) -> None: ...
+
+class SetGroupResponse(_message.Message):
+    __slots__ = ("group",)
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    group: Group
+    def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ...) -> None: ...
+
+class ListGroupsRequest(_message.Message):
+    __slots__ = ("phone",)
+    PHONE_FIELD_NUMBER: _ClassVar[int]
+    phone: str
+    def __init__(self, phone: _Optional[str] = ...) -> None: ...
+
+class ListGroupsResponse(_message.Message):
+    __slots__ = ("groups",)
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    groups: _containers.RepeatedCompositeFieldContainer[Group]
+    def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ...) -> None: ...
+
 class ListPhonesRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -318,10 +412,12 @@ class ListDevicesResponse(_message.Message):
     def __init__(self, devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ...) -> None: ...
 
 class DropConnectionsRequest(_message.Message):
-    __slots__ = ("phone",)
+    __slots__ = ("phone", "device")
     PHONE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
     phone: str
-    def __init__(self, phone: _Optional[str] = ...) -> None: ...
+    device: int
+    def __init__(self, phone: _Optional[str] = ..., device: _Optional[int] = ...) -> None: ...
 
 class DropConnectionsResponse(_message.Message):
     __slots__ = ("dropped",)
@@ -385,6 +481,24 @@ class HoldAcknowledgement(_message.Message):
     delay: _duration_pb2.Duration
     def __init__(self, delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
+class HoldQuery(_message.Message):
+    __slots__ = ("kind", "delay")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    kind: QueryKind
+    delay: _duration_pb2.Duration
+    def __init__(self, kind: _Optional[_Union[QueryKind, str]] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class CutLine(_message.Message):
+    __slots__ = ("at",)
+    AT_FIELD_NUMBER: _ClassVar[int]
+    at: CutPlace
+    def __init__(self, at: _Optional[_Union[CutPlace, str]] = ...) -> None: ...
+
+class Undecryptable(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class ShortQr(_message.Message):
     __slots__ = ("codes", "lifetime")
     CODES_FIELD_NUMBER: _ClassVar[int]
@@ -398,7 +512,7 @@ class Silence(_message.Message):
     def __init__(self) -> None: ...
 
 class Fault(_message.Message):
-    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "phone", "recipient", "times", "duration", "acted")
+    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "hold_query", "cut_line", "undecryptable", "phone", "recipient", "times", "duration", "acted")
     FAULT_ID_FIELD_NUMBER: _ClassVar[int]
     REFUSE_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     REFUSE_LOGIN_FIELD_NUMBER: _ClassVar[int]
@@ -406,6 +520,9 @@ class Fault(_message.Message):
     HOLD_ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
     SHORT_QR_FIELD_NUMBER: _ClassVar[int]
     SILENCE_FIELD_NUMBER: _ClassVar[int]
+    HOLD_QUERY_FIELD_NUMBER: _ClassVar[int]
+    CUT_LINE_FIELD_NUMBER: _ClassVar[int]
+    UNDECRYPTABLE_FIELD_NUMBER: _ClassVar[int]
     PHONE_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_FIELD_NUMBER: _ClassVar[int]
     TIMES_FIELD_NUMBER: _ClassVar[int]
@@ -418,12 +535,15 @@ class Fault(_message.Message):
     hold_acknowledgement: HoldAcknowledgement
     short_qr: ShortQr
     silence: Silence
+    hold_query: HoldQuery
+    cut_line: CutLine
+    undecryptable: Undecryptable
     phone: str
     recipient: str
     times: int
     duration: _duration_pb2.Duration
     acted: int
-    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
+    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
 
 class SetFaultRequest(_message.Message):
     __slots__ = ("fault",)
@@ -446,6 +566,22 @@ class ListFaultsResponse(_message.Message):
     FAULTS_FIELD_NUMBER: _ClassVar[int]
     faults: _containers.RepeatedCompositeFieldContainer[Fault]
     def __init__(self, faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
+
+class WaitFaultRequest(_message.Message):
+    __slots__ = ("fault_id", "acted", "wait")
+    FAULT_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTED_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    fault_id: int
+    acted: int
+    wait: _duration_pb2.Duration
+    def __init__(self, fault_id: _Optional[int] = ..., acted: _Optional[int] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class WaitFaultResponse(_message.Message):
+    __slots__ = ("fault",)
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    fault: Fault
+    def __init__(self, fault: _Optional[_Union[Fault, _Mapping]] = ...) -> None: ...
 
 class ClearFaultsRequest(_message.Message):
     __slots__ = ("fault_id",)

@@ -75,10 +75,30 @@ class SandboxServiceStub:
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetPhoneRequest.SerializeToString,
                 response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetPhoneResponse.FromString,
                 _registered_method=True)
+        self.ForgetSessions = channel.unary_unary(
+                '/botmesh.sandbox.v1.SandboxService/ForgetSessions',
+                request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ForgetSessionsRequest.SerializeToString,
+                response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ForgetSessionsResponse.FromString,
+                _registered_method=True)
         self.ListPhones = channel.unary_unary(
                 '/botmesh.sandbox.v1.SandboxService/ListPhones',
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListPhonesRequest.SerializeToString,
                 response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListPhonesResponse.FromString,
+                _registered_method=True)
+        self.CreateGroup = channel.unary_unary(
+                '/botmesh.sandbox.v1.SandboxService/CreateGroup',
+                request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateGroupRequest.SerializeToString,
+                response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateGroupResponse.FromString,
+                _registered_method=True)
+        self.SetGroup = channel.unary_unary(
+                '/botmesh.sandbox.v1.SandboxService/SetGroup',
+                request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupRequest.SerializeToString,
+                response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupResponse.FromString,
+                _registered_method=True)
+        self.ListGroups = channel.unary_unary(
+                '/botmesh.sandbox.v1.SandboxService/ListGroups',
+                request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListGroupsRequest.SerializeToString,
+                response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListGroupsResponse.FromString,
                 _registered_method=True)
         self.ListDevices = channel.unary_unary(
                 '/botmesh.sandbox.v1.SandboxService/ListDevices',
@@ -109,6 +129,11 @@ class SandboxServiceStub:
                 '/botmesh.sandbox.v1.SandboxService/ListFaults',
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListFaultsRequest.SerializeToString,
                 response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListFaultsResponse.FromString,
+                _registered_method=True)
+        self.WaitFault = channel.unary_unary(
+                '/botmesh.sandbox.v1.SandboxService/WaitFault',
+                request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WaitFaultRequest.SerializeToString,
+                response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WaitFaultResponse.FromString,
                 _registered_method=True)
         self.ClearFaults = channel.unary_unary(
                 '/botmesh.sandbox.v1.SandboxService/ClearFaults',
@@ -150,8 +175,9 @@ class SandboxServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WriteMessage(self, request, context):
-        """WriteMessage has a phone write a text: to another phone and its linked devices, with a copy
-        to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is offline.
+        """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
+        with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
+        offline or not in the group, NOT_FOUND if there is no such group.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,8 +214,39 @@ class SandboxServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgetSessions(self, request, context):
+        """ForgetSessions has a phone lose its Signal sessions, as after a restored backup: it cannot
+        decrypt what is sent in them, and asks for it again with a retry receipt. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListPhones(self, request, context):
         """ListPhones returns every phone that has been named so far. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateGroup(self, request, context):
+        """CreateGroup makes a group; its members' devices are told. Not idempotent. INVALID_ARGUMENT
+        without phones or subject.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetGroup(self, request, context):
+        """SetGroup changes who is in a group, or its subject; the members' devices are told. Idempotent.
+        NOT_FOUND if there is no such group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGroups(self, request, context):
+        """ListGroups returns the groups. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -239,8 +296,16 @@ class SandboxServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WaitFault(self, request, context):
+        """WaitFault waits until a fault has acted so often, which tells that a client has come to the
+        place where it acts. Idempotent. NOT_FOUND if there was no such fault.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ClearFaults(self, request, context):
-        """ClearFaults ends one fault or all. Idempotent.
+        """ClearFaults ends one fault or all; answers that they held back go out. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -291,10 +356,30 @@ def add_SandboxServiceServicer_to_server(servicer, server):
                     request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetPhoneRequest.FromString,
                     response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetPhoneResponse.SerializeToString,
             ),
+            'ForgetSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetSessions,
+                    request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ForgetSessionsRequest.FromString,
+                    response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ForgetSessionsResponse.SerializeToString,
+            ),
             'ListPhones': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPhones,
                     request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListPhonesRequest.FromString,
                     response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListPhonesResponse.SerializeToString,
+            ),
+            'CreateGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateGroup,
+                    request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateGroupRequest.FromString,
+                    response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateGroupResponse.SerializeToString,
+            ),
+            'SetGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetGroup,
+                    request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupRequest.FromString,
+                    response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupResponse.SerializeToString,
+            ),
+            'ListGroups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGroups,
+                    request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListGroupsRequest.FromString,
+                    response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListGroupsResponse.SerializeToString,
             ),
             'ListDevices': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDevices,
@@ -325,6 +410,11 @@ def add_SandboxServiceServicer_to_server(servicer, server):
                     servicer.ListFaults,
                     request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListFaultsRequest.FromString,
                     response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListFaultsResponse.SerializeToString,
+            ),
+            'WaitFault': grpc.unary_unary_rpc_method_handler(
+                    servicer.WaitFault,
+                    request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WaitFaultRequest.FromString,
+                    response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WaitFaultResponse.SerializeToString,
             ),
             'ClearFaults': grpc.unary_unary_rpc_method_handler(
                     servicer.ClearFaults,
@@ -543,6 +633,33 @@ class SandboxService:
             _registered_method=True)
 
     @staticmethod
+    def ForgetSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.sandbox.v1.SandboxService/ForgetSessions',
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ForgetSessionsRequest.SerializeToString,
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ForgetSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListPhones(request,
             target,
             options=(),
@@ -559,6 +676,87 @@ class SandboxService:
             '/botmesh.sandbox.v1.SandboxService/ListPhones',
             botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListPhonesRequest.SerializeToString,
             botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListPhonesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.sandbox.v1.SandboxService/CreateGroup',
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateGroupRequest.SerializeToString,
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.CreateGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.sandbox.v1.SandboxService/SetGroup',
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupRequest.SerializeToString,
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGroups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.sandbox.v1.SandboxService/ListGroups',
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListGroupsRequest.SerializeToString,
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListGroupsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -721,6 +919,33 @@ class SandboxService:
             '/botmesh.sandbox.v1.SandboxService/ListFaults',
             botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListFaultsRequest.SerializeToString,
             botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListFaultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WaitFault(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.sandbox.v1.SandboxService/WaitFault',
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WaitFaultRequest.SerializeToString,
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WaitFaultResponse.FromString,
             options,
             channel_credentials,
             insecure,

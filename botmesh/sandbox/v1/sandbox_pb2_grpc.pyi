@@ -49,8 +49,9 @@ class SandboxServiceStub:
     ScanProblem's name.
     """
     WriteMessage: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.WriteMessageRequest, _sandbox_pb2.WriteMessageResponse]
-    """WriteMessage has a phone write a text: to another phone and its linked devices, with a copy
-    to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is offline.
+    """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
+    with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
+    offline or not in the group, NOT_FOUND if there is no such group.
     """
     MarkRead: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.MarkReadRequest, _sandbox_pb2.MarkReadResponse]
     """MarkRead has a phone read a message that it has received, and tells the writer. Idempotent.
@@ -66,8 +67,22 @@ class SandboxServiceStub:
     """
     SetPhone: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.SetPhoneRequest, _sandbox_pb2.SetPhoneResponse]
     """SetPhone changes a phone's settings; fields that are not set stay. Idempotent."""
+    ForgetSessions: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ForgetSessionsRequest, _sandbox_pb2.ForgetSessionsResponse]
+    """ForgetSessions has a phone lose its Signal sessions, as after a restored backup: it cannot
+    decrypt what is sent in them, and asks for it again with a retry receipt. Idempotent.
+    """
     ListPhones: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ListPhonesRequest, _sandbox_pb2.ListPhonesResponse]
     """ListPhones returns every phone that has been named so far. Idempotent."""
+    CreateGroup: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.CreateGroupRequest, _sandbox_pb2.CreateGroupResponse]
+    """CreateGroup makes a group; its members' devices are told. Not idempotent. INVALID_ARGUMENT
+    without phones or subject.
+    """
+    SetGroup: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.SetGroupRequest, _sandbox_pb2.SetGroupResponse]
+    """SetGroup changes who is in a group, or its subject; the members' devices are told. Idempotent.
+    NOT_FOUND if there is no such group.
+    """
+    ListGroups: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ListGroupsRequest, _sandbox_pb2.ListGroupsResponse]
+    """ListGroups returns the groups. Idempotent."""
     ListDevices: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ListDevicesRequest, _sandbox_pb2.ListDevicesResponse]
     """ListDevices returns the linked devices. Idempotent."""
     DropConnections: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.DropConnectionsRequest, _sandbox_pb2.DropConnectionsResponse]
@@ -84,8 +99,12 @@ class SandboxServiceStub:
     """
     ListFaults: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ListFaultsRequest, _sandbox_pb2.ListFaultsResponse]
     """ListFaults returns the faults that can still act. Idempotent."""
+    WaitFault: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.WaitFaultRequest, _sandbox_pb2.WaitFaultResponse]
+    """WaitFault waits until a fault has acted so often, which tells that a client has come to the
+    place where it acts. Idempotent. NOT_FOUND if there was no such fault.
+    """
     ClearFaults: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ClearFaultsRequest, _sandbox_pb2.ClearFaultsResponse]
-    """ClearFaults ends one fault or all. Idempotent."""
+    """ClearFaults ends one fault or all; answers that they held back go out. Idempotent."""
     ListUnknown: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ListUnknownRequest, _sandbox_pb2.ListUnknownResponse]
     """ListUnknown returns what came in and was not understood. Idempotent unless it clears."""
 
@@ -110,8 +129,9 @@ class SandboxServiceAsyncStub(SandboxServiceStub):
     ScanProblem's name.
     """
     WriteMessage: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.WriteMessageRequest, _sandbox_pb2.WriteMessageResponse]  # type: ignore[assignment]
-    """WriteMessage has a phone write a text: to another phone and its linked devices, with a copy
-    to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is offline.
+    """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
+    with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
+    offline or not in the group, NOT_FOUND if there is no such group.
     """
     MarkRead: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.MarkReadRequest, _sandbox_pb2.MarkReadResponse]  # type: ignore[assignment]
     """MarkRead has a phone read a message that it has received, and tells the writer. Idempotent.
@@ -127,8 +147,22 @@ class SandboxServiceAsyncStub(SandboxServiceStub):
     """
     SetPhone: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.SetPhoneRequest, _sandbox_pb2.SetPhoneResponse]  # type: ignore[assignment]
     """SetPhone changes a phone's settings; fields that are not set stay. Idempotent."""
+    ForgetSessions: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ForgetSessionsRequest, _sandbox_pb2.ForgetSessionsResponse]  # type: ignore[assignment]
+    """ForgetSessions has a phone lose its Signal sessions, as after a restored backup: it cannot
+    decrypt what is sent in them, and asks for it again with a retry receipt. Idempotent.
+    """
     ListPhones: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ListPhonesRequest, _sandbox_pb2.ListPhonesResponse]  # type: ignore[assignment]
     """ListPhones returns every phone that has been named so far. Idempotent."""
+    CreateGroup: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.CreateGroupRequest, _sandbox_pb2.CreateGroupResponse]  # type: ignore[assignment]
+    """CreateGroup makes a group; its members' devices are told. Not idempotent. INVALID_ARGUMENT
+    without phones or subject.
+    """
+    SetGroup: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.SetGroupRequest, _sandbox_pb2.SetGroupResponse]  # type: ignore[assignment]
+    """SetGroup changes who is in a group, or its subject; the members' devices are told. Idempotent.
+    NOT_FOUND if there is no such group.
+    """
+    ListGroups: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ListGroupsRequest, _sandbox_pb2.ListGroupsResponse]  # type: ignore[assignment]
+    """ListGroups returns the groups. Idempotent."""
     ListDevices: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ListDevicesRequest, _sandbox_pb2.ListDevicesResponse]  # type: ignore[assignment]
     """ListDevices returns the linked devices. Idempotent."""
     DropConnections: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.DropConnectionsRequest, _sandbox_pb2.DropConnectionsResponse]  # type: ignore[assignment]
@@ -145,8 +179,12 @@ class SandboxServiceAsyncStub(SandboxServiceStub):
     """
     ListFaults: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ListFaultsRequest, _sandbox_pb2.ListFaultsResponse]  # type: ignore[assignment]
     """ListFaults returns the faults that can still act. Idempotent."""
+    WaitFault: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.WaitFaultRequest, _sandbox_pb2.WaitFaultResponse]  # type: ignore[assignment]
+    """WaitFault waits until a fault has acted so often, which tells that a client has come to the
+    place where it acts. Idempotent. NOT_FOUND if there was no such fault.
+    """
     ClearFaults: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ClearFaultsRequest, _sandbox_pb2.ClearFaultsResponse]  # type: ignore[assignment]
-    """ClearFaults ends one fault or all. Idempotent."""
+    """ClearFaults ends one fault or all; answers that they held back go out. Idempotent."""
     ListUnknown: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ListUnknownRequest, _sandbox_pb2.ListUnknownResponse]  # type: ignore[assignment]
     """ListUnknown returns what came in and was not understood. Idempotent unless it clears."""
 
@@ -186,8 +224,9 @@ class SandboxServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sandbox_pb2.WriteMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sandbox_pb2.WriteMessageResponse, _abc.Awaitable[_sandbox_pb2.WriteMessageResponse]]:
-        """WriteMessage has a phone write a text: to another phone and its linked devices, with a copy
-        to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is offline.
+        """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
+        with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
+        offline or not in the group, NOT_FOUND if there is no such group.
         """
 
     @_abc_1.abstractmethod
@@ -229,12 +268,50 @@ class SandboxServiceServicer(metaclass=_abc_1.ABCMeta):
         """SetPhone changes a phone's settings; fields that are not set stay. Idempotent."""
 
     @_abc_1.abstractmethod
+    def ForgetSessions(
+        self,
+        request: _sandbox_pb2.ForgetSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.ForgetSessionsResponse, _abc.Awaitable[_sandbox_pb2.ForgetSessionsResponse]]:
+        """ForgetSessions has a phone lose its Signal sessions, as after a restored backup: it cannot
+        decrypt what is sent in them, and asks for it again with a retry receipt. Idempotent.
+        """
+
+    @_abc_1.abstractmethod
     def ListPhones(
         self,
         request: _sandbox_pb2.ListPhonesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sandbox_pb2.ListPhonesResponse, _abc.Awaitable[_sandbox_pb2.ListPhonesResponse]]:
         """ListPhones returns every phone that has been named so far. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def CreateGroup(
+        self,
+        request: _sandbox_pb2.CreateGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.CreateGroupResponse, _abc.Awaitable[_sandbox_pb2.CreateGroupResponse]]:
+        """CreateGroup makes a group; its members' devices are told. Not idempotent. INVALID_ARGUMENT
+        without phones or subject.
+        """
+
+    @_abc_1.abstractmethod
+    def SetGroup(
+        self,
+        request: _sandbox_pb2.SetGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.SetGroupResponse, _abc.Awaitable[_sandbox_pb2.SetGroupResponse]]:
+        """SetGroup changes who is in a group, or its subject; the members' devices are told. Idempotent.
+        NOT_FOUND if there is no such group.
+        """
+
+    @_abc_1.abstractmethod
+    def ListGroups(
+        self,
+        request: _sandbox_pb2.ListGroupsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.ListGroupsResponse, _abc.Awaitable[_sandbox_pb2.ListGroupsResponse]]:
+        """ListGroups returns the groups. Idempotent."""
 
     @_abc_1.abstractmethod
     def ListDevices(
@@ -289,12 +366,22 @@ class SandboxServiceServicer(metaclass=_abc_1.ABCMeta):
         """ListFaults returns the faults that can still act. Idempotent."""
 
     @_abc_1.abstractmethod
+    def WaitFault(
+        self,
+        request: _sandbox_pb2.WaitFaultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.WaitFaultResponse, _abc.Awaitable[_sandbox_pb2.WaitFaultResponse]]:
+        """WaitFault waits until a fault has acted so often, which tells that a client has come to the
+        place where it acts. Idempotent. NOT_FOUND if there was no such fault.
+        """
+
+    @_abc_1.abstractmethod
     def ClearFaults(
         self,
         request: _sandbox_pb2.ClearFaultsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sandbox_pb2.ClearFaultsResponse, _abc.Awaitable[_sandbox_pb2.ClearFaultsResponse]]:
-        """ClearFaults ends one fault or all. Idempotent."""
+        """ClearFaults ends one fault or all; answers that they held back go out. Idempotent."""
 
     @_abc_1.abstractmethod
     def ListUnknown(

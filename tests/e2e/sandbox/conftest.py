@@ -4,9 +4,10 @@ import asyncio
 import itertools
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ import pytest
 
 from botmesh.sandbox.v1 import (
     ClearFaultsRequest,
+    CreateGroupRequest,
     Device,
+    Fault,
     ListMessagesRequest,
     ListUnknownRequest,
     Message,
     SandboxServiceStub,
     ScanRequest,
+    SetFaultRequest,
+    WaitFaultRequest,
 )
 from sandbox.launch import RunningSandbox
 
@@ -77,9 +82,9 @@ class Client:
         await self.process.stdin.drain()
         return self.event("Answer", request=request)
 
-    async def send(self, to: str, text: str) -> str:
-        """Send a text; its message id."""
-        answer = await self.do("send", to=to, text=text)
+    async def send(self, to: str, text: str, **what: str) -> str:
+        """Send a text, or what else is said; its message id."""
+        answer = await self.do("send", to=to, text=text, **what)
         assert "error" not in answer, answer
         return str(answer["message_id"])
 
@@ -89,6 +94,12 @@ class Client:
             self.process.kill()
         await self.process.wait()
         await self._reader
+
+    def forget_sessions(self) -> None:
+        """Have the dead process's database lose its sessions, as an older copy of it would."""
+        with closing(sqlite3.connect(self.database)) as database, database:
+            for table in ("whatsmeow_sessions", "whatsmeow_sender_keys"):
+                database.execute(f"DELETE FROM {table}")
 
     async def _read(self) -> None:
         assert self.process.stdout is not None
@@ -154,10 +165,45 @@ class World:
         await client.event("Connected")
         return client, number
 
+    async def restarted(self, client: Client) -> Client:
+        """The client in a new process, connected."""
+        await client.kill()
+        again = await self.client(client.database)
+        await again.event("Connected")
+        return again
+
     async def chat(self, number: str, count: int, after: int = 0) -> list[Message]:
         """What is in a phone's chats, once there is as much as expected."""
         request = ListMessagesRequest(phone=number, wait_count=count, after_sequence=after)
         return list((await self.api.ListMessages(request)).messages)
+
+    @staticmethod
+    async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until a condition holds."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not await condition():  # noqa: ASYNC110 - what is waited for is in another process
+                await asyncio.sleep(0.02)
+
+    async def restart(self) -> None:
+        """Kill the sandbox and start it anew on its folder."""
+        self.sandbox.kill()
+        self.sandbox = RunningSandbox(Path(self.sandbox.addresses.data_dir))
+        await self.dial()
+
+    async def fault(self, **fields: Any) -> int:
+        """Set a fault; its id."""
+        response = await self.api.SetFault(SetFaultRequest(fault=Fault(**fields)))
+        return int(response.fault.fault_id)
+
+    async def bitten(self, fault: int, times: int = 1) -> None:
+        """Wait until a fault has acted so often."""
+        found = (await self.api.WaitFault(WaitFaultRequest(fault_id=fault, acted=times))).fault
+        assert found.acted >= times, found
+
+    async def group(self, *numbers: str, subject: str = "Orders") -> str:
+        """A group of phones; its address."""
+        made = await self.api.CreateGroup(CreateGroupRequest(phones=numbers, subject=subject))
+        return str(made.group.group)
 
 
 _NUMBERS = itertools.count(1)
@@ -197,10 +243,4 @@ async def own_world(tmp_path: Path) -> AsyncIterator[World]:
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
     """Waits until a condition holds."""
-
-    async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not await condition():  # noqa: ASYNC110 - what is waited for is in another process
-                await asyncio.sleep(0.02)
-
-    return wait
+    return World.eventually

@@ -30,6 +30,9 @@ from neonize.utils.jid import build_jid  # noqa: E402
 
 from botnode import trust  # noqa: E402
 
+sys.path.insert(0, str(Path(__file__).parent))
+import contents  # noqa: E402
+
 _WATCHED = (
     "ClientOutdatedEv",
     "ConnectedEv",
@@ -83,6 +86,7 @@ def message(event: Any) -> dict[str, Any]:
     return {
         "id": event.Info.ID,
         "text": content.conversation or content.extendedTextMessage.text,
+        "keys": content.HasField("senderKeyDistributionMessage"),
         "chat": source.Chat.User,
         "chat_server": source.Chat.Server,
         "sender": source.Sender.User,
@@ -121,13 +125,30 @@ def obey(client: NewClient, command: dict[str, Any]) -> None:
 
 
 def send(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
-    return {"message_id": client.send_message(build_jid(command["to"]), command["text"]).ID}
+    content = contents.build(
+        client,
+        command.get("kind", "text"),
+        command["to"],
+        command["text"],
+        command.get("about", ""),
+    )
+    return {"message_id": client.send_message(contents.jid(command["to"]), content).ID}
 
 
 def mark_read(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
-    chat = build_jid(command["chat"], "lid")
-    client.mark_read(command["message_id"], chat=chat, sender=chat, receipt=ReceiptType.READ)
+    sender = build_jid(command.get("sender", command["chat"]), "lid")
+    chat = contents.jid(command["chat"], "lid")
+    client.mark_read(command["message_id"], chat=chat, sender=sender, receipt=ReceiptType.READ)
     return {}
+
+
+def groups(client: NewClient, _command: dict[str, Any]) -> dict[str, Any]:
+    found = client.get_joined_groups()
+    return {
+        "groups": {
+            group.JID.User: [group.GroupName.Name, len(group.Participants)] for group in found
+        }
+    }
 
 
 def on_whatsapp(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
@@ -151,6 +172,7 @@ COMMANDS = {
     "on_whatsapp": on_whatsapp,
     "picture": picture,
     "log_out": log_out,
+    "groups": groups,
 }
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
 """What a sandbox remembers, over its own restarts."""
 
 import itertools
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox.signal.keys import KeyPair
+from sandbox.signal.sender_keys import SenderKey
 from sandbox.state.devices import Device
 from sandbox.state.messages import Direction, Message
 from sandbox.state.phones import NumberError, Phone
@@ -142,6 +146,68 @@ def test_the_first_receipt_counts(store: Store) -> None:
     read = store.messages.get(sequence)
     assert read.delivered_at == delivered.delivered_at
     assert read.read_at is not None
+
+
+def test_what_is_decrypted_takes_the_place_of_what_was_not(store: Store) -> None:
+    phone = store.phones.get("5215550002")
+    lost = store.messages.add(replace(message(phone, "X"), undecrypted=True, kind=""))
+    assert store.messages.count(Direction.RECEIVED) == 0
+    kept = store.messages.add(message(phone, "X"))
+    assert (kept.undecrypted, kept.delivery) == (False, 1)
+    assert kept.sequence > lost.sequence
+    assert store.messages.with_id(phone.number, "X") == [kept]
+    assert store.messages.count(Direction.RECEIVED) == 1
+
+
+def test_groups_and_their_keys_survive(store: Store, path: Path) -> None:
+    group = store.groups.create("Orders", ["521", "522", "521"])
+    assert store.groups.add(group, ["523", "522"]) == ["523"]
+    key = store.groups.own_key(group, "521")
+    sent = key.encrypt(b"one")
+    store.groups.save_own_key(group, "521", key)
+    store.groups.rename(group, "Moved")
+    again = Store(path)
+    found = again.groups.at(group.jid)
+    assert found == group
+    assert again.groups.own_key(group, "521").dump() == key.dump()
+    assert again.groups.remove(group, ["522", "999"]) == ["522"]
+    assert group.numbers == ["521", "523"]
+    assert again.groups.own_key(group, "521").dump() != key.dump()
+    assert again.groups.at(Jid(group.id, "lid")) is None
+    assert sent
+    again.close()
+
+
+def test_a_phone_forgets_its_sessions(store: Store, path: Path) -> None:
+    phone = store.phones.get("5215550001")
+    group = store.groups.create("Orders", [phone.number])
+    store.groups.save_own_key(group, phone.number, SenderKey.new())
+    assert store.phones.forget_sessions(phone) == 1
+    again = Store(path)
+    assert again.phones.get(phone.number).forgetful
+    again.close()
+
+
+def test_a_file_of_the_first_version_is_brought_up(store: Store, path: Path) -> None:
+    phone = store.phones.get("5215550001")
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript(
+            "DROP TABLE groups; DROP TABLE members; DROP TABLE sender_keys;"
+            "ALTER TABLE phones DROP COLUMN forgetful;"
+            "ALTER TABLE messages DROP COLUMN kind; ALTER TABLE messages DROP COLUMN undecrypted;"
+            "PRAGMA user_version=1"
+        )
+    again = Store(path)
+    assert again.phones.get(phone.number).lid == phone.lid
+    assert again.messages.add(message(phone, "X")).kind == "text"
+    again.close()
+
+
+def test_a_newer_file_is_left_alone(store: Store, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as newer, newer:
+        newer.execute("PRAGMA user_version=99")
+    with pytest.raises(RuntimeError, match="newer"):
+        Store(path)
 
 
 def test_a_failed_transaction_leaves_nothing_and_tells_nobody(store: Store, path: Path) -> None:

@@ -1,0 +1,60 @@
+"""What ``botmesh sandbox fault KIND`` means."""
+
+import typer
+from google.protobuf.duration_pb2 import Duration
+
+from botmesh.sandbox import v1 as sandbox
+
+KINDS = (
+    "refuse-connections, ban, outdated, unavailable, logged-out, send-error, hold-ack, hold-lid, "
+    "hold-devices, hold-pre-keys, hold-group, cut-before, cut-after, undecryptable, short-qr or "
+    "silence."
+)
+_REFUSALS = {
+    "logged-out": sandbox.LoginRefusal.LOGIN_REFUSAL_LOGGED_OUT,
+    "ban": sandbox.LoginRefusal.LOGIN_REFUSAL_BANNED,
+    "outdated": sandbox.LoginRefusal.LOGIN_REFUSAL_OUTDATED,
+    "unavailable": sandbox.LoginRefusal.LOGIN_REFUSAL_UNAVAILABLE,
+}
+_QUESTIONS = {
+    "hold-lid": sandbox.QueryKind.QUERY_KIND_LID,
+    "hold-devices": sandbox.QueryKind.QUERY_KIND_DEVICES,
+    "hold-pre-keys": sandbox.QueryKind.QUERY_KIND_PRE_KEYS,
+    "hold-group": sandbox.QueryKind.QUERY_KIND_GROUP,
+}
+_CUTS = {
+    "cut-before": sandbox.CutPlace.CUT_PLACE_BEFORE_DELIVERY,
+    "cut-after": sandbox.CutPlace.CUT_PLACE_AFTER_DELIVERY,
+}
+
+
+def parse(kind: str, *, code: int, seconds: float, codes: int) -> sandbox.Fault:
+    """The fault of a kind; raises BadParameter for one that there is not."""
+    span = duration(seconds) if seconds else None
+    if kind in _REFUSALS:
+        refusal = sandbox.RefuseLogin(
+            reason=_REFUSALS[kind], ban_code=code, ban_duration=span, drop_connections=True
+        )
+        return sandbox.Fault(refuse_login=refusal)
+    if kind in _QUESTIONS:
+        return sandbox.Fault(hold_query=sandbox.HoldQuery(kind=_QUESTIONS[kind], delay=span))
+    if kind in _CUTS:
+        return sandbox.Fault(cut_line=sandbox.CutLine(at=_CUTS[kind]))
+    others = {
+        "refuse-connections": sandbox.Fault(refuse_connections=sandbox.RefuseConnections()),
+        "send-error": sandbox.Fault(refuse_send=sandbox.RefuseSend(code=code)),
+        "hold-ack": sandbox.Fault(hold_acknowledgement=sandbox.HoldAcknowledgement(delay=span)),
+        "undecryptable": sandbox.Fault(undecryptable=sandbox.Undecryptable()),
+        "short-qr": sandbox.Fault(short_qr=sandbox.ShortQr(codes=codes, lifetime=span)),
+        "silence": sandbox.Fault(silence=sandbox.Silence()),
+    }
+    if kind not in others:
+        raise typer.BadParameter(f"there is no fault {kind!r}; there are {KINDS}")
+    return others[kind]
+
+
+def duration(seconds: float) -> Duration:
+    """Seconds as the contract has them."""
+    span = Duration()
+    span.FromNanoseconds(int(seconds * 1e9))
+    return span

@@ -1,0 +1,137 @@
+"""Faults as messages of the control API, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from google.protobuf.duration_pb2 import Duration
+
+from botmesh.sandbox.v1 import sandbox_pb2 as pb
+from sandbox import faults
+from sandbox.conversion import plus
+from sandbox.refusals import invalid
+
+_MOST_CODES: Final = 6
+_REFUSALS: Final = {
+    pb.LOGIN_REFUSAL_LOGGED_OUT: faults.Refusal.LOGGED_OUT,
+    pb.LOGIN_REFUSAL_BANNED: faults.Refusal.BANNED,
+    pb.LOGIN_REFUSAL_OUTDATED: faults.Refusal.OUTDATED,
+    pb.LOGIN_REFUSAL_UNAVAILABLE: faults.Refusal.UNAVAILABLE,
+}
+
+
+def fault(item: faults.Fault) -> pb.Fault:
+    """A fault as it is set."""
+    result = pb.Fault(
+        fault_id=item.id,
+        phone=plus(item.number),
+        recipient=plus(item.recipient),
+        times=item.times or 0,
+        acted=item.bitten,
+    )
+    if (duration := _duration(item.seconds)) is not None:
+        result.duration.CopyFrom(duration)
+    name, values = _WRITERS[type(item.behaviour)](item.behaviour)
+    getattr(result, name).SetInParent()
+    for key, value in values.items():
+        if isinstance(value, Duration):
+            getattr(getattr(result, name), key).CopyFrom(value)
+        elif value is not None:
+            setattr(getattr(result, name), key, value)
+    return result
+
+
+def behaviour(request: pb.Fault) -> faults.Behaviour:
+    """What a fault does; raises RefusedError."""
+    name = request.WhichOneof("behaviour")
+    if name is None:
+        raise invalid("fault.behaviour", "one must be set")
+    return _READERS[name](getattr(request, name))
+
+
+def _duration(seconds: float | None) -> Duration | None:
+    if seconds is None:
+        return None
+    result = Duration()
+    result.FromNanoseconds(int(seconds * 1e9))
+    return result
+
+
+def _seconds(message: Any, field: str) -> float | None:
+    return getattr(message, field).ToNanoseconds() / 1e9 if message.HasField(field) else None
+
+
+def _refuse_login(request: pb.RefuseLogin) -> faults.RefuseLogin:
+    reason = _REFUSALS.get(request.reason)
+    if reason is None:
+        raise invalid("fault.refuse_login.reason", "a reason must be set")
+    return faults.RefuseLogin(reason, request.ban_code, request.ban_duration.seconds)
+
+
+def _refuse_send(request: pb.RefuseSend) -> faults.SendError:
+    if request.code <= 0:
+        raise invalid("fault.refuse_send.code", "an error code such as 429 is expected")
+    return faults.SendError(request.code)
+
+
+def _short_qr(request: pb.ShortQr) -> faults.ShortQr:
+    if not 1 <= request.codes <= _MOST_CODES:
+        raise invalid("fault.short_qr.codes", f"1 to {_MOST_CODES} codes are possible")
+    return faults.ShortQr(request.codes, _seconds(request, "lifetime"))
+
+
+def _hold_query(request: pb.HoldQuery) -> faults.HoldQuery:
+    try:
+        question = faults.Question(request.kind)
+    except ValueError as error:
+        raise invalid("fault.hold_query.kind", "a kind must be set") from error
+    return faults.HoldQuery(question, _seconds(request, "delay"))
+
+
+def _cut_line(request: pb.CutLine) -> faults.CutLine:
+    if request.at not in (pb.CUT_PLACE_BEFORE_DELIVERY, pb.CUT_PLACE_AFTER_DELIVERY):
+        raise invalid("fault.cut_line.at", "a place must be set")
+    return faults.CutLine(delivered=request.at == pb.CUT_PLACE_AFTER_DELIVERY)
+
+
+def _written_login(item: faults.RefuseLogin) -> tuple[str, dict[str, Any]]:
+    reason = next(key for key, value in _REFUSALS.items() if value is item.reason)
+    duration = _duration(item.ban_seconds)
+    values = {"reason": reason, "ban_code": item.ban_code, "ban_duration": duration}
+    return "refuse_login", values
+
+
+def _written_cut(item: faults.CutLine) -> tuple[str, dict[str, Any]]:
+    before, after = pb.CUT_PLACE_BEFORE_DELIVERY, pb.CUT_PLACE_AFTER_DELIVERY
+    return "cut_line", {"at": after if item.delivered else before}
+
+
+_READERS: Final[dict[str, Callable[[Any], faults.Behaviour]]] = {
+    "refuse_connections": lambda _: faults.RefuseConnections(),
+    "refuse_login": _refuse_login,
+    "refuse_send": _refuse_send,
+    "hold_acknowledgement": lambda request: faults.HoldAck(_seconds(request, "delay")),
+    "short_qr": _short_qr,
+    "silence": lambda _: faults.Silence(),
+    "hold_query": _hold_query,
+    "cut_line": _cut_line,
+    "undecryptable": lambda _: faults.Undecryptable(),
+}
+_WRITERS: Final[dict[type, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
+    faults.RefuseConnections: lambda _: ("refuse_connections", {}),
+    faults.RefuseLogin: _written_login,
+    faults.SendError: lambda item: ("refuse_send", {"code": item.code}),
+    faults.HoldAck: lambda item: ("hold_acknowledgement", {"delay": _duration(item.seconds)}),
+    faults.ShortQr: lambda item: (
+        "short_qr",
+        {"codes": item.codes, "lifetime": _duration(item.seconds)},
+    ),
+    faults.Silence: lambda _: ("silence", {}),
+    faults.HoldQuery: lambda item: (
+        "hold_query",
+        {"kind": int(item.question), "delay": _duration(item.seconds)},
+    ),
+    faults.CutLine: _written_cut,
+    faults.Undecryptable: lambda _: ("undecryptable", {}),
+}
