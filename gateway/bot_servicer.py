@@ -129,6 +129,7 @@ class BotServicer:
                 raise invalid(metadata.MESH, f"this gateway's mesh is '{self._mesh}'")
         if method.policy.request_id:
             request_id = _checked_uuid(request_id) if request_id else str(uuid.uuid4())
+            structlog.contextvars.bind_contextvars(request_id=request_id)
         structlog.contextvars.bind_contextvars(tenant_id=tenant_id[:63])
         remaining_s = context.time_remaining()
         if remaining_s is None:

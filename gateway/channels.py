@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import grpc
 import grpc.aio
 
 from botmesh.rpc.server import MAX_MESSAGE_BYTES
@@ -41,6 +42,8 @@ def _options(keepalive_s: float, timeout_s: float) -> tuple[tuple[str, int], ...
 
 Unary = Callable[..., Any]
 
+_UNDECIDED = frozenset({grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.CONNECTING})
+
 
 class Link:
     """The channel to one address, and how many calls are on it."""
@@ -54,6 +57,22 @@ class Link:
         self.used = True
         self.retired = False
         self._callables: dict[str, Unary] = {}
+
+    async def connect(self, timeout_s: float) -> bool:
+        """Wait until there is a connection, or until a try for one failed; False if neither came.
+
+        A call without a connection waits for one inside itself, and when its time is over nobody
+        can say whether the request left.
+        """
+        state = self.channel.get_state(try_to_connect=True)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while state in _UNDECIDED:
+                    await self.channel.wait_for_state_change(state)
+                    state = self.channel.get_state(try_to_connect=True)
+        except TimeoutError:
+            return False
+        return True
 
     def unary(self, path: str) -> Unary:
         """The callable of a unary method: bytes in, bytes out."""

@@ -2,10 +2,11 @@
 
 import math
 
-# A botnode's deadline lies this much before the caller's, so that its answer, or a typed error in
-# place of it, is back in time; a tenth of what is left where that is less.
-MARGIN_S = 0.05
-MARGIN_SHARE = 0.1
+# A botnode's deadline lies before the caller's by this share of what is left, and by no more than
+# so many seconds, so that its answer, or a typed error in place of it, is back in time also when
+# the machine is busy.
+MARGIN_S = 0.25
+MARGIN_SHARE = 0.15
 # What gRPC loses or wins when it makes a timeout of a deadline.
 _CONVERSION_S = 0.002
 
@@ -18,7 +19,7 @@ def with_margin(remaining_s: float) -> float:
     """
     if remaining_s <= 0:
         return remaining_s
-    return remaining_s - min(MARGIN_S + _unit(remaining_s), remaining_s * MARGIN_SHARE)
+    return remaining_s - min(MARGIN_S, remaining_s * MARGIN_SHARE) - _unit(remaining_s)
 
 
 def on_the_wire(timeout_s: float) -> float:

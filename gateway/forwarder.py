@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
 
 import grpc.aio
@@ -15,7 +14,7 @@ from gateway.course import Course
 from gateway.credentials import Credentials
 from gateway.deadline import on_the_wire
 from gateway.policy import RetryDecision
-from gateway.resolver import Resolver
+from gateway.resolver import RETRY_AFTER, Resolver
 from registry.discovery.port import Route
 
 Luck = Callable[[], float]
@@ -58,14 +57,13 @@ class Forwarder:
 
     async def attempt(self, call: Call, route: Route, number: int) -> bytes:
         """One try at one address."""
-        timeout_s = call.expires - time.monotonic()
-        if timeout_s <= 0:
-            raise MeshError(Reason.BOTNODE_UNAVAILABLE, "the call's time was over before it left")
         link = self._channels.take(route.address)
         try:
+            if call.remaining_s() <= 0 or not await link.connect(call.remaining_s()):
+                raise _never_left(call)
             answer: bytes = await link.unary(call.method.path)(
                 call.request,
-                timeout=on_the_wire(timeout_s),
+                timeout=on_the_wire(max(call.remaining_s(), 0.001)),
                 metadata=self._credentials.metadata(call, number),
             )
             return answer
@@ -111,3 +109,12 @@ class Forwarder:
             return await retrying(attempt)
         except (grpc.aio.AioRpcError, MeshError) as error:
             raise course.verdict(error) from None
+
+
+def _never_left(call: Call) -> MeshError:
+    return MeshError(
+        Reason.BOTNODE_UNAVAILABLE,
+        f"there was no connection to the botnode of tenant {call.tenant_id} in time",
+        metadata={"tenant_id": call.tenant_id},
+        retry_after=RETRY_AFTER,
+    )

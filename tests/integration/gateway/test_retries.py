@@ -1,6 +1,7 @@
 """What the gateway tries again, what it hands on, and what it says when it cannot tell."""
 
 import asyncio
+import socket
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -317,6 +318,16 @@ async def test_a_send_that_reached_nobody_says_so(mesh: GatewayUnderTest, far: F
     await far.stop()
     error = await _error(mesh.bot.SendMessage(_sending(), timeout=0.5))
     assert error.reason is Reason.BOTNODE_UNAVAILABLE
+
+
+async def test_a_send_that_waited_for_a_connection_in_vain_says_so(mesh: GatewayUnderTest) -> None:
+    await mesh.add("a")
+    # Somebody who takes connections and never says a word: a stopped process does that.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        await mesh.route("a", f"127.0.0.1:{silent.getsockname()[1]}")
+        error = await _error(mesh.bot.SendMessage(_sending(), timeout=0.5))
+    assert error.reason is Reason.BOTNODE_UNAVAILABLE
+    assert error.metadata == {"tenant_id": "a"}
 
 
 async def test_a_killed_botnodes_question_is_asked_again_on_the_same_port(
