@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format protos check-protos docs buf breaking lock wheel clean
+.PHONY: help setup run demo test chaos lint format protos check-protos docs buf breaking lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,10 @@ demo: setup ## pair, send, receive, kill and recover, by script
 # A file's tests share their processes, so a file stays together. Most tests wait, for real processes.
 test: setup ## all tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+chaos: setup ## break a mesh under load at random (DURATION=600 SEED= TENANTS=4 DISCOVERY=embedded)
+	@DURATION=$(DURATION) SEED=$(SEED) TENANTS=$(TENANTS) DISCOVERY=$(DISCOVERY) FROM=$(FROM) \
+		GRPC_VERBOSITY=ERROR $(BIN)/python -m tests.chaos
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff format --check .

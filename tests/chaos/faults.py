@@ -38,8 +38,8 @@ class Mood:
         without: what is left out.
     """
 
-    pause_s: float = 2.0
-    at_once: int = 3
+    pause_s: float = 1.3
+    at_once: int = 4
     lasting: bool = True
     without: frozenset[str] = frozenset()
 
