@@ -75,13 +75,19 @@ class EventLog:
         The head comes again after a time without events.
 
         Raises:
-            MeshError: EVENT_LOG_CHANGED or EVENTS_EXPIRED.
+            MeshError: EVENT_LOG_CHANGED; EVENTS_EXPIRED, also of a consumer who took so long that
+                events were removed before their turn came.
         """
         after = await self._position(start)
+        anywhere = isinstance(start, Oldest)
         yield Cursor(self._log_id, self._head)
         while True:
             grown = self._grown
             while page := await self._store.read(partial(_page, after)):
+                oldest = page[0].sequence
+                if oldest != after + 1 and not anywhere:
+                    raise self._expired(oldest)
+                anywhere = False
                 for row in page:
                     yield self._event(row)
                 after = page[-1].sequence
@@ -104,12 +110,15 @@ class EventLog:
                 metadata={"log_id": self._log_id, "head": str(self._head)},
             )
         if start.sequence < oldest - 1:
-            raise MeshError(
-                Reason.EVENTS_EXPIRED,
-                f"the oldest event kept is {oldest}",
-                metadata={"log_id": self._log_id, "oldest": str(oldest)},
-            )
+            raise self._expired(oldest)
         return start.sequence
+
+    def _expired(self, oldest: int) -> MeshError:
+        return MeshError(
+            Reason.EVENTS_EXPIRED,
+            f"the oldest event kept is {oldest}",
+            metadata={"log_id": self._log_id, "oldest": str(oldest)},
+        )
 
     def _event(self, row: Any) -> StoredEvent:
         time = from_ms(row.create_ms)

@@ -11,6 +11,7 @@ from botmesh.errors import Reason
 from botnode.clock import from_ms, now_ms, to_ms
 from botnode.message import Delivery, OutboundMessage
 from botnode.message_row import ALL, CHANGE, Changer, Encode, find, to_message
+from botnode.ports import Sent
 from botnode.receipts import apply_early
 from botnode.states import MessageState
 from botnode.store import Transaction
@@ -242,7 +243,7 @@ class MessageRows:
         )
 
     def sent(
-        self, tx: Transaction, message_id: str, whatsapp_id: str, time: datetime
+        self, tx: Transaction, message_id: str, sent: Sent, *, undecrypted: bool = False
     ) -> OutboundMessage | None:
         """WhatsApp's server acknowledged it. Receipts that were faster are applied."""
         message = self._change(
@@ -250,12 +251,28 @@ class MessageRows:
             message_id,
             (_S.SENDING, _S.UNKNOWN),
             state=_S.SENT,
-            whatsapp_id=whatsapp_id,
-            sent_ms=to_ms(time),
+            whatsapp_id=sent.whatsapp_id,
+            sent_ms=to_ms(sent.time),
+            undecrypted=undecrypted,
             reason="",
             detail="",
         )
-        return message and (apply_early(tx, self.changer, whatsapp_id) or message)
+        return message and (apply_early(tx, self.changer, sent.whatsapp_id) or message)
+
+    def unreached(
+        self, tx: Transaction, message_id: str, sent: Sent, detail: str
+    ) -> OutboundMessage | None:
+        """WhatsApp's server acknowledged it, but it was not for the recipient's phone."""
+        message = self._change(
+            tx,
+            message_id,
+            (_S.SENDING,),
+            state=_S.UNKNOWN,
+            whatsapp_id=sent.whatsapp_id,
+            reason=Reason.SEND_OUTCOME_UNKNOWN.value,
+            detail=detail,
+        )
+        return message and (apply_early(tx, self.changer, sent.whatsapp_id) or message)
 
     def failed(
         self, tx: Transaction, message_id: str, reason: Reason, detail: str

@@ -192,10 +192,15 @@ class Inbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """WhatsApp's server acknowledged a message."""
+    """WhatsApp's server acknowledged a message.
+
+    Attributes:
+        unreached: the devices that it could not be encrypted for: they did not get it.
+    """
 
     whatsapp_id: str
     time: datetime
+    unreached: tuple[str, ...] = ()
 
 
 class SendError(Exception):

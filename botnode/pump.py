@@ -20,7 +20,7 @@ from botnode import cut_sends
 from botnode.clock import now
 from botnode.message import Delivery, OutboundMessage
 from botnode.messages import Attempt, MessageRows
-from botnode.ports import SendError, Sent, WhatsApp
+from botnode.ports import Account, SendError, Sent, WhatsApp
 from botnode.send_errors import STOPPED_BEFORE, Fate, Verdict, judge
 from botnode.session import Session, SessionMachine
 from botnode.states import MessageState, SessionState
@@ -37,6 +37,7 @@ LONGEST_RATE_LIMIT_PAUSE = timedelta(minutes=15)
 DUPLICATE_AFTER_S = 30.0
 # A process that was stopped between its decision to send and the call may have lost its tenant.
 STALE_AFTER_S = 2.0
+PHONE_MISSED = "WhatsApp took it, but it could not be encrypted for the recipient's phone"
 SHORTEST_PAUSE_S = 0.01
 
 
@@ -196,7 +197,7 @@ class Pump:
         except SendError as error:
             await self._after_error(begun, str(error))
         else:
-            await self._after_success(begun.message_id, sent)
+            await self._after_success(begun.message_id, sent, account)
         finally:
             self._idle.set()
 
@@ -211,13 +212,20 @@ class Pump:
 
         return call
 
-    async def _after_success(self, message_id: str, sent: Sent) -> None:
-        self._publish(
-            await self._store.write(
-                lambda tx: self._rows.sent(tx, message_id, sent.whatsapp_id, sent.time),
-                durable=True,
-            )
-        )
+    async def _after_success(self, message_id: str, sent: Sent, account: Account | None) -> None:
+        missed = [device for device in sent.unreached if not _is_own(device, account)]
+        phone_missed = any(":" not in device for device in missed)
+        if missed:
+            log.warning("devices_not_reached", message_id=message_id, count=len(missed))
+
+        def work(tx: Transaction) -> OutboundMessage | None:
+            if phone_missed:
+                return self._rows.unreached(tx, message_id, sent, PHONE_MISSED)
+            return self._rows.sent(tx, message_id, sent, undecrypted=bool(missed))
+
+        changed = await self._store.write(work, durable=True)
+        self._suspects = self._suspects or phone_missed
+        self._publish(changed)
 
     async def _after_error(self, message: OutboundMessage, text: str) -> None:
         verdict = judge(text)
@@ -256,6 +264,12 @@ class Pump:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 await self._idle.wait()
+
+
+def _is_own(device: str, account: Account | None) -> bool:
+    """Whether a device is one of the account's own, by number or by LID."""
+    user = device.partition("@")[0].partition(":")[0].partition(".")[0]
+    return account is not None and user in (account.user, account.lid.partition("@")[0])
 
 
 def _consequence(

@@ -59,6 +59,8 @@ _TABLE: tuple[tuple[re.Pattern[str], Verdict], ...] = tuple(
         (r"^server returned error 429$", Verdict(Fate.FAILED, Reason.RATE_LIMITED)),
         (r"^server returned error 463$", Verdict(Fate.FAILED, Reason.REACH_OUT_LOCKED)),
         (r"^server returned error \d+$", Verdict(Fate.FAILED, Reason.MESSAGE_REJECTED)),
+        # The library stores what encryption changed before the message leaves.
+        (r"^failed to save cached sessions", Verdict(Fate.RETRY, Reason.STORAGE_FULL)),
         (rf"^{_BEFORE}.*status 429", Verdict(Fate.FAILED, Reason.RATE_LIMITED)),
         (rf"^{_BEFORE}.*{_LINE_DOWN}$", Verdict(Fate.RETRY, Reason.SESSION_DISCONNECTED)),
         (rf"^{_BEFORE}", Verdict(Fate.FAILED, Reason.INTERNAL)),

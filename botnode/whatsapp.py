@@ -16,6 +16,7 @@ import ctypes
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -40,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 # How long after its beginning a call has certainly looked its client up in Go's map.
 LOOKUP_S = 0.5
+# More than the participants of a large group have devices.
+MOST_SKIPPED = 5000
 DEVICE_NAME = "botmesh"
 # Ours, for a call that Go never saw; `send_errors` has it.
 NOT_CONNECTED = "no client is connected"
@@ -78,6 +81,8 @@ class NeonizeWhatsApp:
         self._library: neonize_loader.Library | None = None
         self._current: _Client | None = None
         self._kept: list[_Client] = []
+        # Messages and the devices that they were not encrypted for.
+        self._skipped: deque[tuple[str, str]] = deque(maxlen=MOST_SKIPPED)
         self._lock = threading.Lock()
         self._call_begun_at = 0.0
         self._stopping: asyncio.Future[None] | None = None
@@ -102,7 +107,7 @@ class NeonizeWhatsApp:
         self._kept.append(client)
         with self._lock:
             self._current = client
-        _Wiring(client, self._inbox, library).subscribe()
+        _Wiring(client, self._inbox, library, self._skipped).subscribe()
         threading.Thread(target=self._live, args=(client,), name="neonize", daemon=True).start()
 
     def _deliver(self, client: _Client, sink: SignalSink, signal: Signal) -> None:
@@ -191,7 +196,8 @@ class NeonizeWhatsApp:
                 answer = neonize.send_message(library.build_jid(user, server), message)
             except Exception as error:
                 raise SendError(str(error)) from error
-        return Sent(str(answer.ID), whatsapp_events.moment(answer.Timestamp))
+        unreached = tuple(device for sent_id, device in self._skipped if sent_id == answer.ID)
+        return Sent(str(answer.ID), whatsapp_events.moment(answer.Timestamp), unreached)
 
 
 def _dial(client: _Client, library: neonize_loader.Library) -> str:
@@ -234,10 +240,17 @@ def _dial(client: _Client, library: neonize_loader.Library) -> str:
 class _Wiring:
     """What one client's callbacks do. They run on threads of Go's."""
 
-    def __init__(self, client: _Client, inbox: Inbox, library: neonize_loader.Library) -> None:
+    def __init__(
+        self,
+        client: _Client,
+        inbox: Inbox,
+        library: neonize_loader.Library,
+        skipped: deque[tuple[str, str]],
+    ) -> None:
         self._client = client
         self._inbox = inbox
         self._library = library
+        self._skipped = skipped
 
     def subscribe(self) -> None:
         """Hook everything up; Go reads the subscriptions when it connects."""
@@ -293,6 +306,8 @@ class _Wiring:
             elif whatsapp_events.is_untraceable(text):
                 # Go waits for this callback, and sends the message after it.
                 self._inbox.untraceable()
+            elif skipped := whatsapp_events.skipped_device(text):
+                self._skipped.append(skipped)
 
     def _on_simple(self, event: Any) -> None:
         if (signal := whatsapp_events.simple_signal(event.DESCRIPTOR.name)) is not None:

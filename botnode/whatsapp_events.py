@@ -38,6 +38,8 @@ _RECEIPT_KINDS = {
     6: ReceiptKind.READ,  # played: voice notes and videos
 }
 
+_SKIPPED = re.compile(r"^Failed to encrypt (\S+) for (\S+): ")
+
 # whatsmeow logs these before it hands out the event; neonize cannot encode all of the events (an
 # unknown ban code, or an event without fields), and then the log is all there is.
 _LOG_SIGNALS = (
@@ -113,6 +115,19 @@ def signal_of_log(text: str) -> Signal | None:
 def is_untraceable(text: str) -> bool:
     """Whether a line of whatsmeow's log says that a message goes out without its secret stored."""
     return text.startswith("Failed to store message secret key for outgoing message")
+
+
+def skipped_device(text: str) -> tuple[str, str] | None:
+    """The message and the device that a line of whatsmeow's log says it was not encrypted for.
+
+    whatsmeow sends the message to the other devices (encryptMessageForDevices in its send.go), even
+    if there is none: a server acknowledges that too.
+
+    Returns:
+        WhatsApp's id of the message and the device's JID.
+    """
+    found = _SKIPPED.match(text)
+    return (found[1], found[2]) if found else None
 
 
 def signal_of_error(text: str) -> StoreFailure | None:

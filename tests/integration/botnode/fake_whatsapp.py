@@ -40,6 +40,7 @@ class FakeWhatsApp:
     sent: list[tuple[str, str]] = field(default_factory=list)
     secrets: list[bytes] = field(default_factory=list)
     can_log_out: bool = True
+    unreached: tuple[str, ...] = ()
     in_hand: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def open(self, sink: SignalSink) -> None:
@@ -76,4 +77,4 @@ class FakeWhatsApp:
         self.sent.append((recipient_jid, text))
         self.secrets.append(secret)
         self.in_hand.release()
-        return Sent(self.answer(recipient_jid, text), datetime.now(UTC))
+        return Sent(self.answer(recipient_jid, text), datetime.now(UTC), self.unreached)

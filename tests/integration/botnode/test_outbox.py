@@ -71,6 +71,14 @@ async def until_state(node: Node, message_id: str, state: int) -> message_pb2.Me
             await asyncio.sleep(0.01)
 
 
+async def until_accepted(node: Node, count: int) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            if len((await list_messages(node)).messages) == count:
+                return
+            await asyncio.sleep(0.01)
+
+
 async def go_down(node: Node) -> None:
     node.whatsapp.login.clear()  # the next client does not get in
     node.whatsapp.say(Disconnected())
@@ -211,7 +219,7 @@ async def test_a_waiting_message_is_taken_back(node: Node) -> None:
     first = asyncio.ensure_future(node.send("uno", request_id="one"))
     await eventually(lambda: node.whatsapp.sent)
     second = asyncio.ensure_future(error_of(node.send("dos", request_id="two")))
-    await eventually(lambda: len(node.tenant.outbox._waiters) == 2)
+    await until_accepted(node, 2)
     ids = {m.content.text.body: m.message_id for m in (await list_messages(node)).messages}
     cancelled = await cancel(node, ids["dos"])
     assert (cancelled.state, cancelled.reason) == (FAILED, "MESSAGE_CANCELLED")
@@ -496,3 +504,29 @@ async def test_a_full_outbox(node: Node, monkeypatch: pytest.MonkeyPatch) -> Non
     assert error.reason is Reason.QUEUE_FULL
     assert error.retry_after is not None
     assert len((await list_messages(node)).messages) == 2
+
+
+# -- devices that a message was not encrypted for
+
+
+async def test_a_phone_that_was_left_out_makes_the_outcome_unknown(node: Node) -> None:
+    node.whatsapp.unreached = ("119271086564630:3@lid", "200000000000001@lid")
+    error = await error_of(node.send("uno"))
+    assert error.reason is Reason.SEND_OUTCOME_UNKNOWN
+    receipt = Receipt(
+        ReceiptKind.DELIVERED, (error.metadata["whatsapp_id"],), "1@lid", "1@lid", now()
+    )
+    await asyncio.to_thread(node.whatsapp.inbox.receipt, receipt)
+    assert (await state_of(node, error.metadata["message_id"])) == DELIVERED
+
+
+async def test_another_device_that_was_left_out_cannot_read_it(node: Node) -> None:
+    node.whatsapp.unreached = ("200000000000001:7@lid",)
+    message = await node.send("uno")
+    assert (message.state, message.undecrypted) == (SENT, True)
+
+
+async def test_a_device_of_our_own_that_was_left_out_is_our_own_affair(node: Node) -> None:
+    node.whatsapp.unreached = ("119271086564630:3@lid", "5215512345678@s.whatsapp.net")
+    message = await node.send("uno")
+    assert (message.state, message.undecrypted) == (SENT, False)

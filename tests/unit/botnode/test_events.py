@@ -105,6 +105,24 @@ async def test_a_slow_reader_misses_nothing(
     await items.aclose()
 
 
+async def test_a_reader_whom_retention_overtook_is_told_and_given_no_gap(
+    store: Store, log: EventLog, owned: Owned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_module, "PAGE", 2)
+    await append(store, log, 6)
+    slow, oldest = log.follow(Cursor(owned.log_id, 0)), log.follow(Oldest())
+    assert await take(slow, 1) == [1]
+    await anext(oldest)  # the head
+    await store.write(lambda tx: tx.connection.execute(delete(events).where(events.c.sequence < 5)))
+    assert await take(oldest, 2) == [5, 6]
+    assert await take(slow, 1) == [2]  # it was read before
+    with pytest.raises(MeshError) as error:
+        await anext(slow)
+    assert error.value.reason is Reason.EVENTS_EXPIRED
+    assert error.value.metadata["oldest"] == "5"
+    await oldest.aclose()
+
+
 async def test_a_new_log_knows_its_head(store: Store, log: EventLog, owned: Owned) -> None:
     await append(store, log, 4)
     later = EventLog(store, owned.log_id)

@@ -15,7 +15,7 @@ from botnode.clock import now
 from botnode.message import Delivery, OutboundMessage
 from botnode.message_row import find
 from botnode.messages import Attempt, MessageRows
-from botnode.ports import Receipt, ReceiptKind
+from botnode.ports import Receipt, ReceiptKind, Sent
 from botnode.states import MessageState
 from botnode.store import Store
 from botnode.tables import early_receipts, events, messages
@@ -79,7 +79,7 @@ async def outbox(
 async def test_a_good_life(outbox: Outbox) -> None:
     await outbox.do("begin_attempt", attempt(b"s"))
     assert (await outbox.now()).attempt == 1
-    await outbox.do("sent", ID, now())
+    await outbox.do("sent", Sent(ID, now()))
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.READ)
     message = await outbox.now()
@@ -90,7 +90,7 @@ async def test_a_good_life(outbox: Outbox) -> None:
 
 async def test_states_only_rise(outbox: Outbox) -> None:
     await outbox.do("begin_attempt", attempt(b"s"))
-    await outbox.do("sent", ID, now())
+    await outbox.do("sent", Sent(ID, now()))
     await outbox.receive(ReceiptKind.READ)
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.SENDER)
@@ -107,7 +107,7 @@ async def test_a_receipt_before_the_id_is_known(outbox: Outbox, store: Store) ->
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.SENDER)
-    message = await outbox.do("sent", ID, now())
+    message = await outbox.do("sent", Sent(ID, now()))
     assert message.state is MessageState.DELIVERED
     left = await store.read(lambda c: c.execute(select(early_receipts)).all())
     assert left == []
@@ -144,7 +144,7 @@ async def test_failed_is_the_end(outbox: Outbox) -> None:
     await outbox.do("begin_attempt", attempt(b"s"))
     message = await outbox.do("failed", Reason.REACH_OUT_LOCKED, "server returned error 463")
     assert message.reason == "REACH_OUT_LOCKED"
-    assert await outbox.do("sent", ID, now()) is None
+    assert await outbox.do("sent", Sent(ID, now())) is None
     assert (await outbox.now()).state is MessageState.FAILED
 
 
@@ -160,7 +160,7 @@ async def test_put_back_waits_again_with_a_fresh_secret(outbox: Outbox, store: S
 
 async def test_a_phone_that_cannot_decrypt(outbox: Outbox, store: Store) -> None:
     await outbox.do("begin_attempt", attempt())
-    await outbox.do("sent", ID, now())
+    await outbox.do("sent", Sent(ID, now()))
     await outbox.receive(ReceiptKind.RETRY)
     await outbox.receive(ReceiptKind.RETRY)
     assert (await outbox.now()).state is MessageState.SENT
@@ -191,14 +191,14 @@ async def test_a_phone_that_cannot_decrypt_has_the_message(outbox: Outbox, store
 
 async def test_receipts_of_another_account_change_nothing(outbox: Outbox) -> None:
     await outbox.do("begin_attempt", attempt())
-    await outbox.do("sent", ID, now())
+    await outbox.do("sent", Sent(ID, now()))
     await outbox.receive(ReceiptKind.DELIVERED, account="+5215587654321")
     assert (await outbox.now()).state is MessageState.SENT
 
 
 async def test_a_receipt_never_raises_what_failed(outbox: Outbox) -> None:
     await outbox.do("begin_attempt", attempt())
-    await outbox.do("sent", ID, now())
+    await outbox.do("sent", Sent(ID, now()))
     await outbox.do("failed", Reason.INTERNAL, "no effect: it was sent")
     assert (await outbox.now()).state is MessageState.SENT
 
