@@ -32,13 +32,22 @@ def _judge_one(books: Books, request: Request) -> Iterator[Violation]:
         yield wrong("nothing arrives twice", f"arrived {count} times, {most} at most")
     if len(books.copies.get(request.text, ())) > most:
         yield wrong("nothing arrives twice", "the sender's own phone got its copy too often")
-    if message is None:
-        if count:
-            yield wrong("what is not in the outbox never arrives", f"arrived {count} times")
-    elif message.state == "FAILED" and count:
-        yield wrong("what FAILED never arrives", f"{message.reason}, and arrived {count} times")
-    elif message.state in SENT and not count and not books.undecryptable(message):
-        yield wrong("what was SENT arrives", f"{message.state}, and never arrived")
+    if message is None and count:
+        yield wrong("what is not in the outbox never arrives", f"arrived {count} times")
+    if message is not None:
+        unread = not count and books.undecryptable(message)
+        yield from (wrong(*pair) for pair in _against_state(message, count, unread=unread))
+
+
+def _against_state(message: Outgoing, count: int, *, unread: bool) -> Iterator[tuple[str, str]]:
+    """Which rule the arrivals of an accepted message break, and how."""
+    if message.state == "FAILED" and count:
+        yield "what FAILED never arrives", f"{message.reason}, and arrived {count} times"
+    if message.state in SENT and not count and not unread:
+        yield "what was SENT arrives", f"{message.state}, and never arrived"
+    if message.state in SENT and unread != message.undecrypted:
+        words = f"the phone could {'not ' if unread else ''}read it, which the outbox denies"
+        yield "what a phone cannot read is flagged", words
 
 
 def most_arrivals(message: Outgoing | None) -> int:
@@ -76,13 +85,13 @@ def _was_written(books: Books, arrived: Entry) -> bool:
 def _disorder(books: Books) -> Iterator[Violation]:
     """Per tenant and recipient, messages arrive as they were accepted.
 
-    Left out: those whose outcome was UNKNOWN once, which may arrive late.
+    Left out: those whose outcome was UNKNOWN once, or that a phone had to ask for again.
     """
     rows: dict[tuple[str, str], list[tuple[Entry, int, Request]]] = defaultdict(list)
     for request in books.run.requests:
         message = books.message(request)
         arrived = books.arrivals(request)
-        if message is None or not arrived or books.was_unknown(message):
+        if message is None or not arrived or books.may_be_late(message):
             continue
         if place := _accepted_at(books, message):
             rows[request.tenant_id, request.to].append((arrived[0], place, request))

@@ -65,8 +65,10 @@ class Books:
         self._sort_entries()
 
     def _sort_entries(self) -> None:
+        entries = [entry for entry in self.run.entries if not entry.undecrypted]
+        self.unread = {(e.phone, e.whatsapp_id) for e in self.run.entries if e.undecrypted}
         into = {"RECEIVED": self.received, "COMPANION": self.copies, "WRITTEN": self.written}
-        for entry in sorted(self.run.entries, key=lambda entry: entry.sequence):
+        for entry in sorted(entries, key=lambda entry: entry.sequence):
             into[entry.direction][entry.text].append(entry)
 
     def message(self, request: Request) -> Outgoing | None:
@@ -84,13 +86,10 @@ class Books:
         return self.received.get(request.text, [])
 
     def undecryptable(self, message: Outgoing) -> bool:
-        """Whether the recipient's phone got it and could not read it."""
-        number = self.requests[message.request_id].to
-        return bool(message.whatsapp_id) and any(
-            who.lstrip("+") == number.lstrip("+") and message.whatsapp_id in words
-            for who, words in self.run.undecryptable
-        )
+        """Whether the recipient's phone got it, and cannot read it."""
+        return (self.requests[message.request_id].to, message.whatsapp_id) in self.unread
 
-    def was_unknown(self, message: Outgoing) -> bool:
-        """Whether its fate was ever UNKNOWN."""
-        return "UNKNOWN" in self.states(message)
+    def may_be_late(self, message: Outgoing) -> bool:
+        """Whether its fate was ever UNKNOWN, or a phone asked for it again."""
+        told = [event.outgoing for event in self.steps[message.message_id]]
+        return any(t.state == "UNKNOWN" or t.undecrypted for t in told if t)

@@ -1,16 +1,20 @@
 """Reading the end of a run off the mesh and the phones."""
 
+import asyncio
+
 import grpc
 import grpc.aio
 
+from botmesh.errors import Reason
 from botmesh.sandbox import v1 as sandbox
-from botmesh.v1 import ListMessagesRequest
+from botmesh.v1 import CancelMessageRequest, GetMessageRequest, ListMessagesRequest, MessageState
 from tests.chaos import reading
 from tests.chaos.consumers import read_log
-from tests.chaos.record import Happening, Outgoing, Run
+from tests.chaos.record import Call, Happening, Outgoing, Request, Run
 from tests.chaos.world import DOORS, World
 
 PAGE = 500
+AT_ONCE = 16
 PHONE_PAGE = 1000
 DUPLICATE_ATTEMPTS = 2
 
@@ -19,10 +23,27 @@ async def collect(world: World, run: Run) -> None:
     """Read everything that a ledger needs; nothing may be on its way any more."""
     for tenant_id in world.tenants:
         run.logs[tenant_id] = await read_log(world, tenant_id, DOORS[-1])
-        run.outboxes[tenant_id] = await _outbox(world, tenant_id, run.logs[tenant_id])
+        run.outboxes[tenant_id] = await _outbox(world, tenant_id)
+    some = asyncio.Semaphore(AT_ONCE)
+    await asyncio.gather(*(_look_up(world, run, request, some) for request in run.requests))
     for phone in [*world.customers, *world.tenants.values()]:
         await _read_phone(world, run, phone)
     run.waiting = await waiting(world) or {"the sandbox": 1}
+
+
+async def _look_up(world: World, run: Run, request: Request, some: asyncio.Semaphore) -> None:
+    wanted = GetMessageRequest(tenant_id=request.tenant_id, request_id=request.request_id)
+    async with some:
+        try:
+            found = await world.bots[DOORS[-1]].GetMessage(wanted, timeout=30)
+        except grpc.aio.AioRpcError as error:
+            answer = reading.refusal(error)
+            if answer.reason != Reason.MESSAGE_NOT_FOUND:
+                run.troubles.append(f"GetMessage of {request.request_id}: {answer}")
+            return
+    run.timelines[request.request_id] = [
+        (step.sequence, reading.state(step)) for step in found.timeline
+    ]
 
 
 async def waiting(world: World) -> dict[str, int] | None:
@@ -54,18 +75,37 @@ def is_open(events: list[Happening]) -> bool:
     )
 
 
-async def _outbox(world: World, tenant_id: str, log: list[Happening]) -> list[Outgoing]:
+async def cancel_slowed_down(world: World, run: Run) -> None:
+    """Take back what waits for minutes since WhatsApp's 429, as its caller could."""
+    requests = {request.request_id: request for request in run.requests}
+    for tenant_id in world.tenants:
+        for message in await _outbox(world, tenant_id, MessageState.MESSAGE_STATE_QUEUED):
+            if message.reason == Reason.RATE_LIMITED:
+                await cancel(world, requests[message.request_id], message.message_id, DOORS[0])
+
+
+async def cancel(world: World, request: Request, message_id: str, door: str) -> None:
+    """Take a message back, and note what was said."""
+    call = Call("cancel", door, reading.clock())
+    request.calls.append(call)
+    message = CancelMessageRequest(tenant_id=request.tenant_id, message_id=message_id)
+    try:
+        done = await world.bots[door].CancelMessage(message, timeout=10)
+        call.answer = reading.answer(done.message)
+    except grpc.aio.AioRpcError as error:
+        call.answer = reading.refusal(error)
+    finally:
+        call.end = reading.clock()
+
+
+async def _outbox(world: World, tenant_id: str, *states: MessageState) -> list[Outgoing]:
     found: list[Outgoing] = []
     token = ""
     while True:
-        request = ListMessagesRequest(tenant_id=tenant_id, page_size=PAGE, page_token=token)
-        try:
-            page = await world.bots[DOORS[0]].ListMessages(request, timeout=30)
-        except grpc.aio.AioRpcError as error:
-            if error.code() not in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL):
-                raise
-            last = {e.outgoing.message_id: e.outgoing for e in log if e.outgoing}
-            return list(last.values())
+        request = ListMessagesRequest(
+            tenant_id=tenant_id, states=states, page_size=PAGE, page_token=token
+        )
+        page = await world.bots[DOORS[0]].ListMessages(request, timeout=30)
         found += [reading.outgoing(message) for message in page.messages]
         token = page.next_page_token
         if not token:

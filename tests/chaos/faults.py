@@ -23,6 +23,11 @@ from tests.chaos.world import World
 LONG_PAUSE_S = (11.0, 16.0)
 SHORT_PAUSE_S = (0.2, 5.0)
 AIM_S = 2.0
+QUESTIONS = (
+    sandbox.QueryKind.QUERY_KIND_LID,
+    sandbox.QueryKind.QUERY_KIND_DEVICES,
+    sandbox.QueryKind.QUERY_KIND_PRE_KEYS,
+)
 
 Act = Callable[["Mischief"], Awaitable[str]]
 
@@ -325,6 +330,28 @@ async def _lost_acknowledgement(it: Mischief) -> str:
     return f"{words}, then {await it.cut_line()}"
 
 
+async def _cut_before_delivery(it: Mischief) -> str:
+    cut = sandbox.CutLine(at=sandbox.CutPlace.CUT_PLACE_BEFORE_DELIVERY)
+    return await it.fault(times=it.luck.randint(1, 2), phone=it.phone(), cut_line=cut)
+
+
+async def _cut_after_delivery(it: Mischief) -> str:
+    cut = sandbox.CutLine(at=sandbox.CutPlace.CUT_PLACE_AFTER_DELIVERY)
+    return await it.fault(times=it.luck.randint(1, 2), phone=it.phone(), cut_line=cut)
+
+
+async def _late_answer(it: Mischief) -> str:
+    """A question that comes before a message is answered late; or the botnode dies over it."""
+    kind = it.luck.choice(QUESTIONS)
+    hold = sandbox.HoldQuery(kind=kind, delay=timedelta(seconds=it.luck.uniform(0.5, 5.0)))
+    words = await it.fault(times=1, phone=it.phone(), hold_query=hold)
+    words = f"{words}: {sandbox.QueryKind.Name(kind)}"
+    if it.luck.random() < 0.5:
+        return words
+    await asyncio.sleep(it.luck.uniform(0.2, 3.0))
+    return f"{words}; SIGKILL for {await it.signal_botnode(signal.SIGKILL)}"
+
+
 async def _refuse_send(it: Mischief) -> str:
     code = it.luck.choice((429, 429, 463, 479))
     refuse = sandbox.RefuseSend(code=code)
@@ -342,6 +369,21 @@ async def _customer_offline(it: Mischief) -> str:
 
 async def _own_phone_offline(it: Mischief) -> str:
     return await _offline(it, it.phone())
+
+
+async def _unreadable(it: Mischief) -> str:
+    it.target = it.luck.choice(it.world.customers)
+    fault = sandbox.Fault(recipient=it.target, times=it.luck.randint(1, 2))
+    fault.undecryptable.CopyFrom(sandbox.Undecryptable())
+    await it.world.phones.SetFault(sandbox.SetFaultRequest(fault=fault), timeout=5)
+    return f"{fault.times} times"
+
+
+async def _forget_sessions(it: Mischief) -> str:
+    it.target = it.luck.choice(it.world.customers)
+    request = sandbox.ForgetSessionsRequest(phone=it.target)
+    done = await it.world.phones.ForgetSessions(request, timeout=5)
+    return f"{done.forgotten} sessions"
 
 
 async def _offline(it: Mischief, phone: str) -> str:
@@ -380,7 +422,12 @@ FAULTS: Mapping[str, tuple[int, Act]] = {
     "acknowledgement late": (5, _late_acknowledgement),
     "acknowledgement late, botnode ended": (6, _late_and_killed),
     "acknowledgement lost": (5, _lost_acknowledgement),
+    "cut before delivery": (6, _cut_before_delivery),
+    "cut after delivery": (6, _cut_after_delivery),
+    "answer late": (4, _late_answer),
     "send refused": (4, _refuse_send),
     "customer offline": (4, _customer_offline),
+    "message unreadable": (3, _unreadable),
+    "sessions forgotten": (1, _forget_sessions),
     "own phone offline": (3, _own_phone_offline),
 }

@@ -18,7 +18,20 @@ def judge(books: Books) -> list[Violation]:
         found += _ends(books, tenant_id)
     for message_id, events in books.steps.items():
         found += _steps(message_id, events)
+    found += _timelines(books)
     return found
+
+
+def _timelines(books: Books) -> Iterator[Violation]:
+    """GetMessage finds what was accepted, and tells of it what the log tells."""
+    for request in books.run.requests:
+        message = books.message(request)
+        events = books.steps[message.message_id] if message else []
+        expected = [(event.sequence, event.outgoing.state) for event in events if event.outgoing]
+        told = books.run.timelines.get(request.request_id)
+        if (told or []) != expected or (told is None) != (message is None):
+            words = f"GetMessage told {told}, the log {expected}"
+            yield Violation("outbox and event log agree", words, request.request_id)
 
 
 def _sequence(tenant_id: str, events: list[Happening], who: str) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ import grpc.aio
 from botmesh.errors import from_rpc_error
 from botmesh.sandbox.v1 import Direction
 from botmesh.sandbox.v1 import Message as PhoneMessage
-from botmesh.v1 import Event, Message, MessageState, SessionState
+from botmesh.v1 import Event, Message, MessageChange, MessageState, SessionState
 from tests.chaos.record import Answer, Entry, Happening, Incoming, Outgoing
 
 
@@ -30,7 +30,7 @@ def outgoing(message: Message) -> Outgoing:
     )
 
 
-def state(message: Message) -> str:
+def state(message: Message | MessageChange) -> str:
     """A message's state by its short name."""
     return MessageState.Name(message.state).removeprefix("MESSAGE_STATE_")
 
@@ -77,6 +77,7 @@ def entry(message: PhoneMessage) -> Entry:
         time=message.time.ToNanoseconds() / 1e9,
         delivery=message.delivery,
         arrivals=message.arrivals,
+        undecrypted=message.undecrypted,
     )
 
 

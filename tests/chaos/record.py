@@ -109,7 +109,11 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message in a phone's chat: the truth of what arrived, and of what was written."""
+    """A message in a phone's chat: the truth of what arrived, and of what was written.
+
+    Attributes:
+        undecrypted: the phone could not decrypt it, and has no text of it.
+    """
 
     sequence: int
     phone: str
@@ -121,6 +125,7 @@ class Entry:
     time: float
     delivery: int = 1
     arrivals: int = 1
+    undecrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ class Run:
         consumed: what each tenant's consumer got, in the order in which it came.
         logs: each tenant's event log, read in one go at the end.
         entries: all phones' chats.
-        undecryptable: what phones could not decrypt: (recipient's number, what was reported).
+        timelines: what GetMessage told at the end of each request it found: (sequence, state).
         waiting: what the sandbox still had for a device or phone at the end.
         troubles: what the run itself found wrong, in words.
     """
@@ -156,7 +161,7 @@ class Run:
     consumed: dict[str, list[Happening]] = field(default_factory=dict)
     logs: dict[str, list[Happening]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
-    undecryptable: list[tuple[str, str]] = field(default_factory=list)
+    timelines: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
@@ -177,7 +182,10 @@ class Run:
             consumed=_each(raw["consumed"], _happening),
             logs=_each(raw["logs"], _happening),
             entries=[Entry(**item) for item in raw["entries"]],
-            undecryptable=[(number, words) for number, words in raw["undecryptable"]],
+            timelines={
+                key: [(sequence, state) for sequence, state in steps]
+                for key, steps in raw["timelines"].items()
+            },
             waiting=raw["waiting"],
             faults=[Fault(**item) for item in raw["faults"]],
             troubles=raw["troubles"],

@@ -11,13 +11,12 @@ import grpc.aio
 
 from botmesh.errors import Reason
 from botmesh.v1 import (
-    CancelMessageRequest,
     GetMessageRequest,
     MessageContent,
     SendMessageRequest,
     TextContent,
 )
-from tests.chaos import reading
+from tests.chaos import collecting, reading
 from tests.chaos.record import Answer, Call, Request, Run
 from tests.chaos.world import DOORS, World
 
@@ -133,16 +132,7 @@ class Sender:
     async def _maybe_cancel(self, request: Request, answer: Answer) -> None:
         if self._luck.random() >= self._habits.cancels:
             return
-        door = self._door()
-        message = CancelMessageRequest(tenant_id=request.tenant_id, message_id=answer.message_id)
-        call = self._begin(request, "cancel", door)
-        try:
-            done = await self._world.bots[door].CancelMessage(message, timeout=5)
-            call.answer = reading.answer(done.message)
-        except grpc.aio.AioRpcError as error:
-            call.answer = reading.refusal(error)
-        finally:
-            call.end = reading.clock()
+        await collecting.cancel(self._world, request, answer.message_id, self._door())
 
     async def _look_up(self, request: Request) -> None:
         door = self._door()

@@ -96,7 +96,12 @@ class Story:
 
     def finish(self) -> Run:
         self.run.logs[SHOP] = self.log
+        self.run.timelines.clear()
         self.run.consumed[SHOP] = [*self.log]
+        for event in self.log:
+            if event.outgoing:
+                steps = self.run.timelines.setdefault(event.outgoing.request_id, [])
+                steps.append((event.sequence, event.outgoing.state))
         return self.run
 
     def tick(self) -> float:
@@ -369,6 +374,12 @@ def test_a_consumer_that_missed_something_is_seen(story: Story) -> None:
     assert {v.rule for v in judge(run).violations} == {"a consumer that stores its cursor sees all"}
 
 
+def test_a_timeline_that_misses_a_step_is_seen(story: Story) -> None:
+    run = story.finish()
+    del run.timelines["r0"][1]
+    assert {v.rule for v in judge(run).violations} == {"outbox and event log agree"}
+
+
 def test_what_a_killed_process_had_confirmed_is_counted_apart(story: Story) -> None:
     story.write("lost with its process", stored=False)
     story.session("three")
@@ -379,15 +390,26 @@ def test_what_a_killed_process_had_confirmed_is_counted_apart(story: Story) -> N
 
 
 def test_what_a_phone_could_not_read_is_counted_apart(story: Story) -> None:
-    request = story.sent(arrives=0)
+    story.sent(arrives=0)
     message = dataclasses.replace(story.run.outboxes[SHOP][-1], whatsapp_id="3EB0")
     story.run.outboxes[SHOP][-1] = message
-    assert request.request_id == message.request_id
     assert rules(story) == {"what was SENT arrives"}
-    story.run.undecryptable.append((CUSTOMER, '<message id="3EB0">'))
+    story.run.entries.append(
+        Entry(99, CUSTOMER, "RECEIVED", "3EB0", NUMBER, NUMBER, "", 1.0, undecrypted=True)
+    )
+    assert rules(story) == {"what a phone cannot read is flagged"}
+    flagged = dataclasses.replace(message, undecrypted=True)
+    story.run.outboxes[SHOP][-1] = flagged
+    story.log[-1] = dataclasses.replace(story.log[-1], outgoing=flagged)
     ledger = judge(story.finish())
-    assert ledger.balances
+    assert ledger.violations == []
     assert ledger.counts["fates"]["undecryptable"] == 1
+
+
+def test_a_flag_for_what_was_read_is_seen(story: Story) -> None:
+    request = story.request(Answer("DEADLINE_EXCEEDED"))
+    story.message(request, *SENT, arrives=1, undecrypted=True)
+    assert rules(story) == {"what a phone cannot read is flagged"}
 
 
 def test_what_may_come_late_is_not_out_of_order(story: Story) -> None:
