@@ -173,7 +173,7 @@ class Node:
         ).session
 
     def send(
-        self, to: str, text: str, *, timeout_s: float = 10, request_id: str = ""
+        self, to: str, text: str, *, timeout_s: float = 10, request_id: str = "", **options: Any
     ) -> message_pb2.Message:
         """SendMessage; a `MeshError` where it fails with one."""
         request = bot.SendMessageRequest(
@@ -181,9 +181,22 @@ class Node:
             request_id=request_id or str(uuid.uuid4()),
             to=to,
             content=message_pb2.MessageContent(text=message_pb2.TextContent(body=text)),
+            **options,
         )
         with typed_errors():
             return self.stub.SendMessage(request, metadata=self.metadata, timeout=timeout_s).message
+
+    def get(self, **key: str) -> bot.GetMessageResponse:
+        """GetMessage."""
+        request = bot.GetMessageRequest(tenant_id=self.tenant_id, **key)
+        with typed_errors():
+            return self.stub.GetMessage(request, metadata=self.metadata, timeout=5)
+
+    def cancel(self, message_id: str) -> message_pb2.Message:
+        """CancelMessage."""
+        request = bot.CancelMessageRequest(tenant_id=self.tenant_id, message_id=message_id)
+        with typed_errors():
+            return self.stub.CancelMessage(request, metadata=self.metadata, timeout=5).message
 
     def stream_qr(self, timeout_s: float | None = 60) -> Iterator[bot.StreamQRResponse]:
         """StreamQR."""
@@ -280,9 +293,16 @@ class Control:
     def read(self, phone: str, message_id: str) -> None:
         self.stub.MarkRead(sandbox.MarkReadRequest(phone=phone, message_id=message_id), timeout=5)
 
-    def fault(self, **fault: Any) -> None:
+    def fault(self, **fault: Any) -> int:
+        """Set a fault; its id."""
         request = sandbox.SetFaultRequest(fault=sandbox.Fault(**fault))
         self._faults.append(self.stub.SetFault(request, timeout=5).fault.fault_id)
+        return self._faults[-1]
+
+    def wait_fault(self, fault_id: int) -> None:
+        """Wait until a fault has acted."""
+        request = sandbox.WaitFaultRequest(fault_id=fault_id)
+        assert self.stub.WaitFault(request, timeout=PATIENCE_S + 10).fault.acted, "it did not act"
 
     def clear(self) -> None:
         """End the faults that were set through this object."""
