@@ -23,12 +23,12 @@ _ADVICE: Mapping[str, str] = {
 }
 
 
-def advice(error: MeshError) -> str:
-    """One line, or nothing."""
+def advice(error: MeshError, tenant_id: str = "") -> str:
+    """One line, or nothing, about a call for this tenant."""
     message_id, request_id = error.metadata.get("message_id"), error.metadata.get("request_id")
     if found := _ADVICE.get(error.reason):
         return found.format(
-            tenant_id=error.metadata.get("tenant_id", "TENANT"),
+            tenant_id=tenant_id or error.metadata.get("tenant_id", "TENANT"),
             message_id=message_id or "ID",
             request_id=request_id or "ID",
         )

@@ -67,7 +67,7 @@ def send(
         request.delivery = Delivery.DELIVERY_QUEUE
     if expires_in:
         request.expires_in.FromTimedelta(duration(expires_in))
-    with channel(context.obj) as opened:
+    with channel(context.obj, tenant_id) as opened:
         answer = BotServiceStub(opened).SendMessage(request, timeout=timeout_s())
     show_message(answer.message)
     _tell_what_follows(answer.message)

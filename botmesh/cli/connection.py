@@ -38,16 +38,21 @@ def timeout_s() -> float:
 
 
 @contextlib.contextmanager
-def channel(address: str) -> Iterator[grpc.Channel]:
+def channel(address: str, tenant_id: str = "") -> Iterator[grpc.Channel]:
     """A channel to the gateway; errors of calls inside end the command with one sentence."""
     options = [("grpc.enable_http_proxy", 0)]
-    with grpc.insecure_channel(address, options=options) as opened, explained(address):
+    with (
+        grpc.insecure_channel(address, options=options) as opened,
+        explained(address, tenant_id=tenant_id),
+    ):
         yield opened
 
 
 @contextlib.contextmanager
-def explained(address: str, *, start_with: str = "botmesh up") -> Iterator[None]:
-    """Turn a failed call into one sentence with its reason, and an exit status."""
+def explained(
+    address: str, *, start_with: str = "botmesh up", tenant_id: str = ""
+) -> Iterator[None]:
+    """Turn a failed call into one sentence with its reason, advice, and an exit status."""
     try:
         yield
     except grpc.RpcError as error:
@@ -61,7 +66,7 @@ def explained(address: str, *, start_with: str = "botmesh up") -> Iterator[None]
                 code=code.name,
                 metadata=known.metadata,
                 violations={v.field: v.description for v in known.violations},
-                advice=advice(known),
+                advice=advice(known, tenant_id),
                 exit_code=status,
             )
         if code is grpc.StatusCode.UNAVAILABLE:

@@ -52,7 +52,7 @@ def events(
         request.latest.CopyFrom(Empty())
     else:
         request.after.CopyFrom(_cursor(start))
-    with channel(context.obj) as opened:
+    with channel(context.obj, tenant_id) as opened:
         reading = _Reading(BotServiceStub(opened), request)
         for event in reading.go_on() if follow else reading.once():
             if output.is_json():
@@ -148,11 +148,12 @@ def _what(event: Event) -> str:
             return _received(event.message_received)
         case "message_state_changed":
             message = event.message_state_changed
-            return f"{_sent(message)}: {state_word(message.state)} {message.reason}".rstrip()
+            state = f"{state_word(message.state)} {message.reason}".rstrip()
+            return f"message {state} {_which(message)}"
         case "message_decryption_changed":
             message = event.message_decryption_changed
-            can = "cannot decrypt it" if message.undecrypted else "has decrypted it after all"
-            return f"{_sent(message)}: a device of the recipient {can}"
+            state = "UNDECRYPTED" if message.undecrypted else "decrypted after all"
+            return f"message {state} {_which(message)}"
         case "session_state_changed":
             session = event.session_state_changed
             state = output.enum_word(SessionState.Name(session.state), "SESSION_STATE_")
@@ -171,5 +172,5 @@ def _received(message: ReceivedMessage) -> str:
     return f"message {direction}: {output.one_line(text)}"
 
 
-def _sent(message: Message) -> str:
-    return f"message {message.message_id} to {recipient(message.recipient_jid)}"
+def _which(message: Message) -> str:
+    return f"to {recipient(message.recipient_jid)}, id {message.message_id}"

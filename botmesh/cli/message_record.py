@@ -32,8 +32,8 @@ def row(message: Message) -> tuple[str, ...]:
 
 
 def show_message(message: Message) -> None:
-    """Write one message."""
-    output.show(message, _rows(message))
+    """Write what became of one message, and its ids."""
+    output.show(message, [*_ids(message), ("sent", _time(message, "sent_time"))])
 
 
 def show_timeline(found: GetMessageResponse) -> None:
@@ -45,8 +45,8 @@ def show_timeline(found: GetMessageResponse) -> None:
         found.message,
         [
             ("tenant", found.message.tenant_id),
-            *_rows(found.message),
-            ("text", text_of(found.message)),
+            *_ids(found.message),
+            *_rest(found.message),
         ],
     )
     if found.timeline:
@@ -72,7 +72,7 @@ def text_of(message: Message) -> str:
     return message.content.text.body if message.content.HasField("text") else "(not text)"
 
 
-def _rows(message: Message) -> Iterable[tuple[str, object]]:
+def _ids(message: Message) -> Iterable[tuple[str, object]]:
     return [
         ("state", state_word(message.state)),
         ("reason", message.reason),
@@ -82,6 +82,11 @@ def _rows(message: Message) -> Iterable[tuple[str, object]]:
         ("message id", message.message_id),
         ("WhatsApp id", message.whatsapp_id),
         ("request id", message.request_id),
+    ]
+
+
+def _rest(message: Message) -> Iterable[tuple[str, object]]:
+    return [
         ("account", message.account),
         ("delivery", output.enum_word(Delivery.Name(message.delivery), "DELIVERY_")),
         ("duplicate", "allowed" if message.allow_duplicate else ""),
@@ -91,6 +96,7 @@ def _rows(message: Message) -> Iterable[tuple[str, object]]:
         ("delivered", _time(message, "delivered_time")),
         ("read", _time(message, "read_time")),
         ("expires", _time(message, "expire_time") if _waits(message) else ""),
+        ("text", text_of(message)),
     ]
 
 

@@ -69,7 +69,7 @@ def messages(
         request.create_time_from.FromDatetime(moment(since))
     if before:
         request.create_time_before.FromDatetime(moment(before))
-    with channel(context.obj) as opened:
+    with channel(context.obj, tenant_id) as opened:
         # One more than asked for tells whether there are more.
         found = islice(_all(BotServiceStub(opened), request), limit + 1 if limit else None)
         if output.is_json():
@@ -90,7 +90,7 @@ def message(
     ] = "",
 ) -> None:
     """Show a message and everything that happened to it; every tenant is asked for it."""
-    with channel(context.obj) as opened:
+    with channel(context.obj, tenant_id) as opened:
         if tenant_id:
             answer = find(BotServiceStub(opened), tenant_id, message_id, timeout_s())
             message_record.show_timeline(answer)
@@ -100,7 +100,7 @@ def message(
 
 def cancel(context: typer.Context, tenant_id: TenantId, message_id: MessageId) -> None:
     """Take a message back that still waits: it surely never goes out."""
-    with channel(context.obj) as opened:
+    with channel(context.obj, tenant_id) as opened:
         stub = BotServiceStub(opened)
         known = find(stub, tenant_id, message_id, timeout_s()).message
         request = CancelMessageRequest(tenant_id=tenant_id, message_id=known.message_id)

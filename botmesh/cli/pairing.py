@@ -31,7 +31,7 @@ def qr(context: typer.Context, tenant_id: TenantId) -> None:
 
     In a terminal the code is drawn anew as it rotates. Elsewhere each code is a line of text.
     """
-    with channel(context.obj) as opened:
+    with channel(context.obj, tenant_id) as opened:
         steps = BotServiceStub(opened).StreamQR(StreamQRRequest(tenant_id=tenant_id))
         if output.is_json():
             for step in steps:
@@ -45,7 +45,7 @@ def qr(context: typer.Context, tenant_id: TenantId) -> None:
 
 def session(context: typer.Context, tenant_id: TenantId) -> None:
     """Show where a tenant's session stands."""
-    with channel(context.obj) as opened:
+    with channel(context.obj, tenant_id) as opened:
         answer = BotServiceStub(opened).GetSession(
             GetSessionRequest(tenant_id=tenant_id), timeout=timeout_s()
         )
@@ -60,7 +60,7 @@ def logout(
     ] = False,
 ) -> None:
     """Unlink a tenant's WhatsApp account."""
-    with channel(context.obj) as opened:
+    with channel(context.obj, tenant_id) as opened:
         answer = BotServiceStub(opened).LogOut(
             LogOutRequest(tenant_id=tenant_id, force=force), timeout=timeout_s()
         )

@@ -122,9 +122,9 @@ def test_every_kind_of_event_is_a_line() -> None:
         "message from +521: Hola",
         "message from own phone to +5215500000000: yo",
         "message from +521 in 12-34@g.us: todos",
-        "message m-1 to +5215587654321: FAILED MESSAGE_EXPIRED",
-        "message m-1 to +5215587654321: a device of the recipient cannot decrypt it",
-        "message m-2 to 7@lid: a device of the recipient has decrypted it after all",
+        "message FAILED MESSAGE_EXPIRED to +5215587654321, id m-1",
+        "message UNDECRYPTED to +5215587654321, id m-1",
+        "message decrypted after all to 7@lid, id m-2",
     ]
     assert [line.split()[0] for line in lines] == [f"log:{number}" for number in range(1, 7)]
 
