@@ -31,8 +31,11 @@ log = structlog.get_logger(__name__)
 
 # Pauses before a message that surely never left is tried again.
 RETRY_AFTER = timedelta(seconds=0.5)
+LONGEST_RETRY = timedelta(seconds=8)
 RATE_LIMIT_PAUSE = timedelta(seconds=60)
 LONGEST_RATE_LIMIT_PAUSE = timedelta(minutes=15)
+# So long at most the first send of a session waits until what had come meanwhile is taken in.
+SETTLE_S = 5.0
 # So long after the session has caught up a receipt for a message of unknown outcome is waited for.
 DUPLICATE_AFTER_S = 30.0
 # A process that was stopped between its decision to send and the call may have lost its tenant.
@@ -83,7 +86,9 @@ class Pump:
         self._idle.set()
         self._draining = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._connected_at = 0.0
         self._caught_up_at: float | None = None
+        self._losses = 0  # how often the session left CONNECTED
         # There may be messages that wait for another attempt, or that may be sent twice.
         self._delayed = self._suspects = True
         machine.observe(self._on_session)
@@ -101,8 +106,11 @@ class Pump:
         self._work.set()
 
     def _on_session(self, session: Session) -> None:
-        if session.state is not SessionState.CONNECTED:
+        if session.state is SessionState.CONNECTED:
+            self._connected_at = time.monotonic()
+        else:
             self._caught_up_at = None
+            self._losses += 1
         self._work.set()
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -133,12 +141,25 @@ class Pump:
 
     async def _step(self) -> float | None:
         """Hand over one message if one is due; seconds until the next step, None for a call."""
+        if (left_s := self._settling_s()) > 0:
+            return left_s
         message = await self._store.read(self._rows.next_due)
         if message is not None:
             await self._hand_over(message, self._rows.begin_attempt)
             return 0.0
         pauses = [await self._next_attempt_s(), await self._send_again()]
         return min((pause for pause in pauses if pause is not None), default=None)
+
+    def _settling_s(self) -> float:
+        """Seconds until the session has taken in what had waited for it, at most.
+
+        whatsmeow decrypts from and encrypts to one person at the same time without a lock: of two
+        that store the Signal session the later wins, and the recipient cannot read the message.
+        While a backlog comes in that is likely, otherwise rare.
+        """
+        if self._caught_up_at is not None:
+            return 0.0
+        return self._connected_at + SETTLE_S - time.monotonic()
 
     async def _next_attempt_s(self) -> float | None:
         """Seconds until a message that was put back may go out again."""
@@ -192,10 +213,11 @@ class Pump:
             self._publish(begun)
             return
         self._idle.clear()
+        losses = self._losses
         try:
             sent = await in_daemon_thread(self._call(begun, attempt.secret), "neonize-send")
         except SendError as error:
-            await self._after_error(begun, str(error))
+            await self._after_error(begun, str(error), line_lost=self._losses != losses)
         else:
             await self._after_success(begun.message_id, sent, account)
         finally:
@@ -227,8 +249,8 @@ class Pump:
         self._suspects = self._suspects or phone_missed
         self._publish(changed)
 
-    async def _after_error(self, message: OutboundMessage, text: str) -> None:
-        verdict = judge(text)
+    async def _after_error(self, message: OutboundMessage, text: str, *, line_lost: bool) -> None:
+        verdict = judge(text, line_lost=line_lost)
         write = log.warning if verdict.known else log.error
         write(
             "send_failed",
@@ -283,7 +305,7 @@ def _consequence(
     if message.duplicated or verdict.fate is Fate.UNKNOWN:  # an attempt may have arrived
         return lambda tx: rows.unknown(tx, message_id, text)
     if verdict.fate is Fate.RETRY:
-        again = now() + RETRY_AFTER
+        again = now() + min(RETRY_AFTER * 2 ** min(message.attempt - 1, 8), LONGEST_RETRY)
         return lambda tx: rows.put_back(tx, message_id, text, not_before=again)
     if limited:
         pause = min(RATE_LIMIT_PAUSE * 2 ** min(message.attempt - 1, 8), LONGEST_RATE_LIMIT_PAUSE)

@@ -31,6 +31,7 @@ class Verdict:
 # Ours, for a call that was not made.
 STOPPED_BEFORE = "the process was stopped before the call"
 
+_REFUSED = "server returned error "
 _LINE_DOWN = (
     r"(websocket not connected|info query timed out"
     r"|websocket disconnected before info query (\(retry\) )?returned response)"
@@ -90,8 +91,16 @@ _TABLE: tuple[tuple[re.Pattern[str], Verdict], ...] = tuple(
 )
 
 
-def judge(text: str) -> Verdict:
-    """What a text of the library's means for the message."""
+def judge(text: str, *, line_lost: bool = False) -> Verdict:
+    """What a text of the library's means for the message.
+
+    Args:
+        text: the library's.
+        line_lost: the line was lost during the call. The library repeats a frame when it is back
+            soon: then the server's refusal may be of the second one, and the first arrived.
+    """
+    if line_lost and text.startswith(_REFUSED):
+        return Verdict(Fate.UNKNOWN, Reason.SEND_OUTCOME_UNKNOWN)
     for pattern, verdict in _TABLE:
         if pattern.search(text):
             return verdict

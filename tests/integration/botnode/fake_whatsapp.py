@@ -28,6 +28,7 @@ class FakeWhatsApp:
     Attributes:
         answer: what a send does: return WhatsApp's id, or raise.
         login: what a new client says by itself.
+        catches_up: nothing waits for the session when it logs in.
     """
 
     inbox: Inbox
@@ -40,6 +41,7 @@ class FakeWhatsApp:
     sent: list[tuple[str, str]] = field(default_factory=list)
     secrets: list[bytes] = field(default_factory=list)
     can_log_out: bool = True
+    catches_up: bool = True
     unreached: tuple[str, ...] = ()
     in_hand: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
@@ -51,6 +53,8 @@ class FakeWhatsApp:
 
     def say(self, signal: Signal) -> None:
         assert self.sink is not None, "no client is open"
+        if isinstance(signal, Connected) and self.catches_up:
+            self.inbox.caught_up()
         self.sink(signal)
 
     def show(self, code: str) -> None:

@@ -389,6 +389,7 @@ async def _cut(node: Node, **options: Any) -> str:
 async def test_a_message_is_sent_once_more_where_that_is_allowed(node: Node) -> None:
     message_id = await _cut(node, allow_duplicate=True)
     await go_down(node)
+    node.whatsapp.catches_up = False
     await come_back(node)
     assert (await state_of(node, message_id)) == UNKNOWN
     node.whatsapp.inbox.caught_up()
@@ -480,6 +481,39 @@ async def test_what_waits_outlives_a_log_out(node: Node) -> None:
     await node.until(SessionState.CONNECTED)
     await until_state(node, waiting.message_id, SENT)
     await steps.aclose()
+
+
+# -- the line
+
+
+async def test_the_first_send_waits_until_the_session_has_caught_up(node: Node) -> None:
+    await go_down(node)
+    node.whatsapp.catches_up = False
+    await come_back(node)
+    call = asyncio.ensure_future(node.send("uno"))
+    await until_accepted(node, 1)
+    assert not node.whatsapp.sent
+    node.whatsapp.inbox.caught_up()
+    assert (await call).state == SENT
+
+
+async def test_it_does_not_wait_for_ever(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pump_module, "SETTLE_S", 0.2)
+    await go_down(node)
+    node.whatsapp.catches_up = False
+    await come_back(node)
+    assert (await node.send("uno")).state == SENT
+
+
+async def test_a_refusal_after_the_line_was_lost_may_be_of_the_second_frame(node: Node) -> None:
+    held = node.whatsapp.answer = Held("server returned error 479")
+    call = asyncio.ensure_future(error_of(node.send("uno")))
+    await eventually(lambda: node.whatsapp.sent)
+    node.whatsapp.say(Disconnected())
+    node.whatsapp.say(Connected(ACCOUNT))
+    held.go()
+    assert (await call).reason is Reason.SEND_OUTCOME_UNKNOWN
+    assert (await error_of(node.send("dos"))).reason is Reason.MESSAGE_REJECTED
 
 
 # -- order

@@ -75,3 +75,11 @@ def test_an_unknown_text_is_a_class_of_its_own() -> None:
     assert judge("server returned error 429").known
     assert not judge("a text of a newer library").known
     assert judge("a text of a newer library").fate is Fate.UNKNOWN
+
+
+def test_a_refusal_on_a_line_that_was_lost_meanwhile() -> None:
+    assert judge("server returned error 479", line_lost=True).fate is Fate.UNKNOWN
+    assert judge("server returned error 479").fate is Fate.FAILED
+    assert (
+        judge("no LID found for 1@s.whatsapp.net from server", line_lost=True).fate is Fate.FAILED
+    )
