@@ -1,0 +1,157 @@
+"""The reference that the outbox is measured against: a tenant's adapter with nothing around it.
+
+A process of its own, as a botnode is: the same `NeonizeWhatsApp` on a session of its own, an inbox
+that keeps nothing, no store. It sends for threads of its own, and for callers of a minimal gRPC
+server.
+
+    python benchmarks/straight_sender.py FD FOLDER      (started by outbox_cost.py)
+"""
+
+# ruff: noqa: E402 - run as a script, the packages are one folder up
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+
+from botmesh.rpc.server import bind, create_server
+from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2
+from botnode import trust
+from botnode.folder import TenantFolder
+from botnode.ports import Connected, QrCode, SendError, Signal
+from botnode.recipient import canonical_jid
+from botnode.whatsapp import NeonizeWhatsApp
+
+MOST_CALLERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one caller sends: text after text, each when the one before has its answer.
+
+    Attributes:
+        tenant: which tenant's account it goes out from.
+        to: the recipient's number.
+    """
+
+    tenant: int
+    to: str
+    texts: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One send; times are of the machine's monotonic clock, in seconds.
+
+    Attributes:
+        error: empty where WhatsApp acknowledged it.
+    """
+
+    text: str
+    begun_s: float
+    ended_s: float
+    error: str
+
+
+class NoInbox:
+    """Keeps nothing."""
+
+    def message(self, _: Any) -> None: ...
+    def receipt(self, _: Any) -> None: ...
+    def caught_up(self) -> None: ...
+    def untraceable(self) -> None: ...
+
+
+class Servicer(bot_pb2_grpc.BotServiceServicer):
+    """SendMessage straight through the adapter."""
+
+    def __init__(self, whatsapp: NeonizeWhatsApp) -> None:
+        self._whatsapp = whatsapp
+        self._threads = ThreadPoolExecutor(MOST_CALLERS)
+
+    async def SendMessage(
+        self,
+        request: bot_pb2.SendMessageRequest,
+        context: object,  # noqa: ARG002
+    ) -> bot_pb2.SendMessageResponse:
+        sent = await asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            self._whatsapp.send_text,
+            canonical_jid(request.to),
+            request.content.text.body,
+            os.urandom(32),
+        )
+        return bot_pb2.SendMessageResponse(
+            message=message_pb2.Message(
+                tenant_id=request.tenant_id,
+                request_id=request.request_id,
+                whatsapp_id=sent.whatsapp_id,
+                state=message_pb2.MESSAGE_STATE_SENT,
+            )
+        )
+
+
+def send_all(whatsapp: NeonizeWhatsApp, jobs: list[Job]) -> list[Outcome]:
+    """Each job on a thread of its own."""
+    outcomes: list[Outcome] = []
+    together = threading.Barrier(len(jobs))
+
+    def call(job: Job) -> None:
+        jid = canonical_jid(job.to)
+        together.wait()
+        for text in job.texts:
+            begun, error = time.monotonic(), ""
+            try:
+                whatsapp.send_text(jid, text, os.urandom(32))
+            except SendError as failure:
+                error = str(failure)
+            outcomes.append(Outcome(text, begun, time.monotonic(), error))
+
+    threads = [threading.Thread(target=call, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+async def serve(parent: Connection, folder: Path) -> None:
+    """Pair, then do as the parent says until it hangs up."""
+    tenant = TenantFolder(folder)
+    tenant.create()
+    signals: asyncio.Queue[Signal] = asyncio.Queue()
+    whatsapp = NeonizeWhatsApp(tenant.session_name, NoInbox(), asyncio.get_running_loop())
+    library = whatsapp.load()
+    key = bytes.fromhex(os.environ["BOTMESH_SANDBOX_ROOT_KEY"])
+    trust.replace_root_key(key, library.library_file)
+    whatsapp.open(signals.put_nowait)
+    while not isinstance(signal := await signals.get(), Connected):
+        if isinstance(signal, QrCode):
+            parent.send(signal.code)
+    server = create_server([])
+    bot_pb2_grpc.add_BotServiceServicer_to_server(Servicer(whatsapp), server)
+    port = bind(server, "127.0.0.1", 0)
+    await server.start()
+    parent.send(port)
+    while True:
+        try:
+            jobs = await asyncio.to_thread(parent.recv)
+        except EOFError:
+            return
+        parent.send(await asyncio.to_thread(send_all, whatsapp, jobs))
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    asyncio.run(serve(Connection(int(sys.argv[1])), Path(sys.argv[2])))
+    os._exit(0)  # the library's threads do not end
