@@ -69,6 +69,7 @@ def is_open(events: list[Happening]) -> bool:
         or (
             message.state == "UNKNOWN"
             and message.duplicate_allowed
+            and message.expires > reading.clock()
             and message.attempts < DUPLICATE_ATTEMPTS
         )
         for message in last.values()

@@ -91,21 +91,28 @@ class Consumer:
 async def read_log(world: World, tenant_id: str, door: str) -> list[Happening]:
     """A tenant's whole log, up to where it ends now."""
     request = StreamEventsRequest(tenant_id=tenant_id, oldest=Empty())
+    call = world.bots[door].StreamEvents(request, timeout=60)
     events: list[Happening] = []
-    head = -1
-    async for item in world.bots[door].StreamEvents(request, timeout=60):
-        if item.HasField("head"):
-            head = item.head.sequence
-        else:
-            events.append(reading.happening(item.event))
-        if len(events) >= head >= 0 or (events and events[-1].sequence >= head >= 0):
-            break
+    head = 0
+    try:
+        async for item in call:
+            if item.HasField("event"):
+                events.append(reading.happening(item.event))
+            else:
+                head = item.head.sequence
+            if not head or (events and events[-1].sequence >= head):
+                break
+    finally:
+        call.cancel()
     return events
 
 
 async def head_of(world: World, tenant_id: str, door: str) -> int:
     """Where a tenant's log ends now."""
-    request = StreamEventsRequest(tenant_id=tenant_id)
-    async for item in world.bots[door].StreamEvents(request, timeout=10):
-        return item.head.sequence
+    call = world.bots[door].StreamEvents(StreamEventsRequest(tenant_id=tenant_id), timeout=10)
+    try:
+        async for item in call:
+            return item.head.sequence
+    finally:
+        call.cancel()
     return -1

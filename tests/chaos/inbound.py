@@ -1,6 +1,6 @@
 """What phones wrote to the tenants, against what stands in the tenants' event logs."""
 
-from bisect import bisect_left
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,13 +15,15 @@ class Lost:
 
     Attributes:
         expected: all that must be there, with the tenant.
-        in_window: lost where one process of the botnode took over from another: WhatsApp's library
-            had confirmed it, and the process died before it was on disk.
+        in_window: lost where a process was killed: WhatsApp's library had confirmed it, and it was
+            not on disk yet.
+        at_stop: lost where a process stopped in good order, and none was killed.
         unexplained: lost otherwise.
     """
 
     expected: list[tuple[str, Entry]] = field(default_factory=list)
     in_window: list[tuple[str, Entry]] = field(default_factory=list)
+    at_stop: list[tuple[str, Entry]] = field(default_factory=list)
     unexplained: list[tuple[str, Entry]] = field(default_factory=list)
 
 
@@ -44,8 +46,9 @@ def lost(books: Books) -> Lost:
         changes = _process_changes(log)
         for place, entry in enumerate(written):
             if entry.text not in kept:
-                explained = _between(changes, written, place, kept)
-                (found.in_window if explained else found.unexplained).append((tenant_id, entry))
+                ends = _between(changes, written, place, kept)
+                kind = found.in_window if "killed" in ends else found.at_stop
+                (kind if ends else found.unexplained).append((tenant_id, entry))
     return found
 
 
@@ -59,6 +62,15 @@ def judge(books: Books, missing: Lost) -> list[Violation]:
             time=entry.time,
         )
         for tenant_id, entry in missing.unexplained
+    ]
+    found += [
+        Violation(
+            "an orderly stop loses nothing",
+            f"{entry.text!r} from {entry.phone} was confirmed before the process stopped",
+            tenant_id=tenant_id,
+            time=entry.time,
+        )
+        for tenant_id, entry in missing.at_stop
     ]
     for tenant_id, log in books.run.logs.items():
         found += _kept_once(books, tenant_id, log)
@@ -90,20 +102,24 @@ def _kept_once(books: Books, tenant_id: str, log: list[Happening]) -> Iterator[V
             yield Violation("what is received was written", words, tenant_id=tenant_id)
 
 
-def _process_changes(log: list[Happening]) -> list[int]:
-    """The sequences at which another process of the botnode went on."""
-    changes, before = [], ""
+def _process_changes(log: list[Happening]) -> list[tuple[int, str]]:
+    """The sequences at which another process went on, and how the one before it had ended."""
+    changes: list[tuple[int, str]] = []
+    before: Happening | None = None
     for event in log:
-        if event.instance and event.instance != before:
-            if before:
-                changes.append(event.sequence)
-            before = event.instance
+        if not event.instance:
+            continue
+        if before is not None and event.instance != before.instance:
+            end = "stopped" if before.session == "STOPPED" else "killed"
+            changes.append((event.sequence, end))
+        before = event
     return changes
 
 
-def _between(changes: list[int], written: list[Entry], place: int, kept: dict[str, int]) -> bool:
-    """Whether a process took over between the neighbours of a lost message that were kept."""
+def _between(
+    changes: list[tuple[int, str]], written: list[Entry], place: int, kept: dict[str, int]
+) -> set[str]:
+    """How processes ended between the neighbours of a lost message that were kept."""
     after = next((kept[e.text] for e in reversed(written[:place]) if e.text in kept), 0)
-    until = next((kept[e.text] for e in written[place + 1 :] if e.text in kept), None)
-    index = bisect_left(changes, after)
-    return index < len(changes) and (until is None or changes[index] < until)
+    until = next((kept[e.text] for e in written[place + 1 :] if e.text in kept), math.inf)
+    return {end for sequence, end in changes if after < sequence < until}

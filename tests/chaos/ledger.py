@@ -61,13 +61,12 @@ def _counts(books: Books, lost: inbound.Lost) -> dict[str, dict[str, int]]:
         if len(books.arrivals(request)) > 1:
             fates["arrived twice as allowed"] += 1
     calls = Counter(
-        f"{call.kind} {call.answer.reason or call.answer.code}"
-        for request in run.requests
-        for call in request.calls
+        f"{call.kind} {call.answer.name}" for request in run.requests for call in request.calls
     )
     paths = Counter(
         " ".join(books.states(message)) for found in books.messages.values() for message in found
     )
+    gone = len(lost.in_window) + len(lost.at_stop) + len(lost.unexplained)
     retried = sum(e.arrivals > 1 for e in run.entries if e.direction == "RECEIVED")
     return {
         "requests": {"all": len(run.requests), **_sorted(ends)},
@@ -80,9 +79,9 @@ def _counts(books: Books, lost: inbound.Lost) -> dict[str, dict[str, int]]:
         },
         "written to tenants": {
             "all": len(lost.expected),
-            "in the event logs": len(lost.expected) - len(lost.in_window) - len(lost.unexplained),
+            "in the event logs": len(lost.expected) - gone,
             "lost when a process was killed": len(lost.in_window),
-            "lost": len(lost.unexplained),
+            "lost": gone - len(lost.in_window),
         },
         "events": {tenant_id: len(log) for tenant_id, log in sorted(run.logs.items())},
         "faults": _sorted(Counter(fault.kind for fault in run.faults)),

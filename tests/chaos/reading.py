@@ -26,6 +26,7 @@ def outgoing(message: Message) -> Outgoing:
         attempts=message.attempts,
         undecrypted=message.undecrypted,
         accepted=message.create_time.ToNanoseconds() / 1e9,
+        expires=message.expire_time.ToNanoseconds() / 1e9,
         duplicate_allowed=message.allow_duplicate,
     )
 

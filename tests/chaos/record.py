@@ -33,6 +33,11 @@ class Answer:
     def ok(self) -> bool:
         return self.code == "OK"
 
+    @property
+    def name(self) -> str:
+        """What it is counted as."""
+        return self.code if self.ok or not self.reason else self.reason
+
 
 @dataclass(slots=True)
 class Call:
@@ -77,6 +82,7 @@ class Outgoing:
     attempts: int = 0
     undecrypted: bool = False
     accepted: float = 0.0
+    expires: float = 0.0
     duplicate_allowed: bool = False
 
 

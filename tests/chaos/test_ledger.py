@@ -31,8 +31,8 @@ class Story:
         self.log: list[Happening] = []
         self._clock = 0
 
-    def session(self, instance: str) -> None:
-        self._append(session="CONNECTED", instance=instance)
+    def session(self, instance: str, state: str = "CONNECTED") -> None:
+        self._append(session=state, instance=instance)
 
     def request(self, *answers: Answer, **more: Any) -> Request:
         """A request and what its calls were told, one after the other."""
@@ -387,6 +387,14 @@ def test_what_a_killed_process_had_confirmed_is_counted_apart(story: Story) -> N
     ledger = judge(story.finish())
     assert ledger.balances
     assert ledger.counts["written to tenants"]["lost when a process was killed"] == 1
+
+
+def test_what_an_orderly_stop_loses_is_seen(story: Story) -> None:
+    story.write("lost with its process", stored=False)
+    story.session("two", "STOPPED")
+    story.session("three")
+    story.write("kept")
+    assert rules(story) == {"an orderly stop loses nothing"}
 
 
 def test_what_a_phone_could_not_read_is_counted_apart(story: Story) -> None:
