@@ -56,16 +56,19 @@ class Settled:
 
 
 def generation_of(database: Path) -> str:
-    """A mark of an SQLite file and its write-ahead log that a copy of an earlier state has not.
+    """A mark of an SQLite file and its write-ahead log that no copy put back has.
 
-    The log's first salt is random when the log is made, and grows by one, as its sequence does,
-    each time that it is begun anew. Reads no page of the database and takes no lock.
+    The system notes when a file was last changed in any way, and lets nobody set that time: cp,
+    tar and rsync leave another one, in the old file or in a new one (which may get the number of
+    the old). SQLite itself changes the file only at a checkpoint, every thousand pages or so;
+    until then the log's first salt and its sequence stay as well. Reads no page of the database
+    and takes no lock.
 
     Returns:
-        inode, origin and sequence of the log; empty where there is no log.
+        inode and time of change, and the log's salt and sequence; empty where there is no log.
     """
     try:
-        inode = database.stat().st_ino
+        state = database.stat()
         with database.with_name(f"{database.name}-wal").open("rb") as log:
             header = log.read(_HEADER.size)
     except OSError:
@@ -75,16 +78,12 @@ def generation_of(database: Path) -> str:
     magic, _, _, sequence, salt, _ = _HEADER.unpack(header)
     if magic not in _MAGICS:
         return ""
-    return f"{inode}:{(salt - sequence) % 2**32}:{sequence}"
+    return f"{state.st_ino:x}:{state.st_ctime_ns:x}:{salt:x}:{sequence:x}"
 
 
 def follows(now: str, then: str) -> bool:
-    """Whether a generation is the same file's, at that time or later."""
-    if not now or not then:
-        return False
-    *now_file, now_sequence = now.split(":")
-    *then_file, then_sequence = then.split(":")
-    return now_file == then_file and int(now_sequence) >= int(then_sequence)
+    """Whether a generation is of the very files of that time, with no checkpoint since."""
+    return bool(now) and now == then
 
 
 def open_secrets(connection: Connection) -> list[bytes]:
