@@ -9,6 +9,8 @@ from tests.chaos.record import Answer, Call, Outgoing, Request
 # Everything else that comes with a reason says that the call itself stored nothing, or names the
 # message that it stored.
 _OPEN = frozenset({"", Reason.SEND_OUTCOME_UNKNOWN, Reason.INTERNAL})
+# How exactly times are kept.
+TICK_S = 0.005
 # A reason that the call ends with when the message itself has that fate.
 _UNKNOWN = Reason.SEND_OUTCOME_UNKNOWN
 
@@ -20,6 +22,7 @@ def judge(books: Books) -> list[Violation]:
         message = books.message(request)
         found += _known(request, message)
         found += _refused(request, message)
+        found += _sent_away(request, message)
         for call in request.calls:
             if message is not None and (state := state_told(call.answer)):
                 found += _against_end(request, call, state, message)
@@ -60,17 +63,32 @@ def _known(request: Request, message: Outgoing | None) -> Iterator[Violation]:
 
 
 def _refused(request: Request, message: Outgoing | None) -> Iterator[Violation]:
-    """A refusal without a message's id says that nothing was stored."""
-    sends = request.of_kind("send")
-    refused = [
-        call
-        for call in sends
-        if not call.answer.ok and not call.answer.message_id and call.answer.reason not in _OPEN
-    ]
-    if message is not None and sends and len(refused) == len(sends):
-        reasons = ", ".join(call.answer.reason for call in sends)
-        words = f"every call was refused ({reasons}), and the message is {message.state}"
-        yield _wrong("what was refused is not stored", words, request, sends[-1])
+    """A refusal without a message's id says that nothing was stored: another call has to have."""
+    if message is None:
+        return
+    begun = [c for c in request.of_kind("send") if c.begin <= message.accepted + TICK_S]
+    if begun and all(map(_is_refusal, begun)):
+        reasons = ", ".join(call.answer.reason for call in begun)
+        words = f"until it was accepted every call was refused ({reasons})"
+        yield _wrong("what was refused is not stored", words, request, begun[-1])
+
+
+def _is_refusal(call: Call) -> bool:
+    answer = call.answer
+    return not answer.ok and not answer.message_id and answer.reason not in _OPEN
+
+
+def _sent_away(request: Request, message: Outgoing | None) -> Iterator[Violation]:
+    """What may wait for the session is neither refused nor FAILED because that is down."""
+    if request.delivery != "QUEUE":
+        return
+    for call in request.of_kind("send"):
+        if call.answer.reason == Reason.SESSION_DISCONNECTED:
+            words = f"the caller was told {_told(call)}"
+            yield _wrong("what may wait for the session waits", words, request, call)
+    if message is not None and message.reason == Reason.SESSION_DISCONNECTED:
+        words = f"it is {message.state} {message.reason}"
+        yield _wrong("what may wait for the session waits", words, request, request.calls[-1])
 
 
 def _against_end(request: Request, call: Call, told: str, message: Outgoing) -> Iterator[Violation]:

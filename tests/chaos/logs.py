@@ -6,6 +6,9 @@ from itertools import pairwise
 from tests.chaos.books import SENT, STEPS, WAITING, Books, Violation
 from tests.chaos.record import Happening, Outgoing
 
+# Between the look at the clock and the time of the event.
+LATE_S = 1.0
+
 
 def judge(books: Books) -> list[Violation]:
     """Logs without gaps, consumers that missed nothing, and steps that the contract knows."""
@@ -103,6 +106,9 @@ def _steps(message_id: str, events: list[Happening]) -> Iterator[Violation]:
         if words:
             where = f"message {message_id}, event {event.sequence}: {words}"
             yield Violation("states only rise", where, now.request_id, time=event.time)
+        if now.state == "SENDING" and 0 < now.expires < event.time - LATE_S:
+            words = f"message {message_id} was sent {event.time - now.expires:.1f} s too late"
+            yield Violation("nothing goes out after its time", words, now.request_id)
         was_unknown |= now.state == "UNKNOWN"
         again += before is not None and before.state == "UNKNOWN" and now.state == "SENDING"
         before = now

@@ -10,7 +10,7 @@ import grpc.aio
 from botmesh.sandbox import v1 as sandbox
 from tests.chaos.world import World
 
-PAUSE_S = (0.3, 1.5)
+PAUSE_S = (0.2, 1.0)
 OWN_SHARE = 0.15
 READ_SHARE = 0.3
 

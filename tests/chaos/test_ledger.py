@@ -45,6 +45,7 @@ class Story:
 
     def message(self, request: Request, *states: str, arrives: int = 0, **more: Any) -> Outgoing:
         """A request's message: its events, what the outbox says last, and what arrived."""
+        more.setdefault("accepted", self.tick())
         message = Outgoing(
             f"m-{request.request_id}",
             request.request_id,
@@ -190,6 +191,13 @@ def _keep_what_was_refused(story: Story) -> None:
     story.message(story.request(REFUSED, REFUSED), *SENT, arrives=1)
 
 
+def _keep_what_was_refused_first(story: Story) -> None:
+    request = story.request(REFUSED)
+    story.message(request, *SENT, arrives=1)
+    joined = Answer("OK", message_id=f"m-{request.request_id}", state="DELIVERED")
+    request.calls.append(Call("send", "a", story.tick(), story.tick(), joined))
+
+
 def _invent(story: Story) -> None:
     story.run.entries.append(Entry(999, CUSTOMER, "RECEIVED", "w", NUMBER, NUMBER, "who?", 1.0))
 
@@ -317,6 +325,20 @@ def _leave_waiting(story: Story) -> None:
     story.run.waiting["5210:1@s.whatsapp.net"] = 3
 
 
+def _refuse_what_may_wait(story: Story) -> None:
+    story.request(REFUSED, delivery="QUEUE")
+
+
+def _fail_what_may_wait(story: Story) -> None:
+    request = story.request(Answer("DEADLINE_EXCEEDED"), delivery="QUEUE")
+    story.message(request, "QUEUED", "FAILED", reason="SESSION_DISCONNECTED")
+
+
+def _send_too_late(story: Story) -> None:
+    request = story.request(Answer("DEADLINE_EXCEEDED"))
+    story.message(request, *SENT, arrives=1, expires=2.0)
+
+
 def _trouble(story: Story) -> None:
     story.run.troubles.append("shop-1 is not connected again")
 
@@ -332,6 +354,7 @@ def _trouble(story: Story) -> None:
         (_fail_what_arrived, "what FAILED never arrives"),
         (_send_what_was_refused, "what is not in the outbox never arrives"),
         (_keep_what_was_refused, "what was refused is not stored"),
+        (_keep_what_was_refused_first, "what was refused is not stored"),
         (_invent, "nothing arrives that nobody sent"),
         (_misdirect, "nothing arrives that nobody sent"),
         (_send_from_another, "nothing arrives that nobody sent"),
@@ -359,6 +382,9 @@ def _trouble(story: Story) -> None:
         (_new_log, "sequences have no gap and no repeat"),
         (_disagree, "outbox and event log agree"),
         (_drop_a_row, "outbox and event log agree"),
+        (_refuse_what_may_wait, "what may wait for the session waits"),
+        (_fail_what_may_wait, "what may wait for the session waits"),
+        (_send_too_late, "nothing goes out after its time"),
         (_leave_waiting, "everything is delivered"),
         (_trouble, "the run itself"),
     ],
@@ -432,7 +458,8 @@ def test_a_request_that_comes_again_is_accepted_anew(story: Story) -> None:
     first = Answer("RESOURCE_EXHAUSTED", "RATE_LIMITED", f"m-{again.request_id}")
     again.calls.append(Call("send", "a", story.tick(), story.tick(), first))
     other = story.sent()
-    story.message(again, *FAILED, "QUEUED", "SENDING", "SENT", arrives=1)
+    states = (*FAILED, "QUEUED", "SENDING", "SENT")
+    story.message(again, *states, arrives=1, accepted=again.calls[0].begin)
     done = Answer("OK", message_id=f"m-{again.request_id}", state="SENT")
     again.calls.append(Call("send", "a", story.tick(), story.tick(), done))
     assert other.text != again.text
