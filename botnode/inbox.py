@@ -30,7 +30,6 @@ class StoredInbox:
         account: the number that the tenant has now, or empty.
         encode: the event's content for a message.
         publish: told, on the loop, of messages whose state a receipt raised.
-        caught_up: told, on the loop, that nothing waits with WhatsApp any more.
         crash: called, on the loop, when something could not be kept: WhatsApp was told that it
             arrived, so the process must not go on as if nothing had happened.
     """
@@ -44,7 +43,6 @@ class StoredInbox:
         account: Callable[[], str],
         encode: Callable[[ReceivedMessage], bytes],
         publish: Callable[..., None],
-        caught_up: Callable[[], None],
         crash: Callable[[], None],
     ) -> None:
         self._store = store
@@ -53,7 +51,6 @@ class StoredInbox:
         self._account = account
         self._encode = encode
         self._publish = publish
-        self._caught_up = caught_up
         self._crash = crash
 
     def message(self, message: ReceivedMessage) -> None:
@@ -86,10 +83,6 @@ class StoredInbox:
                 lambda tx: receipts.apply(tx, self._rows.changer, receipt, account)
             )
             self._on_loop(self._publish, *raised)
-
-    def caught_up(self) -> None:
-        """WhatsApp has brought all that had waited while the session was away."""
-        self._on_loop(self._caught_up)
 
     def untraceable(self) -> None:
         """Keep that the library's store has no record of the message that is being sent."""

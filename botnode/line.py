@@ -12,7 +12,7 @@ import structlog
 from botmesh.errors import MeshError, Reason
 from botnode.clock import now
 from botnode.pairing import PairingHub
-from botnode.ports import SendError, Signal, TemporaryBan, WhatsApp
+from botnode.ports import CaughtUp, SendError, Signal, TemporaryBan, WhatsApp
 from botnode.session import SessionMachine
 from botnode.states import SessionState
 
@@ -92,6 +92,7 @@ class Line:
         hub: the watchers of a pairing.
         process: the process around it.
         delete_keys: delete the account's keys from the folder.
+        caught_up: told that WhatsApp has brought all that had waited for the session.
         timing: how long what is waited for.
     """
 
@@ -103,6 +104,7 @@ class Line:
         *,
         process: Process,
         delete_keys: Callable[[], None],
+        caught_up: Callable[[], None],
         timing: Timing,
     ) -> None:
         self.machine = machine
@@ -111,6 +113,7 @@ class Line:
         self.timing = timing
         self._whatsapp = whatsapp
         self._delete_keys = delete_keys
+        self._caught_up = caught_up
         self._inbox: asyncio.Queue[Signal | _LogOut | _Unlinked] = asyncio.Queue()
         self._telling: asyncio.Task[None] | None = None
         self._recycled = 0
@@ -135,6 +138,8 @@ class Line:
                     await self._serve_log_out(item)  # takes the time that it takes
                 case _Unlinked(jid):
                     self._notice_unlinked(jid)
+                case CaughtUp():  # told in its place among the session's moves
+                    self._caught_up()
                 case _:
                     return item
 

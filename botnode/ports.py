@@ -71,6 +71,11 @@ class KeepAliveRestored:
 
 
 @dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """WhatsApp has brought all that had waited while the session was away."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedOut:
     """The phone or WhatsApp unlinked the account."""
 
@@ -123,6 +128,7 @@ Signal = (
     | Disconnected
     | KeepAliveTimeout
     | KeepAliveRestored
+    | CaughtUp
     | LoggedOut
     | StreamReplaced
     | TemporaryBan
@@ -182,9 +188,6 @@ class Inbox(Protocol):
 
     def receipt(self, receipt: Receipt) -> None:
         """Keep a receipt."""
-
-    def caught_up(self) -> None:
-        """WhatsApp has brought all that had waited while the session was away."""
 
     def untraceable(self) -> None:
         """Keep that the library's store has no record of the message that is being sent."""

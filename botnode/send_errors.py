@@ -34,7 +34,9 @@ STOPPED_BEFORE = "the process was stopped before the call"
 _REFUSED = "server returned error "
 _LINE_DOWN = (
     r"(websocket not connected|info query timed out"
-    r"|websocket disconnected before info query (\(retry\) )?returned response)"
+    r"|websocket disconnected before info query (\(retry\) )?returned response"
+    r"|info query returned status 5\d\d|failed to write (msg|frame)|failed to flush"
+    r"|connection reset by peer|broken pipe|use of closed network connection)"
 )
 # These steps come before the message itself is handed to the socket.
 _BEFORE = (
@@ -61,9 +63,12 @@ _TABLE: tuple[tuple[re.Pattern[str], Verdict], ...] = tuple(
         (r"^server returned error 463$", Verdict(Fate.FAILED, Reason.REACH_OUT_LOCKED)),
         (r"^server returned error \d+$", Verdict(Fate.FAILED, Reason.MESSAGE_REJECTED)),
         # The library stores what encryption changed before the message leaves.
-        (r"^failed to save cached sessions", Verdict(Fate.RETRY, Reason.STORAGE_FULL)),
+        (
+            r"^(failed to save cached sessions|failed to create sender key distribution message)",
+            Verdict(Fate.RETRY, Reason.STORAGE_FULL),
+        ),
         (rf"^{_BEFORE}.*status 429", Verdict(Fate.FAILED, Reason.RATE_LIMITED)),
-        (rf"^{_BEFORE}.*{_LINE_DOWN}$", Verdict(Fate.RETRY, Reason.SESSION_DISCONNECTED)),
+        (rf"^{_BEFORE}.*{_LINE_DOWN}", Verdict(Fate.RETRY, Reason.SESSION_DISCONNECTED)),
         (rf"^{_BEFORE}", Verdict(Fate.FAILED, Reason.INTERNAL)),
         (
             r"^the store doesn't contain a device JID$",

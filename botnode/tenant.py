@@ -67,7 +67,6 @@ class Tenant:
             account=self._number,
             encode=convert.received_event,
             publish=self._publish,
-            caught_up=self._caught_up,
             crash=process.crash,
         )
         self.whatsapp = make_whatsapp(inbox, loop)
@@ -88,6 +87,7 @@ class Tenant:
             self.hub,
             process=dataclasses.replace(process, renew=self._renew),
             delete_keys=folder.delete_session,
+            caught_up=self.outbox.pump.caught_up,
             timing=timing or Timing(),
         )
         self._connector = Connector(self.line)
@@ -179,9 +179,6 @@ class Tenant:
             log.warning("hanging_up_took_too_long")
             return False
         return True
-
-    def _caught_up(self) -> None:
-        self.outbox.pump.caught_up()
 
     def _publish(self, *changed: OutboundMessage) -> None:
         self.outbox.publish(*changed)

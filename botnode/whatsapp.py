@@ -53,6 +53,7 @@ _SIGNAL_EVENTS = (
     "KeepAliveRestored",
     "StreamReplaced",
     "ClientOutdated",
+    "OfflineSyncCompleted",
 )
 
 
@@ -262,7 +263,6 @@ class _Wiring:
         event(proto.StreamErrorEv)(self._guard(self._on_stream_error))
         event(proto.MessageEv)(self._guard(self._on_message))
         event(proto.ReceiptEv)(self._guard(self._on_receipt))
-        event(proto.OfflineSyncCompletedEv)(self._guard(lambda _: self._inbox.caught_up()))
         for name in _SIGNAL_EVENTS:
             event(getattr(proto, f"{name}Ev"))(self._guard(self._on_simple))
         self._client.references = (

@@ -6,6 +6,7 @@ from typing import Any
 
 from botnode.ports import (
     Account,
+    CaughtUp,
     ClientOutdated,
     ConnectFailure,
     Disconnected,
@@ -100,6 +101,7 @@ def simple_signal(name: str) -> Signal | None:
         "KeepAliveRestored": KeepAliveRestored(),
         "StreamReplaced": StreamReplaced(),
         "ClientOutdated": ClientOutdated(),
+        "OfflineSyncCompleted": CaughtUp(),
     }
     return signals.get(name)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from botnode.ports import (
     Account,
+    CaughtUp,
     Connected,
     Inbox,
     PairingEnded,
@@ -54,7 +55,7 @@ class FakeWhatsApp:
     def say(self, signal: Signal) -> None:
         assert self.sink is not None, "no client is open"
         if isinstance(signal, Connected) and self.catches_up:
-            self.inbox.caught_up()
+            self.sink(CaughtUp())
         self.sink(signal)
 
     def show(self, code: str) -> None:

@@ -16,6 +16,7 @@ from botnode import patience as patience_module
 from botnode import pump as pump_module
 from botnode.clock import now
 from botnode.ports import (
+    CaughtUp,
     Connected,
     Disconnected,
     LoggedOut,
@@ -392,7 +393,7 @@ async def test_a_message_is_sent_once_more_where_that_is_allowed(node: Node) -> 
     node.whatsapp.catches_up = False
     await come_back(node)
     assert (await state_of(node, message_id)) == UNKNOWN
-    node.whatsapp.inbox.caught_up()
+    node.whatsapp.say(CaughtUp())
     sent = await until_state(node, message_id, SENT)
     assert (sent.attempts, sent.whatsapp_id, len(node.whatsapp.sent)) == (2, "3EB0SECOND", 2)
 
@@ -401,7 +402,7 @@ async def test_a_message_is_sent_once_more_where_that_is_allowed(node: Node) -> 
 async def test_nothing_is_sent_twice_without_leave(node: Node) -> None:
     message_id = await _cut(node)
     allowed = await _cut(node, allow_duplicate=True)
-    node.whatsapp.inbox.caught_up()
+    node.whatsapp.say(CaughtUp())
     await until_state(node, allowed, SENT)
     assert (await state_of(node, message_id)) == UNKNOWN
     assert len(node.whatsapp.sent) == 3
@@ -414,7 +415,7 @@ async def test_a_receipt_saves_the_second_attempt(node: Node) -> None:
     receipt = Receipt(ReceiptKind.DELIVERED, ("3EB0FIRST",), "1@lid", "1@lid", now())
     await asyncio.to_thread(node.whatsapp.inbox.receipt, receipt)
     other = await _cut(node, allow_duplicate=True)
-    node.whatsapp.inbox.caught_up()
+    node.whatsapp.say(CaughtUp())
     await until_state(node, other, SENT)
     assert (await state_of(node, message_id)) == DELIVERED
     assert len(node.whatsapp.sent) == 3
@@ -437,7 +438,7 @@ async def test_a_second_attempt_that_is_cut_is_the_last(node: Node) -> None:
         raise SendError(CUT)
 
     node.whatsapp.answer = answer
-    node.whatsapp.inbox.caught_up()
+    node.whatsapp.say(CaughtUp())
     await eventually(lambda: len(node.whatsapp.sent) == 2)
     node.whatsapp.answer = lambda _to, _text: "3EB0"
     other = await _cut(node, allow_duplicate=True)
@@ -493,7 +494,7 @@ async def test_the_first_send_waits_until_the_session_has_caught_up(node: Node) 
     call = asyncio.ensure_future(node.send("uno"))
     await until_accepted(node, 1)
     assert not node.whatsapp.sent
-    node.whatsapp.inbox.caught_up()
+    node.whatsapp.say(CaughtUp())
     assert (await call).state == SENT
 
 
@@ -514,6 +515,15 @@ async def test_a_refusal_after_the_line_was_lost_may_be_of_the_second_frame(node
     held.go()
     assert (await call).reason is Reason.SEND_OUTCOME_UNKNOWN
     assert (await error_of(node.send("dos"))).reason is Reason.MESSAGE_REJECTED
+
+
+async def test_a_session_that_was_lost_and_is_back_at_once_has_caught_up(node: Node) -> None:
+    node.whatsapp.say(Disconnected())
+    node.whatsapp.say(Connected(ACCOUNT))  # before the loop saw the loss
+    await node.until(SessionState.CONNECTED)
+    node.whatsapp.answer = lambda _to, _text: "3EB0"
+    await eventually(lambda: node.tenant.outbox.pump._settling_s() <= 0)
+    assert (await node.send("uno", timeout=2)).state == SENT
 
 
 # -- order

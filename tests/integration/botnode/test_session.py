@@ -308,7 +308,9 @@ async def test_banned_for_an_unknown_time(node: Node) -> None:
     await node.until(S.CONNECTED)
 
 
-async def test_outdated(node: Node) -> None:
+async def test_outdated(make_node: Callable[..., Node]) -> None:
+    timing = dataclasses.replace(TIMING, outdated_s=2.0)  # longer than a call takes
+    node = await make_node().start(ACCOUNT, timing)
     node.whatsapp.say(ClientOutdated())
     await node.until(S.OUTDATED)
     assert (await error_of(node.send())).reason is Reason.CLIENT_OUTDATED

@@ -30,6 +30,32 @@ USYNC = "failed to send usync query"
             Reason.SESSION_DISCONNECTED,
         ),
         (
+            (
+                f"failed to get device list: {USYNC}: failed to write msg: failed to write frame: "
+                "failed to flush: write tcp 127.0.0.1:1->127.0.0.1:2: write: connection reset by peer"
+            ),
+            Fate.RETRY,
+            Reason.SESSION_DISCONNECTED,
+        ),
+        (
+            f"failed to get device list: {USYNC}: info query returned status 503: unavailable",
+            Fate.RETRY,
+            Reason.SESSION_DISCONNECTED,
+        ),
+        (
+            "failed to save cached sessions: failed to store cached sessions: database is locked",
+            Fate.RETRY,
+            Reason.STORAGE_FULL,
+        ),
+        (
+            (
+                "failed to create sender key distribution message to send 3EB0 to 1@g.us: failed to "
+                "store sender key from 1_1:1 for 1@g.us: database or disk is full"
+            ),
+            Fate.RETRY,
+            Reason.STORAGE_FULL,
+        ),
+        (
             f"failed to get device list: {USYNC}: info query timed out",
             Fate.RETRY,
             Reason.SESSION_DISCONNECTED,
