@@ -15,7 +15,6 @@ from botmesh.export import pm2 as pm2_files
 from botmesh.export import systemd as systemd_files
 from botmesh.export.program import Plan, plan
 from botmesh.rpc.settings import MeshSettings, load
-from botmesh.up.discovery import running as choose
 from botmesh.v1 import TenantServiceStub
 
 app = typer.Typer(help="Write files for PM2 or systemd.", no_args_is_help=True)
@@ -70,6 +69,9 @@ def _tell_left_out(found: Plan, place: str) -> None:
 
 
 def _plan(context: typer.Context, mesh: str | None, data_dir: Path | None) -> Plan:
+    # Consul's client takes longer to import than all else: the other sub-commands do without.
+    from botmesh.up.discovery import running as choose  # noqa: PLC0415
+
     given = {k: v for k, v in {"mesh": mesh, "data_dir": data_dir}.items() if v is not None}
     settings = load(MeshSettings, **given)
     discovery = asyncio.run(choose(settings.mesh))
