@@ -10,6 +10,7 @@ import os
 import secrets
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from tests.chaos.books import Books
@@ -18,7 +19,8 @@ from tests.chaos.ledger import judge
 from tests.chaos.record import Run
 from tests.chaos.story import tell
 
-MOST_STORIES = 10
+# Of one kind.
+MOST_STORIES = 3
 
 
 def main() -> int:
@@ -45,16 +47,17 @@ def main() -> int:
 def report(run: Run) -> int:
     """Print the ledger; 0 if it balances."""
     ledger, books = judge(run), Books(run)
-    for violation in ledger.violations[:MOST_STORIES]:
-        print("\n".join(tell(books, violation)), end="\n\n")
+    rules = Counter(violation.rule for violation in ledger.violations)
+    for rule in rules:
+        broken = [violation for violation in ledger.violations if violation.rule == rule]
+        for violation in broken[:MOST_STORIES]:
+            print("\n".join(tell(books, violation)), end="\n\n")
     print("\n".join(ledger.lines()))
-    rules = sorted({violation.rule for violation in ledger.violations})
     if ledger.balances:
         print("The ledger balances.")
         return 0
-    print(f"The ledger does not balance: {len(ledger.violations)} violations of")
-    for rule in rules:
-        count = sum(violation.rule == rule for violation in ledger.violations)
+    print(f"The ledger does not balance: {rules.total()} violations of")
+    for rule, count in rules.most_common():
         print(f"  {count:4}  {rule}")
     return 1
 
