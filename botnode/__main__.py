@@ -1,5 +1,6 @@
 """``python -m botnode``: one tenant, told by its environment."""
 
+import contextlib
 import os
 import sys
 
@@ -35,7 +36,8 @@ def main() -> None:
         await Botnode(settings, stop, version("botmesh")).run()
 
     status = lifecycle.run(run)
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # a full disk
+        sys.stderr.flush()
     # The library's threads may never end, and its exit handlers must not run.
     os._exit(status)
 

@@ -4,10 +4,11 @@ Never log message text, QR codes or keys. Phone numbers and JIDs are shortened b
 forgotten call site cannot leak one under a usual key.
 """
 
+import contextlib
 import logging
 import re
 import sys
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -20,6 +21,24 @@ _NUMBER_KEYS = frozenset(
     | {"error", "why", "detail", "how", "text"}
 )
 _LONG_DIGITS = re.compile(r"(\+?\d{3})\d{2,}(\d{3})(?!\d)")
+
+
+class _Patient:
+    """A log file whose disk may be full: a line that cannot be written is no error of its writer.
+
+    Some of what could not be written is kept by the stream, and comes out when there is room again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def configure(level: str = "info", fmt: LogFormat = "auto", **bound: str) -> None:
@@ -48,7 +67,7 @@ def configure(level: str = "info", fmt: LogFormat = "auto", **bound: str) -> Non
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Patient(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     _route_standard_library(shared, renderer, number)
