@@ -16,6 +16,7 @@ from botmesh.rpc.lifecycle import (
     EX_RENEW,
     ConfigError,
     StopSignal,
+    arm_watchdog,
     notify_ready,
     watch_liveness,
 )
@@ -36,10 +37,11 @@ from botnode.line import Process
 from botnode.ownership import Owned, take
 from botnode.presence import InConsul, Presence, Unannounced
 from botnode.servicer import BotServicer
-from botnode.session import SessionMachine
+from botnode.session import Session, SessionMachine
 from botnode.settings import BotnodeSettings
 from botnode.states import SessionState
 from botnode.status import StatusPipe
+from botnode.storage import STORAGE_SERVICE
 from botnode.tenant import Tenant
 from botnode.threads import in_daemon_thread
 from botnode.waiting import unless_stopped
@@ -54,6 +56,8 @@ DRAIN_S = 3.0
 # A free lease in Consul is had within this; who waits longer says so.
 LEASE_PATIENCE_S = 1.0
 SERVER_GRACE_S = 0.5
+# A process that lost its tenant is in its successor's way as long as it lives.
+LOST_LIMIT_S = 3.0
 
 
 class Botnode:
@@ -75,6 +79,8 @@ class Botnode:
         self._machine.observe(self._status.session)
         self._servicer = BotServicer(self._identity, self._machine)
         self._unlinked = False
+        self._is_lost = False
+        self._telling: set[asyncio.Task[None]] = set()
         self._presence = self._make_presence()
         self._machine.observe(self._presence.session)
 
@@ -125,11 +131,23 @@ class Botnode:
         health = await add_health_and_reflection(server, [SERVICE])
         # Answers until the process ends: whoever watches the process itself asks for this name.
         await health.servicer.set(ALIVE_SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        await self._show_storage(health, self._machine.current)
+        self._machine.observe(partial(self._note_storage, health))
         port = self._bind(server)
         await server.start()
         await health.set(serving=True)
         host = self._settings.host
         return server, health, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def _note_storage(self, health: Health, session: Session) -> None:
+        task = asyncio.get_running_loop().create_task(self._show_storage(health, session))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _show_storage(self, health: Health, session: Session) -> None:
+        status = health_pb2.HealthCheckResponse
+        shown = status.NOT_SERVING if session.storage_full else status.SERVING
+        await health.servicer.set(STORAGE_SERVICE, shown)
 
     def _bind(self, server: grpc.aio.Server) -> int:
         try:
@@ -179,6 +197,7 @@ class Botnode:
                 renew=lambda: self._stop.set(EX_RENEW),
                 fail=self._fail,
                 crash=lambda: self._stop.set(EX_FAILED),
+                lose=self._lost,
             ),
         )
         await tenant.open()
@@ -243,8 +262,12 @@ class Botnode:
         )
 
     def _lost(self, why: str) -> None:
-        log.error("lease_lost", error=why)
-        self._stop.set(EX_FAILED)
+        """Another process has the tenant: be gone at once."""
+        if not self._is_lost:
+            self._is_lost = True
+            log.error("tenant_lost", error=why)
+            arm_watchdog(LOST_LIMIT_S)
+            self._stop.set(EX_FAILED)
 
     def _fail(self, why: str) -> None:
         log.error("botnode_failed", error=why)
@@ -257,10 +280,12 @@ class Botnode:
     ) -> bool:
         """Stop in reverse order; False if the library may still be online."""
         await health.set(serving=False)
+        if self._is_lost and tenant is not None:
+            await tenant.leave_whatsapp()  # before all else: the successor is thrown out by us
         await self._presence.withdraw()
         self._status.stopping()
         self._servicer.stop()
-        hung_up = tenant is None or await tenant.stop(DRAIN_S)
+        hung_up = tenant is None or await tenant.stop(0.0 if self._is_lost else DRAIN_S)
         await server.stop(SERVER_GRACE_S)
         log.info("botnode_stopped")
         return hung_up

@@ -20,6 +20,7 @@ from botnode.ports import (
     Connected,
     ConnectFailure,
     Disconnected,
+    DiskFailure,
     Ended,
     KeepAliveRestored,
     KeepAliveTimeout,
@@ -82,7 +83,7 @@ class Connector:
             self._machine.move(_S.BANNED, ban_expire_time=ban_expire_time)
             await self._line.pause((ban_expire_time - now()).total_seconds())
         self._machine.move(_S.CONNECTING)
-        self._line.open()
+        await self._line.open()
 
     async def _stay_online(self) -> None:
         """Keep the account logged in. Ends only by `AccountGoneError`."""
@@ -94,7 +95,7 @@ class Connector:
                 await self._react(signal)
             except _ClientUselessError as useless:
                 await self._line.recycle(str(useless))
-                self._line.open()
+                await self._line.open()
 
     def _patience_s(self) -> float | None:
         match self._machine.state:
@@ -136,6 +137,8 @@ class Connector:
                 await self._line.rest_banned(signal)
             case ClientOutdated():
                 await self._line.rest_outdated()
+            case DiskFailure(detail):
+                await self._line.hang_up(detail)
             case StoreFailure(detail):
                 await self._line.give_up(f"session.db cannot be used: {detail}")
 
@@ -166,4 +169,4 @@ class Connector:
                 await self._line.next()
         least, most = self._timing.replaced_least_s, self._timing.replaced_most_s
         await self._line.pause(random.uniform(least, most))  # noqa: S311 - spreads load
-        self._line.come_back()
+        await self._line.come_back()

@@ -40,6 +40,7 @@ def session_to_pb(session: Session, identity: Identity, epoch: int) -> session_p
         epoch=epoch,
         version=identity.version,
         start_time=timestamp(identity.start_time),
+        storage_full=session.storage_full,
     )
 
 

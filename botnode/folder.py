@@ -8,8 +8,8 @@ from pathlib import Path
 
 import structlog
 
-from botmesh.rpc.lifecycle import ConfigError
-from botnode import sent_ids
+from botmesh.rpc.lifecycle import ConfigError, StartError
+from botnode import disk_errors, sent_ids
 from botnode.ports import Account
 
 log = structlog.get_logger(__name__)
@@ -48,11 +48,15 @@ class TenantFolder:
 
         Raises:
             ConfigError: it cannot be made or written.
+            StartError: the disk takes nothing now.
         """
         try:
             for folder in (self.path.parent, self.path, self.auth):
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
+            if (trouble := disk_errors.of_system(error)) is not None:
+                text = f"the tenant's folder {self.path} cannot be made: {trouble}"
+                raise StartError(text) from error
             raise ConfigError(f"the tenant's folder {self.path} cannot be made: {error}") from error
         for folder in (self.path, self.auth):
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
@@ -70,12 +74,16 @@ class TenantFolder:
 
         Raises:
             ConfigError: it is damaged.
+            StartError: the disk takes nothing now, so it cannot be opened.
         """
         if not self.session_db.exists() or self.session_db.stat().st_size == 0:
             return SessionStore(exists=False, account=None)
         try:
             return self._read_session()
         except sqlite3.DatabaseError as error:
+            if (trouble := disk_errors.of_database(error)) is not None:
+                trouble = disk_errors.look_closer(trouble, self.auth)
+                raise StartError(f"{self.session_db} cannot be read: {trouble}") from error
             raise ConfigError(
                 f"{self.session_db} is damaged ({error}); the account's keys are in it: restore "
                 "it from a backup, or move it away and start with BOTMESH_RE_PAIR=1 to pair again"

@@ -12,9 +12,10 @@ import structlog
 from botmesh.errors import MeshError, Reason
 from botnode.clock import now
 from botnode.pairing import PairingHub
-from botnode.ports import CaughtUp, SendError, Signal, TemporaryBan, WhatsApp
+from botnode.ports import CaughtUp, DiskFailure, SendError, Signal, TemporaryBan, WhatsApp
 from botnode.session import SessionMachine
 from botnode.states import SessionState
+from botnode.storage import Storage
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,10 @@ class Timing:
     outdated_s: float = 3600.0
     log_out_s: float = 10.0
     poll_s: float = 0.02
+    # How long sends in hand get when the disk is nearly full.
+    hang_up_s: float = 2.0
+    # How often a line that waits for the disk looks whether it is well.
+    disk_poll_s: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +60,15 @@ class Process:
         confirm_lease: ask whether this process still owns the tenant.
         renew: end, and be started again at once.
         fail: end; somebody must mend what the text says.
-        crash: end after a fault of our own, or because another process has the tenant.
+        crash: end after a fault of our own.
+        lose: end at once, for the reason in words: another process has the tenant.
     """
 
     confirm_lease: Callable[[], Awaitable[bool]]
     renew: Callable[[], None]
     fail: Callable[[str], None]
     crash: Callable[[], None]
+    lose: Callable[[str], None]
 
 
 class AccountGoneError(Exception):
@@ -90,6 +97,7 @@ class Line:
         machine: the session, which is moved from here and by the connector alone.
         whatsapp: the library.
         hub: the watchers of a pairing.
+        storage: the disk; without it nothing is received.
         process: the process around it.
         delete_keys: delete the account's keys from the folder.
         caught_up: told that WhatsApp has brought all that had waited for the session.
@@ -101,6 +109,7 @@ class Line:
         machine: SessionMachine,
         whatsapp: WhatsApp,
         hub: PairingHub,
+        storage: Storage,
         *,
         process: Process,
         delete_keys: Callable[[], None],
@@ -118,6 +127,8 @@ class Line:
         self._telling: asyncio.Task[None] | None = None
         self._recycled = 0
         self._failures = 0
+        self._storage = storage
+        storage.observe(self._note_storage)
         self.account = whatsapp.account
         self.close = whatsapp.close
 
@@ -140,6 +151,8 @@ class Line:
                     self._notice_unlinked(jid)
                 case CaughtUp():  # told in its place among the session's moves
                     self._caught_up()
+                case DiskFailure() if not self._storage.error:
+                    pass  # it is well again
                 case _:
                     return item
 
@@ -149,13 +162,48 @@ class Line:
         while (left := end - asyncio.get_running_loop().time()) > 0:
             await self.next(left)
 
-    def open(self) -> None:
-        """Begin with a new client; what an earlier one said is forgotten."""
+    async def open(self) -> None:
+        """Begin with a new client, once the disk is well; what an earlier one said is forgotten."""
+        await self._until_disk_is_well()
         waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
         for item in waiting:
             if isinstance(item, _LogOut | _Unlinked):
                 self._inbox.put_nowait(item)
-        self._whatsapp.open(self._inbox.put_nowait)
+        self._whatsapp.open(self._hear)
+
+    def _hear(self, signal: Signal) -> None:
+        if isinstance(signal, DiskFailure):
+            self._storage.failed(signal.detail)
+        else:
+            self._inbox.put_nowait(signal)
+
+    def _note_storage(self, error: str) -> None:
+        if error:
+            self._inbox.put_nowait(DiskFailure(error))
+
+    async def hang_up(self, why: str) -> None:
+        """Leave WhatsApp until the disk is well, and begin anew then.
+
+        Nothing comes any more that could not be kept. What came before waits for the disk, in the
+        library's hand: so the client is stopped only when that is on disk.
+        """
+        if self.machine.state in (_S.CONNECTING, _S.CONNECTED, _S.DEAF):
+            self.machine.move(_S.RECONNECTING, why)
+        self.machine.note(why)
+        await self._whatsapp.hang_up(0.0 if self._storage.failing else self.timing.hang_up_s)
+        await self._until_disk_is_well()
+        await self.close()
+        await self._count_client(why)
+        await self.open()
+
+    async def _until_disk_is_well(self) -> None:
+        while self._storage.error:
+            await self.pause(self.timing.disk_poll_s)
+
+    @property
+    def disk_error(self) -> str:
+        """Why nothing can be written, in words; empty while all is well."""
+        return self._storage.error
 
     def worked(self) -> None:
         """The client has logged in: the next trouble starts with a short wait again."""
@@ -170,10 +218,13 @@ class Line:
         if self.machine.state in (_S.CONNECTING, _S.CONNECTED, _S.DEAF):
             self.machine.move(_S.RECONNECTING, error)
         self.machine.note(error)
+        await self._count_client("it came to nothing")
+        await self.pause(0.0 if was_deaf else self._backoff_s())
+
+    async def _count_client(self, why: str) -> None:
         self._recycled += 1
         if self._recycled >= MAX_RECYCLED_CLIENTS:
-            await self.renew_process(f"{self._recycled} clients came to nothing")
-        await self.pause(0.0 if was_deaf else self._backoff_s())
+            await self.renew_process(f"{self._recycled} clients were given up; the last: {why}")
 
     def _backoff_s(self) -> float:
         timing = self.timing
@@ -189,8 +240,7 @@ class Line:
 
     async def lose(self, why: str) -> NoReturn:
         """The tenant is another process's now: this one ends, and may wait for it anew."""
-        log.error("tenant_lost", error=why)
-        self.process.crash()
+        self.process.lose(why)
         await self._wait_for_the_end()
 
     async def give_up(self, why: str) -> NoReturn:
@@ -214,7 +264,7 @@ class Line:
         self.machine.move(_S.BANNED, ban.detail, ban_expire_time=expire)
         self.hub.finish(MeshError(Reason.ACCOUNT_BANNED, ban.detail, retry_after=ban.expires_in))
         await self.pause(wait.total_seconds())
-        self.come_back()
+        await self.come_back()
 
     async def rest_outdated(self) -> None:
         """Stay away; WhatsApp is asked again now and then, for it may change its mind."""
@@ -222,15 +272,15 @@ class Line:
         self.machine.move(_S.OUTDATED, OUTDATED)
         self.hub.finish(MeshError(Reason.CLIENT_OUTDATED, OUTDATED))
         await self.pause(self.timing.outdated_s)
-        self.come_back()
+        await self.come_back()
 
-    def come_back(self) -> None:
+    async def come_back(self) -> None:
         """Log in again, if there is an account."""
         if self.machine.current.account is None:
             self.machine.move(_S.UNPAIRED)
             return
         self.machine.move(_S.CONNECTING)
-        self.open()
+        await self.open()
 
     # -- log-out
 

@@ -104,13 +104,15 @@ class Outbox:
         """Let through what the session can take; wait a little for one that comes back."""
         if self._closing.is_set():
             raise _shutting_down()
+        if self._machine.current.storage_full:
+            raise session_error(self._machine.current)
         if command.delivery is Delivery.QUEUE and self._machine.current.account is not None:
             return
         loop = asyncio.get_running_loop()
         grace = min(self._machine.entered_at + GRACE_S, deadline) - loop.time()
         if self._machine.state in PASSING and grace > 0:
-            await self._machine.wait_for(lambda session: session.state not in PASSING, grace)
-        if self._machine.state is not SessionState.CONNECTED:
+            await self._machine.wait_for(_needs_no_grace, grace)
+        if not self._machine.current.can_send:
             raise session_error(self._machine.current)
 
     def _accept(
@@ -265,6 +267,10 @@ class _Waiter:
         waiting.discard(self)
         if not waiting:
             del self._waiters[self._request_id]
+
+
+def _needs_no_grace(session: Session) -> bool:
+    return session.storage_full or session.state not in PASSING
 
 
 def new_message(command: SendCommand, account: str) -> OutboundMessage:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
-from botmesh.rpc.lifecycle import ConfigError
-from botnode import schema
+from botmesh.rpc.lifecycle import ConfigError, StartError
+from botnode import disk_errors, schema
 from botnode.clock import from_ms
 from botnode.identity import Identity
 from botnode.lease import LeaseMark
@@ -52,10 +52,18 @@ def take(path: Path, identity: Identity, *, sandbox: bool, lease: LeaseMark = _N
 
     Raises:
         ConfigError: it is another tenant's, mesh's or kind's, or damaged, or of a newer botmesh.
+        StartError: the disk takes nothing now, or another program holds the file's lock.
     """
     engine = make_engine(path)
     try:
         return _take(engine, path, identity, lease, sandbox=sandbox)
+    except OperationalError as error:
+        if (trouble := disk_errors.of_database(error)) is not None:
+            trouble = disk_errors.look_closer(trouble, path.parent)
+            raise StartError(f"{path} cannot be written: {trouble}") from error
+        if disk_errors.is_lock(error):
+            raise StartError(f"{path} is locked by another program") from error
+        raise ConfigError(f"{path} cannot be used: {error.orig}") from error
     except DatabaseError as error:
         raise ConfigError(f"{path} cannot be used: {error.orig}") from error
     finally:

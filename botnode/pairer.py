@@ -10,6 +10,7 @@ from botnode.pairing import CODE_LIFE, FIRST_CODE_LIFE
 from botnode.ports import (
     ClientOutdated,
     Connected,
+    DiskFailure,
     Ended,
     PairingEnded,
     QrCode,
@@ -52,7 +53,9 @@ class Pairer:
         while True:
             await self._wait_for_watcher()
             self._machine.move(_S.PAIRING)
-            self._line.open()
+            if error := self._line.disk_error:
+                self._hub.fail(Reason.STORAGE_FULL, error)
+            await self._line.open()
             if await self._round():
                 return
             if self._leaked_rounds >= MAX_LEAKED_ROUNDS:
@@ -112,6 +115,9 @@ class Pairer:
                 await self._line.rest_banned(signal)
             case PairingEnded(outcome):
                 await self._end_leaking(_FAILURES.get(outcome, outcome))
+            case DiskFailure(detail):
+                self._hub.fail(Reason.STORAGE_FULL, detail)
+                await self._end_leaking("")
             case StoreFailure(detail):
                 await self._line.give_up(f"session.db cannot be used: {detail}")
             case Ended(error):

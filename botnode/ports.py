@@ -115,6 +115,13 @@ class StoreFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskFailure:
+    """The library could not write its database, and will again when the disk is well."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The library's connect call returned; with the error in words, if there was one."""
 
@@ -135,6 +142,7 @@ Signal = (
     | ClientOutdated
     | ConnectFailure
     | StoreFailure
+    | DiskFailure
     | Ended
 )
 
@@ -219,8 +227,18 @@ class WhatsApp(Protocol):
     def open(self, sink: SignalSink) -> None:
         """Make a new client and let it connect; its signals go to ``sink`` on the event loop."""
 
+    async def hang_up(self, patience_s: float) -> None:
+        """Leave WhatsApp; what it brought before goes on to the inbox.
+
+        Args:
+            patience_s: how long calls in hand may take to end; then they are cut.
+        """
+
     async def close(self) -> None:
-        """Stop the client. Returns even where the library's own thread does not."""
+        """Stop the client. Returns even where the library's own thread does not.
+
+        What WhatsApp brought goes on to the inbox first, if that does not take long.
+        """
 
     async def account(self) -> Account | None:
         """The account that the client's store holds now."""

@@ -194,7 +194,9 @@ class InConsul:
                 continue
             try:
                 await self._registration.update(
-                    state=session.state.value, number=_number(session), error=session.last_error
+                    state=session.state.value,
+                    number=_number(session),
+                    error=session.storage_error or session.last_error,
                 )
             except Exception:
                 log.exception("session_not_shown", state=session.state)  # the next one may be

@@ -28,6 +28,7 @@ class Session:
     Attributes:
         reason: why it is not CONNECTED, or None.
         last_error: the last error in words, or empty.
+        storage_error: why nothing can be written, in words; empty while all is well.
     """
 
     state: SessionState
@@ -36,6 +37,17 @@ class Session:
     reason: Reason | None = None
     last_error: str = ""
     ban_expire_time: datetime | None = None
+    storage_error: str = ""
+
+    @property
+    def storage_full(self) -> bool:
+        """Whether the disk takes nothing: no message is accepted, none is handed over."""
+        return bool(self.storage_error)
+
+    @property
+    def can_send(self) -> bool:
+        """Whether a message can go out now."""
+        return self.state is SessionState.CONNECTED and not self.storage_full
 
 
 Observer = Callable[[Session], None]
@@ -44,7 +56,8 @@ Observer = Callable[[Session], None]
 class SessionMachine:
     """The session of one tenant.
 
-    Only the connector (and, around it, the start and end of the process) calls `move`.
+    Only the connector (and, around it, the start and end of the process) calls `move`; only who
+    watches the disk calls `set_storage`.
 
     Attributes:
         current: where the session stands.
@@ -106,6 +119,7 @@ class SessionMachine:
             reason=None if connected else REASON_OF[state],
             last_error="" if connected else error or old.last_error,
             ban_expire_time=ban_expire_time,
+            storage_error=old.storage_error,
         )
         number = self.current.account.phone_number if self.current.account else ""
         log.info("session_moved", to_state=state, old_state=old.state, number=number, error=error)
@@ -115,6 +129,12 @@ class SessionMachine:
         """Keep an error in words, without a change of state."""
         if error and error != self.current.last_error:
             self.current = dataclasses.replace(self.current, last_error=error)
+
+    def set_storage(self, error: str) -> None:
+        """Know that nothing can be written, and why; empty when all is well again."""
+        if error != self.current.storage_error:
+            self.current = dataclasses.replace(self.current, storage_error=error)
+            self._tell()
 
     def _tell(self) -> None:
         for observer in self._observers:

@@ -13,6 +13,13 @@ RETRY_AFTER = timedelta(seconds=2)
 
 def session_error(session: Session) -> MeshError:
     """Why a session cannot do what needs a connected one."""
+    if session.storage_full:
+        return MeshError(
+            Reason.STORAGE_FULL,
+            f"{REASONS[Reason.STORAGE_FULL].meaning.rstrip('.')} ({session.storage_error})",
+            metadata={"session_state": session.state.value},
+            retry_after=RETRY_AFTER,
+        )
     reason = REASON_OF.get(session.state, Reason.SESSION_DISCONNECTED)
     detail = f" ({session.last_error})" if session.last_error else ""
     return MeshError(

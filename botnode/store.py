@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
 from botmesh.errors import MeshError, Reason
+from botnode import disk_errors
 from botnode.clock import now_ms
 from botnode.tables import events, meta
 
@@ -36,14 +38,24 @@ T = TypeVar("T")
 _EPOCH = select(meta.c.epoch)
 _RAISE_HEAD = update(meta).values(event_head=meta.c.event_head + 1).returning(meta.c.event_head)
 _INSERT_EVENT = events.insert()
+_TOUCH = update(meta).values(event_head=meta.c.event_head)
+# Whoever was refused asks again: by then another process answers, or there is room.
+_AGAIN = timedelta(seconds=1)
 
 
-class EpochLostError(Exception):
+class EpochLostError(MeshError):
     """Another process took the folder over: this one must not write any more."""
 
+    def __init__(self, owner: int, mine: int) -> None:
+        text = f"epoch {owner} owns the tenant's folder, not {mine}"
+        super().__init__(Reason.BOTNODE_UNAVAILABLE, text, retry_after=_AGAIN)
 
-class StoreClosedError(Exception):
-    """The store was closed before the write was done."""
+
+class StoreClosedError(MeshError):
+    """The store was closed before the work was done."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.SHUTTING_DOWN, "the botnode is stopping", retry_after=_AGAIN)
 
 
 class Transaction:
@@ -106,18 +118,47 @@ class Store:
         self._thread = threading.Thread(target=self._run, name="node.db-writer", daemon=True)
         self._on_head: Callable[[int], None] = lambda _: None
         self._on_lost: Callable[[], None] = lambda: None
-        self.disk_full = False
+        self._on_disk: Callable[[str], None] = lambda _: None
+        self._refusal = ""
+        self._room = threading.Event()
+        self._is_lost = False
 
-    def start(self, on_head: Callable[[int], None], on_lost: Callable[[], None]) -> None:
-        """Start writing.
+    def start(
+        self,
+        on_head: Callable[[int], None],
+        on_lost: Callable[[], None],
+        on_disk: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Start writing. All that is told is told on the writer's thread.
 
         Args:
-            on_head: hears of each new head of the event log, on the writer's thread.
-            on_lost: called there when the folder has another owner.
+            on_head: hears of each new head of the event log.
+            on_lost: called when the folder has another owner.
+            on_disk: hears what the disk has, in words, when it takes nothing. From then on `hold`
+                is in force; whoever is told ends it.
         """
         self._on_head = on_head
         self._on_lost = on_lost
+        self._on_disk = on_disk
         self._thread.start()
+
+    def hold(self, why: str) -> None:
+        """Refuse what may be refused: the disk takes nothing, or little more."""
+        with self._wake:
+            self._refusal = why
+            refused = [job for job in self._jobs if not job.durable]
+            self._jobs = deque(job for job in self._jobs if job.durable)
+        _fail([job for job in refused if job.future.set_running_or_notify_cancel()], _full(why))
+
+    def go_on(self) -> None:
+        """Refuse nothing any more, and try at once what waits for the disk."""
+        self._refusal = ""
+        self._room.set()
+
+    async def touch(self) -> None:
+        """Return once something could be written."""
+        self._room.set()
+        await self.write(lambda tx: tx.connection.execute(_TOUCH), durable=True)
 
     def submit(self, work: Work[T], *, durable: bool = False) -> "Future[T]":
         """Queue a write.
@@ -127,13 +168,15 @@ class Store:
             durable: never give it up: on a full disk it waits, and it passes a full queue.
 
         Raises:
-            MeshError: QUEUE_FULL.
+            MeshError: QUEUE_FULL or STORAGE_FULL; the future may have the latter, too.
         """
         job = _Job(work, durable, Future())
         with self._wake:
             if self._closing:
                 job.future.set_exception(StoreClosedError())
                 return job.future
+            if not durable and self._refusal:
+                raise _full(self._refusal)
             if not durable and len(self._jobs) >= MAX_WAITING:
                 raise MeshError(Reason.QUEUE_FULL, "too many writes wait already")
             self._jobs.append(job)
@@ -150,8 +193,17 @@ class Store:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Read in a snapshot of what was committed last."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reader, self._read, work)
+        try:
+            reading = self._reader.submit(self._read, work)
+        except RuntimeError:  # it takes no more
+            raise StoreClosedError from None
+        try:
+            return await asyncio.wrap_future(reading)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if reading.cancelled() and (task is None or not task.cancelling()):
+                raise StoreClosedError from None
+            raise
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with self._reading.connect() as connection:
@@ -162,6 +214,7 @@ class Store:
         with self._wake:
             self._closing = True
             self._wake.notify()
+        self._room.set()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         self._reader.shutdown(wait=False, cancel_futures=True)
@@ -190,11 +243,9 @@ class Store:
             except Exception as error:  # noqa: BLE001 - the waiting callers get it
                 _fail(group, error)
                 if isinstance(error, EpochLostError):
-                    log.warning("folder_lost", error=str(error))
-                    self._on_lost()
+                    self._lose(error)
                 return
             else:
-                self.disk_full = False
                 if head is not None:  # first, so that a writer finds its event in the log
                     self._on_head(head)
                 _settle(group, outcomes)
@@ -204,7 +255,7 @@ class Store:
         with self._writing.begin() as connection:
             owner = connection.execute(_EPOCH).scalar_one()
             if owner != self._epoch:
-                raise EpochLostError(f"epoch {owner} owns the folder, not {self._epoch}")
+                raise EpochLostError(owner, self._epoch)
             transaction = Transaction(connection, self._epoch)
             if len(group) == 1:  # its failure undoes the whole transaction
                 outcomes = [group[0].work(transaction)]
@@ -212,20 +263,35 @@ class Store:
                 outcomes = [_attempt(transaction, job) for job in group]
         return outcomes, transaction.head
 
+    def _lose(self, error: EpochLostError) -> None:
+        """Every later write fails the same way; it is told once."""
+        if not self._is_lost:
+            self._is_lost = True
+            log.error("folder_lost", error=str(error))
+            self._on_lost()
+
     def _after_disk_error(self, group: list[_Job[Any]], error: OperationalError) -> list[_Job[Any]]:
-        if not self.disk_full:
-            log.error("store_write_failed", error=str(error.orig))
-        self.disk_full = True
-        refusal = MeshError(Reason.STORAGE_FULL, f"node.db cannot be written: {error.orig}")
-        _fail([job for job in group if not job.durable], refusal)
+        """Refuse what may be refused; wait a little, and return what has to be tried again."""
+        if not _is_of_file(error):
+            _fail(group, error)
+            return []
+        trouble = disk_errors.of_database(error)
+        self._room.clear()
+        if trouble is not None:
+            self.hold(trouble)
+            self._on_disk(trouble)
+        _fail([job for job in group if not job.durable], _full(trouble or "node.db is locked"))
         left = [job for job in group if job.durable]
-        with self._wake:
-            if left:
-                self._wake.wait(DISK_RETRY_S)
-            if self._closing:
-                _fail(left, StoreClosedError())
-                return []
+        if left and not self._closing:
+            self._room.wait(DISK_RETRY_S)
+        if self._closing:
+            _fail(left, StoreClosedError())
+            return []
         return left
+
+
+def _full(why: str) -> MeshError:
+    return MeshError(Reason.STORAGE_FULL, f"node.db cannot be written: {why}", retry_after=_AGAIN)
 
 
 def _attempt(transaction: Transaction, job: _Job[Any]) -> Any:
@@ -234,11 +300,15 @@ def _attempt(transaction: Transaction, job: _Job[Any]) -> Any:
     try:
         with transaction.connection.begin_nested():
             return job.work(transaction)
-    except OperationalError:
-        raise  # the disk, not the job
-    except Exception as error:  # noqa: BLE001 - goes to the job's caller
+    except Exception as error:
+        if isinstance(error, OperationalError) and _is_of_file(error):
+            raise  # the disk, not the job
         transaction.head = head
         return error
+
+
+def _is_of_file(error: OperationalError) -> bool:
+    return disk_errors.of_database(error) is not None or disk_errors.is_lock(error)
 
 
 def _settle(group: list[_Job[Any]], outcomes: list[Any]) -> None:

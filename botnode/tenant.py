@@ -24,6 +24,7 @@ from botnode.pump import Library
 from botnode.session import SessionMachine
 from botnode.session_record import SessionRecord
 from botnode.states import SessionState
+from botnode.storage import Storage
 from botnode.store import Store
 from botnode.threads import in_daemon_thread
 
@@ -57,6 +58,8 @@ class Tenant:
         self.epoch = owned.epoch
         self.hub = PairingHub()
         self._store = Store(folder.node_db, owned.epoch)
+        self._storage = Storage(folder.path, self._store.touch)
+        self._storage.observe(self._on_storage)
         self._rows = MessageRows(convert.message_event(identity.tenant_id))
         self.events = EventLog(self._store, owned.log_id)
         loop = asyncio.get_running_loop()
@@ -85,6 +88,7 @@ class Tenant:
             machine,
             self.whatsapp,
             self.hub,
+            self._storage,
             process=dataclasses.replace(process, renew=self._renew),
             delete_keys=folder.delete_session,
             caught_up=self.outbox.pump.caught_up,
@@ -106,9 +110,12 @@ class Tenant:
 
         self._store.start(
             on_head=lambda head: on_loop(self.events.grow, head),
-            on_lost=lambda: on_loop(self._process.crash),
+            on_lost=lambda: on_loop(self._process.lose, "another process has the folder"),
+            on_disk=lambda error: on_loop(self._storage.failed, error),
         )
         self.machine.observe(self._record)
+        self._storage.check()
+        self._spawn(self._storage.run(), "storage")
         await self.events.load()
         await self._settle_cut_sends()
         if self._owned.pairing_since is not None:
@@ -155,6 +162,14 @@ class Tenant:
             "connector",
         )
 
+    async def leave_whatsapp(self) -> None:
+        """Be off WhatsApp at once, whatever is in hand."""
+        try:
+            async with asyncio.timeout(DISCONNECT_S):
+                await self.whatsapp.hang_up(0.0)
+        except TimeoutError:
+            log.warning("hanging_up_took_too_long")
+
     async def stop(self, drain_s: float) -> bool:
         """Finish the send in hand, if it is quick, hang up, and close the store.
 
@@ -179,6 +194,13 @@ class Tenant:
             log.warning("hanging_up_took_too_long")
             return False
         return True
+
+    def _on_storage(self, error: str) -> None:
+        if error:
+            self._store.hold(error)
+        else:
+            self._store.go_on()
+        self.machine.set_storage(error)
 
     def _publish(self, *changed: OutboundMessage) -> None:
         self.outbox.publish(*changed)

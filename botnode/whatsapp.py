@@ -43,6 +43,11 @@ log = structlog.get_logger(__name__)
 LOOKUP_S = 0.5
 # More than the participants of a large group have devices.
 MOST_SKIPPED = 5000
+# Up to 100 messages that WhatsApp was told of wait in a channel of the library's, which stopping
+# throws away. So a client hangs up first; it has run dry when no event came for QUIET_S.
+DRAIN_S = 1.5
+QUIET_S = 0.1
+POLL_S = 0.02
 DEVICE_NAME = "botmesh"
 # Ours, for a call that Go never saw; `send_errors` has it.
 NOT_CONNECTED = "no client is connected"
@@ -62,6 +67,8 @@ class _Client:
 
     Attributes:
         live: Go knows the client: calls may be made.
+        handling: an event is being handled; the next ones wait.
+        heard_at: when the last event was handled.
     """
 
     def __init__(self, neonize: Any, sink: Callable[[Signal], None]) -> None:
@@ -69,6 +76,8 @@ class _Client:
         self.emit = sink
         self.live = False
         self.opened_at = time.monotonic()
+        self.handling = False
+        self.heard_at = 0.0
         self.references: Any = None  # what Go calls back into must not be collected
 
 
@@ -86,6 +95,7 @@ class NeonizeWhatsApp:
         self._skipped: deque[tuple[str, str]] = deque(maxlen=MOST_SKIPPED)
         self._lock = threading.Lock()
         self._call_begun_at = 0.0
+        self._calls = 0
         self._stopping: asyncio.Future[None] | None = None
 
     def load(self) -> neonize_loader.Library:
@@ -122,6 +132,8 @@ class NeonizeWhatsApp:
             error = _dial(client, self._loaded())
         except Exception as failure:  # noqa: BLE001 - whatever ctypes came back with
             error = str(failure) or type(failure).__name__
+        if disk := whatsapp_events.disk_failure(error):
+            client.emit(disk)
         client.emit(whatsapp_events.signal_of_error(error) or Ended(error))
 
     def _loaded(self) -> neonize_loader.Library:
@@ -147,8 +159,24 @@ class NeonizeWhatsApp:
             if stopping.done():  # else our caller was cancelled: the next one waits for it
                 self._stopping = None
 
+    async def hang_up(self, patience_s: float) -> None:
+        """Leave WhatsApp, and let the client go on with what it has."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience_s
+        while self._calls and loop.time() < until:  # noqa: ASYNC110 - threads end them
+            await asyncio.sleep(POLL_S)
+        with contextlib.suppress(SendError):
+            await in_daemon_thread(self._disconnect, "neonize-disconnect")
+
+    def _disconnect(self) -> None:
+        with self._call() as neonize:
+            neonize.disconnect()
+
     def _stop(self, client: _Client) -> None:
-        if not client.live:  # Go may be about to enter it into its maps
+        if client.live:
+            client.neonize.disconnect()
+            _run_dry(client)
+        else:  # Go may be about to enter it into its maps
             time.sleep(max(0.0, client.opened_at + LOOKUP_S - time.monotonic()))
         self._wait_for_lookup()
         client.neonize.stop()
@@ -161,7 +189,12 @@ class NeonizeWhatsApp:
             if client is None or not client.live:
                 raise SendError(NOT_CONNECTED)
             self._call_begun_at = time.monotonic()
-        yield client.neonize
+            self._calls += 1
+        try:
+            yield client.neonize
+        finally:
+            with self._lock:
+                self._calls -= 1
 
     async def account(self) -> Account | None:
         """The account that the client's store holds now."""
@@ -199,6 +232,16 @@ class NeonizeWhatsApp:
                 raise SendError(str(error)) from error
         unreached = tuple(device for sent_id, device in self._skipped if sent_id == answer.ID)
         return Sent(str(answer.ID), whatsapp_events.moment(answer.Timestamp), unreached)
+
+
+def _run_dry(client: _Client) -> None:
+    """Wait until what WhatsApp brought is handled; not for ever: the disk may be full."""
+    hung_up_at = time.monotonic()
+    while (now := time.monotonic()) < hung_up_at + DRAIN_S:
+        if not client.handling and now > max(client.heard_at, hung_up_at) + QUIET_S:
+            return
+        time.sleep(POLL_S)
+    log.warning("events_left_in_library")
 
 
 def _dial(client: _Client, library: neonize_loader.Library) -> str:
@@ -292,11 +335,15 @@ class _Wiring:
         self._emit(PairingEnded(ctypes.string_at(status).decode()))
 
     def _on_event(self, identity: int, data: int, size: int, code: int) -> None:
-        self._client.live = True
+        client = self._client
+        client.live = client.handling = True
         try:
-            self._client.neonize.event.execute(identity, data, size, code)
+            client.neonize.event.execute(identity, data, size, code)
         except Exception:
             log.exception("whatsapp_event_unreadable", code=code)
+        finally:
+            client.heard_at = time.monotonic()
+            client.handling = False
 
     def _on_log(self, data: int, size: int) -> None:
         with contextlib.suppress(Exception):  # a line of log is not worth a crash inside Go

@@ -4,12 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botnode import disk_errors
 from botnode.ports import (
     Account,
     CaughtUp,
     ClientOutdated,
     ConnectFailure,
     Disconnected,
+    DiskFailure,
     KeepAliveRestored,
     KeepAliveTimeout,
     LoggedOut,
@@ -27,7 +29,7 @@ LID_SERVER = "lid"
 
 # Errors in the library's database that no waiting heals (SQLite's texts).
 _STORE_ERRORS = re.compile(
-    r"database disk image is malformed|file is not a database|readonly database", re.IGNORECASE
+    r"database disk image is malformed|file is not a database", re.IGNORECASE
 )
 
 # Receipt.ReceiptType of Neonize.proto.
@@ -111,7 +113,7 @@ def signal_of_log(text: str) -> Signal | None:
     for pattern, make in _LOG_SIGNALS:
         if found := pattern.match(text):
             return make(found)
-    return None
+    return disk_failure(text)
 
 
 def is_untraceable(text: str) -> bool:
@@ -135,6 +137,12 @@ def skipped_device(text: str) -> tuple[str, str] | None:
 def signal_of_error(text: str) -> StoreFailure | None:
     """The failure of the library's database that an error of connect() stands for, if any."""
     return StoreFailure(text) if _STORE_ERRORS.search(text) else None
+
+
+def disk_failure(text: str) -> DiskFailure | None:
+    """The failure of the disk that an error of the library's stands for, if any."""
+    trouble = disk_errors.of_text(text)
+    return None if trouble is None else DiskFailure(trouble)
 
 
 def receipts(event: Any) -> Receipt | None:

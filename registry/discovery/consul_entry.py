@@ -308,7 +308,7 @@ class ConsulEntry:
         if told == self._told and now - self._told_at < self._timing.beat_s:
             return
         await self._client.tell_check(
-            self.names.whatsapp_check, passing=status.is_connected, text=status.text
+            self.names.whatsapp_check, passing=status.is_well, text=status.text
         )
         if told != self._told:
             await self._register(with_lease_check=False)

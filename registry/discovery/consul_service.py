@@ -118,5 +118,5 @@ def _whatsapp_check(
         "Name": f"{names.tenant_id}: WhatsApp",
         "Notes": "Warning: the process answers, but the tenant is off WhatsApp.",
         "TTL": f"{timing.beat_limit_s}s",
-        "Status": "passing" if status.is_connected else "warning",
+        "Status": "passing" if status.is_well else "warning",
     }

@@ -19,7 +19,8 @@ class SessionStatus:
     Attributes:
         state: the name of a `SessionState` without its prefix.
         number: the linked account in E.164 form.
-        error: why it is not connected, in words; may be empty.
+        error: what is wrong, in words; may be empty. While it is connected, something graver than
+            the line to WhatsApp: a full disk.
         since: when it came to this state, aware.
     """
 
@@ -39,8 +40,13 @@ class SessionStatus:
 
     @property
     def is_connected(self) -> bool:
-        """Whether messages go in and out."""
+        """Whether the line to WhatsApp is up."""
         return self.state == CONNECTED
+
+    @property
+    def is_well(self) -> bool:
+        """Whether messages go in and out."""
+        return self.is_connected and not self.error
 
     @property
     def since_text(self) -> str:
@@ -62,7 +68,7 @@ class SessionStatus:
     def text(self) -> str:
         """One sentence for people."""
         number = f", {self.number}" if self.number else ""
-        error = f": {self.error}" if self.error and not self.is_connected else ""
+        error = f": {self.error}" if self.error else ""
         return f"{self.state} since {self.since_text}{number}{error}"
 
 

@@ -81,6 +81,7 @@ class Node:
             renew=lambda: self.said.append("renew"),
             fail=lambda why: self.said.append(f"fail: {why}"),
             crash=lambda: self.said.append("crash"),
+            lose=lambda why: self.said.append(f"lost: {why}"),
         )
         self.tenant = Tenant(
             self.identity,

@@ -39,6 +39,7 @@ class FakeWhatsApp:
     sink: SignalSink | None = None
     opened: int = 0
     closed: int = 0
+    hung_up: int = 0
     sent: list[tuple[str, str]] = field(default_factory=list)
     secrets: list[bytes] = field(default_factory=list)
     can_log_out: bool = True
@@ -65,6 +66,9 @@ class FakeWhatsApp:
         self.stored = ACCOUNT
         self.say(PairingEnded("success"))
         self.say(Connected(ACCOUNT))
+
+    async def hang_up(self, patience_s: float) -> None:
+        self.hung_up += 1
 
     async def close(self) -> None:
         self.closed += 1

@@ -50,11 +50,13 @@ class App:
 
     Attributes:
         calls: what it asked of its surroundings, in order.
+        limits: the seconds that it gave itself to end, at last.
     """
 
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         app = self
         self.calls: list[str] = []
+        self.limits: list[float] = []
         self.leases: list[FolderLease] = []
         self.folder = tmp_path / "data" / "tenants" / "shop"
 
@@ -79,6 +81,7 @@ class App:
         monkeypatch.setenv("BOTMESH_DATA_DIR", str(tmp_path / "data"))
         monkeypatch.setattr(app_module, "NeonizeWhatsApp", WhatsApp)
         monkeypatch.setattr(app_module, "FolderLease", Lease)
+        monkeypatch.setattr(app_module, "arm_watchdog", self.limits.append)
         self.presence = Presence(self.calls)
         monkeypatch.setattr(Botnode, "_make_presence", lambda _: self.presence)
         self.stop = StopSignal()
@@ -121,6 +124,7 @@ async def test_a_lease_lost_at_the_start_keeps_the_library_out(app: App) -> None
     await app.botnode.run()
     assert app.calls == ["announce", "release"]
     assert app.stop.exit_code == EX_FAILED
+    assert app.limits == [app_module.LOST_LIMIT_S]
 
 
 async def test_a_stop_while_the_library_loads_keeps_the_session_asleep(app: App) -> None:

@@ -282,7 +282,7 @@ async def test_replaced_by_the_new_owner_of_the_folder(node: Node) -> None:
     node.holds_lease = False
     node.whatsapp.say(StreamReplaced())
     await eventually(lambda: node.said)
-    assert node.said == ["crash"]
+    assert node.said == ["lost: another process owns the tenant's folder"]
     assert node.whatsapp.opened == 1
 
 

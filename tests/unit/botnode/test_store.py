@@ -1,7 +1,10 @@
 """The writer of node.db."""
 
 import asyncio
+import queue
+import sqlite3
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -80,8 +83,9 @@ async def test_another_owner_ends_all_writing(
 ) -> None:
     await store.write(append)
     take(database, identity, sandbox=True)
-    with pytest.raises(EpochLostError):
+    with pytest.raises(EpochLostError) as lost:
         await store.write(append)
+    assert lost.value.reason is Reason.BOTNODE_UNAVAILABLE  # a gateway finds the new owner
     assert await count(store) == 1
 
 
@@ -128,25 +132,133 @@ async def test_a_full_queue(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
     assert durable.result(5) == 3
 
 
-async def test_a_full_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "DISK_RETRY_S", 0.02)
-    space = threading.Event()
+def disk_error(code: int) -> OperationalError:
+    """An error as SQLite gives it."""
+    error = sqlite3.OperationalError("an error")
+    error.sqlite_errorcode = code
+    return OperationalError("INSERT", {}, error)
 
-    def write(tx: Transaction) -> int:
-        if not space.is_set():
-            raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+class Disk:
+    """Fails writes with a code until it is mended."""
+
+    def __init__(self, code: int) -> None:
+        self.code: int | None = code
+
+    def append(self, tx: Transaction) -> int:
+        if self.code is not None:
+            raise disk_error(self.code)
         return append(tx)
 
-    kept = store.submit(write, durable=True)
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (sqlite3.SQLITE_FULL, "the disk is full"),
+        (sqlite3.SQLITE_IOERR_WRITE, "I/O error"),
+        (sqlite3.SQLITE_READONLY, "read-only"),
+        (sqlite3.SQLITE_CANTOPEN, "cannot be opened"),
+    ],
+)
+async def test_a_disk_that_takes_nothing(
+    database: Path, owned: Owned, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    monkeypatch.setattr(store_module, "DISK_RETRY_S", 0.02)
+    store = Store(database, owned.epoch)
+    told: queue.Queue[str] = queue.Queue()
+    store.start(lambda _: None, lambda: None, told.put)
+    disk = Disk(code)
+    kept = store.submit(disk.append, durable=True)
+    assert words in told.get(timeout=5)
+    # What may be refused is, at once, whatever it is and however long the disk is tried for.
     with pytest.raises(MeshError) as full:
-        await store.write(write)
-    assert full.value.reason is Reason.STORAGE_FULL
-    assert store.disk_full
+        await store.write(append)
+    assert (full.value.reason, full.value.retry_after) == (Reason.STORAGE_FULL, timedelta(0, 1))
+    assert words in str(full.value)
     assert not kept.done()
-    space.set()
+    disk.code = None
     assert await asyncio.wrap_future(kept) == 1
+    await store.touch()
+    with pytest.raises(MeshError):
+        await store.write(append)  # only who watches the disk says that it is well
+    store.go_on()
     assert await store.write(append) == 2
-    assert not store.disk_full
+    store.close()
+
+
+async def test_what_waits_is_refused_when_the_disk_fills(store: Store) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Transaction) -> None:
+        started.set()
+        go_on.wait(5)
+
+    holding = store.submit(hold)
+    started.wait(5)
+    refused, kept = store.submit(append), store.submit(append, durable=True)
+    store.hold("the disk is full")
+    with pytest.raises(MeshError, match="the disk is full"):
+        refused.result(0)
+    go_on.set()
+    holding.result(5)
+    assert kept.result(5) == 1  # it is tried all the same: there may be a little room
+
+
+async def test_a_locked_database(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "DISK_RETRY_S", 0.02)
+    disk = Disk(sqlite3.SQLITE_BUSY)
+    kept = store.submit(disk.append, durable=True)
+    with pytest.raises(MeshError, match="locked"):
+        await store.write(disk.append)
+    disk.code = None
+    assert await asyncio.wrap_future(kept) == 1
+    assert await store.write(append) == 2  # nobody has to say so: it is not the disk
+
+
+async def test_a_fault_of_ours_is_not_the_disk_s(store: Store) -> None:
+    def wrong(tx: Transaction) -> None:
+        tx.connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+
+    outcomes = await asyncio.gather(
+        store.write(wrong, durable=True), store.write(append), return_exceptions=True
+    )
+    assert isinstance(outcomes[0], OperationalError)
+    assert outcomes[1] == 1
+    with pytest.raises(OperationalError):
+        await store.write(wrong, durable=True)  # alone in its transaction
+
+
+async def test_closing_on_a_full_disk(database: Path, owned: Owned) -> None:
+    store = Store(database, owned.epoch)
+    told = threading.Event()
+    store.start(lambda _: None, lambda: None, lambda _: told.set())
+    kept = store.submit(Disk(sqlite3.SQLITE_FULL).append, durable=True)
+    assert told.wait(5)
+    store.close()
+    with pytest.raises(StoreClosedError):
+        kept.result(0)
+
+
+async def test_a_closed_store_says_that_it_stops(store: Store) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow(_: object) -> None:
+        started.set()
+        go_on.wait(5)
+
+    reading = asyncio.ensure_future(store.read(slow))
+    waiting = asyncio.ensure_future(store.read(lambda _: None))
+    await asyncio.to_thread(started.wait, 5)
+    closing = asyncio.create_task(asyncio.to_thread(store.close))
+    with pytest.raises(StoreClosedError):
+        await waiting
+    await closing
+    go_on.set()
+    await reading
+    for call in (store.read(lambda _: None), store.write(append)):
+        with pytest.raises(MeshError) as stopping:
+            await call
+        assert stopping.value.reason is Reason.SHUTTING_DOWN
 
 
 async def test_a_really_full_database(store: Store) -> None:

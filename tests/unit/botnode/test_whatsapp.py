@@ -14,6 +14,9 @@ class Neonize:
         self.go = threading.Event()
         self.stopped = False
 
+    def disconnect(self) -> None:
+        pass
+
     def stop(self) -> None:
         self.go.wait(5)
         self.stopped = True

@@ -1,0 +1,298 @@
+"""A disk that fills up under load, and is emptied again: nothing is lost, doubled or lied about."""
+
+import json
+import re
+import sqlite3
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from consul_agent import ConsulAgent
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from botmesh.errors import MeshError, Reason
+from botmesh.sandbox.v1 import sandbox_pb2 as sandbox
+from botmesh.v1 import event_pb2, message_pb2, session_pb2
+from tests.e2e.botnode.node import Control, Node, error_of, eventually
+from tests.e2e.botnode.small_disk import SmallDisk
+
+pytestmark = pytest.mark.e2e
+
+EX_FAILED = 1
+MIB = 1024 * 1024
+SIZE = 48 * MIB
+RESERVE = SIZE // 20  # what the botnode keeps free of so small a disk
+# How many the library may take in before it has hung up.
+MOST_CUT_OFF = 10
+_S = message_pb2.MessageState
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Where the data directory of `make_node` is."""
+    disk = SmallDisk(tmp_path / "mesh", SIZE)
+    yield disk
+    disk.unmount()
+
+
+@pytest.fixture
+def shop(disk: SmallDisk, make_node: Callable[..., Node], control: Control, phone: str) -> Node:
+    """A connected botnode on the small disk."""
+    node = make_node().start()
+    control.pair(node, phone)
+    node.wait_state("CONNECTED")
+    return node
+
+
+class Load:
+    """Callers that send and phones that write, until told to stop."""
+
+    def __init__(self, node: Node, control: Control, phone: str) -> None:
+        self._node = node
+        self._control = control
+        self.phone = phone
+        self._stop = threading.Event()
+        self.customers = [f"+52156{phone[-5:]}{number:03}" for number in range(4)]
+        self.outcomes: dict[str, message_pb2.Message | MeshError] = {}
+        self.refused: Counter[Reason] = Counter()
+        self.written: dict[str, str] = {}
+        self._threads = [
+            *(threading.Thread(target=self._send, args=(to,)) for to in self.customers),
+            *(threading.Thread(target=self._write, args=(to,)) for to in self.customers[:2]),
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self, customer: str) -> None:
+        """Each text once, asked for again with its request_id while nothing was accepted."""
+        count = 0
+        while not self._stop.is_set():
+            count += 1
+            request_id, text = str(uuid.uuid4()), f"{customer} {count}"
+            self.outcomes[text] = self._until_settled(customer, text, request_id)
+
+    def _until_settled(
+        self, customer: str, text: str, request_id: str
+    ) -> message_pb2.Message | MeshError:
+        while True:
+            try:
+                return self._node.send(customer, text, request_id=request_id, timeout_s=30)
+            except MeshError as error:
+                if "message_id" in error.metadata:
+                    return error
+                self.refused[error.reason] += 1
+                pause = error.retry_after
+                self._stop.wait(pause.total_seconds() if pause else 0.1)
+
+    def _write(self, customer: str) -> None:
+        count = 0
+        while not self._stop.wait(0.02):
+            count += 1
+            text = f"de {customer} {count}"
+            message_id = self._control.write(customer, self.phone, text)
+            self.written[message_id] = text
+
+
+def test_a_disk_that_fills_up_slowly(
+    shop: Node, control: Control, phone: str, disk: SmallDisk
+) -> None:
+    """Before the last bytes are gone the session hangs up: WhatsApp keeps what comes."""
+    with Load(shop, control, phone) as load:
+        eventually(lambda: len(load.outcomes) > 20 and len(load.written) > 20)
+        disk.fill(leave=RESERVE * 3 // 4)
+        _see_it_full(shop, load)
+        seen = len(load.written)
+        eventually(lambda: len(load.written) > seen + 20)
+        assert shop.session().storage_full
+        disk.make_room()
+        _see_it_well(shop, load)
+    assert set(load.refused) <= {Reason.STORAGE_FULL}
+    _balance(shop, control, load)
+    assert not control.stub.ListUnknown(sandbox.ListUnknownRequest()).unknown
+
+
+def test_a_disk_that_is_full_at_once(
+    shop: Node, control: Control, phone: str, disk: SmallDisk
+) -> None:
+    """Both databases fail in the middle of their work.
+
+    The library confirms a message that it cannot write down, and asks its phone to send it again.
+    That is the phone's turn: all that can be done here is to hang up before the next one comes.
+    """
+    _without_slack(shop)
+    with Load(shop, control, phone) as load:
+        eventually(lambda: len(load.outcomes) > 20 and len(load.written) > 20)
+        disk.fill()
+        _see_it_full(shop, load)
+        seen = len(load.written)
+        eventually(lambda: len(load.written) > seen + 20)
+        disk.make_room()
+        _see_it_well(shop, load)
+    assert set(load.refused) <= {Reason.STORAGE_FULL}
+    _balance(shop, control, load, cut_off=_asked_for_again(control))
+
+
+def test_what_consul_shows(
+    disk: SmallDisk,
+    make_node: Callable[..., Node],
+    control: Control,
+    phone: str,
+    consul: ConsulAgent,
+) -> None:
+    node = make_node(BOTMESH_DISCOVERY="consul", CONSUL_HTTP_ADDR=consul.address).start()
+    node.wait_line("ready", epoch=1)
+    control.pair(node, phone)
+    node.wait_state("CONNECTED")
+    eventually(lambda: _whatsapp_check(consul)["Status"] == "passing")
+    disk.fill(leave=RESERVE // 2)
+    node.wait_state("RECONNECTING")
+    check = eventually(lambda: (c := _whatsapp_check(consul))["Status"] == "warning" and c)
+    assert "the disk is full" in check["Output"]
+    # The process answers: its lease and its route stay.
+    assert _whatsapp_check(consul, "process")["Status"] == "passing"
+    disk.make_room()
+    node.wait_state("CONNECTED")
+    check = eventually(lambda: (c := _whatsapp_check(consul))["Status"] == "passing" and c)
+    assert "full" not in check["Output"]
+
+
+def _whatsapp_check(consul: ConsulAgent, what: str = "WhatsApp") -> dict[str, Any]:
+    (entry,) = consul.entries()
+    (check,) = (check for check in entry["Checks"] if check["Name"].endswith(f": {what}"))
+    return dict(check)
+
+
+def test_a_start_on_a_full_disk(shop: Node, disk: SmallDisk) -> None:
+    """It is no matter of configuration: a host tries again, and one day there is room."""
+    assert shop.terminate() == 0
+    _empty_logs(shop)
+    disk.fill()
+    shop.start(until_ready=False)
+    assert shop.wait_exit() == EX_FAILED
+    assert "the disk is full" in shop.tail()
+    disk.make_room()
+    shop.start()
+    shop.wait_state("CONNECTED")
+
+
+def test_nobody_pairs_on_a_full_disk(
+    disk: SmallDisk, make_node: Callable[..., Node], control: Control, phone: str
+) -> None:
+    node = make_node().start()
+    disk.fill(leave=RESERVE // 2)
+    eventually(lambda: node.session().storage_full)
+    steps = node.stream_qr()
+    assert next(steps).failed.reason == Reason.STORAGE_FULL
+    disk.make_room()
+    control.scan(phone, next(steps).code.code)
+    *_, last = steps
+    assert last.paired.phone_number == phone
+
+
+def _without_slack(shop: Node) -> None:
+    """Start it with empty write-ahead logs: old ones have room for some more pages."""
+    assert shop.terminate() == 0
+    _empty_logs(shop)
+    shop.start()
+    shop.wait_state("CONNECTED")
+
+
+def _empty_logs(shop: Node) -> None:
+    folder = shop.data_dir / "tenants" / shop.tenant_id
+    for name in ("node.db", "auth_info/session.db"):
+        store = sqlite3.connect(folder / name)
+        store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        store.close()
+
+
+def _see_it_full(shop: Node, load: Load) -> None:
+    session = eventually(lambda: (s := shop.session()).storage_full and s)
+    assert session.state in (
+        session_pb2.SESSION_STATE_CONNECTED,
+        session_pb2.SESSION_STATE_RECONNECTING,
+    )
+    shop.wait_state("RECONNECTING")
+    assert "disk is full" in shop.session().last_error
+    error = error_of(lambda: shop.send(load.customers[0], "no", timeout_s=5))
+    assert error.reason is Reason.STORAGE_FULL
+    assert "message_id" not in error.metadata  # nothing was stored
+    assert _storage(shop) == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def _see_it_well(shop: Node, load: Load) -> None:
+    shop.wait_state("CONNECTED")
+    assert not shop.session().storage_full
+    assert _storage(shop) == health_pb2.HealthCheckResponse.SERVING
+    settled = len(load.outcomes)
+    eventually(lambda: len(load.outcomes) > settled + 20)
+
+
+def _storage(shop: Node) -> int:
+    check = health_pb2_grpc.HealthStub(shop.channel).Check
+    return int(check(health_pb2.HealthCheckRequest(service="botmesh.storage"), timeout=5).status)
+
+
+def _asked_for_again(control: Control) -> set[str]:
+    """WhatsApp's ids of messages that the library could not write down."""
+    unknown = control.stub.ListUnknown(sandbox.ListUnknownRequest()).unknown
+    retries = (item.text for item in unknown if 'type="retry"' in item.text)
+    return {found[1] for text in retries if (found := re.search(r'id="(\w+)"', text))}
+
+
+def _balance(
+    shop: Node, control: Control, load: Load, cut_off: AbstractSet[str] = frozenset()
+) -> None:
+    """What was reported is what the phones and the event log have."""
+    sure = {t for t, outcome in load.outcomes.items() if not isinstance(outcome, MeshError)}
+    # A phone takes what came for it a moment later.
+    received = eventually(lambda: (r := _received(control, load)) and sure <= r.keys() and r)
+    assert set(received.values()) == {1}
+    assert received.keys() <= load.outcomes.keys()
+    for text, outcome in load.outcomes.items():
+        if isinstance(outcome, MeshError):
+            assert outcome.reason is Reason.SEND_OUTCOME_UNKNOWN, text
+        else:
+            assert outcome.state >= _S.MESSAGE_STATE_SENT, text
+    eventually(lambda: not control.devices(load.phone)[0].waiting)
+    assert shop.terminate() == 0
+    kept = Counter(text for text in _events(shop) if text)
+    assert set(kept.values()) <= {1}
+    lost = {id_ for id_, text in load.written.items() if text not in kept}
+    assert lost <= cut_off
+    assert len(lost) <= MOST_CUT_OFF
+    lines = [json.loads(line) for line in shop.log.read_text().splitlines() if line[:1] == "{"]
+    told = [line["event"] for line in lines if line["event"].startswith("storage_")]
+    assert told == ["storage_full", "storage_has_room"]
+
+
+def _received(control: Control, load: Load) -> Counter[str]:
+    return Counter(
+        message.text
+        for customer in load.customers
+        for message in control.inbox(customer, count=0)
+        if message.direction == sandbox.DIRECTION_RECEIVED
+    )
+
+
+def _events(shop: Node) -> list[str]:
+    """The texts of all events, empty for other kinds; there is no gap between them."""
+    store = sqlite3.connect(shop.data_dir / "tenants" / shop.tenant_id / "node.db")
+    rows = store.execute("SELECT sequence, payload FROM events ORDER BY sequence").fetchall()
+    (head,) = store.execute("SELECT event_head FROM meta").fetchone()
+    store.close()
+    assert [sequence for sequence, _ in rows] == list(range(1, head + 1))
+    events = [event_pb2.Event.FromString(payload) for _, payload in rows]
+    return [event.message_received.content.text.body for event in events if event.message_received]
