@@ -1,7 +1,8 @@
 """``make demo``: the whole main job, by script, on a mesh of its own in the sandbox.
 
 Two shops are paired by QR, write to their customers, get an answer; then one shop's botnode is
-killed with SIGKILL, and both go on. Ends with status 0 when every step did what it says.
+killed with SIGKILL, and both go on; then the lines to WhatsApp are cut, and a message waits for
+them. Ends with status 0 when every step did what it says.
 """
 
 import os
@@ -23,11 +24,16 @@ from rich.console import Console
 from botmesh.sandbox import v1 as sandbox
 from botmesh.v1 import (
     BotServiceStub,
+    Delivery,
     Event,
+    GetMessageRequest,
+    GetMessageResponse,
+    GetSessionRequest,
     GetTenantRequest,
     MessageContent,
     MessageState,
     SendMessageRequest,
+    SessionState,
     StreamEventsRequest,
     StreamQRRequest,
     TenantServiceStub,
@@ -89,6 +95,10 @@ class Demo:
         self._answer("mundo-apple", "¿Tienen el iPhone 17?")
         _title("4. kill -9 of one botnode: the other goes on, the mesh starts it again")
         self._kill("mundo-apple")
+        _title("5. The lines to WhatsApp are cut: a message waits, then goes out once")
+        self._wait_for_the_line("mundo-apple")
+        _title("6. The event log has all of it, each event once")
+        self._read_log("mundo-apple")
 
     def _pair(self, tenant_id: str, number: str) -> None:
         steps = self._bots.StreamQR(StreamQRRequest(tenant_id=tenant_id), timeout=LIMIT_S)
@@ -152,6 +162,44 @@ class Demo:
         )
         self._show_inbox(CUSTOMER, 5)
 
+    def _wait_for_the_line(self, tenant_id: str) -> None:
+        fault = sandbox.Fault(refuse_connections=sandbox.RefuseConnections())
+        self._phones.SetFault(sandbox.SetFaultRequest(fault=fault), timeout=LIMIT_S)
+        self._phones.DropConnections(sandbox.DropConnectionsRequest(), timeout=LIMIT_S)
+        _eventually(lambda: not self._is_connected(tenant_id), "a cut line")
+        request = SendMessageRequest(
+            tenant_id=tenant_id,
+            to=CUSTOMER,
+            content=MessageContent(text=TextContent(body="Llegará.")),
+            delivery=Delivery.DELIVERY_QUEUE,
+        )
+        message = self._bots.SendMessage(request, timeout=LIMIT_S).message
+        _say(f"{tenant_id}: {_word(message.state)}, the line is down")
+        self._phones.ClearFaults(sandbox.ClearFaultsRequest(), timeout=LIMIT_S)
+        self._show_inbox(CUSTOMER, 6)
+        asked = GetMessageRequest(tenant_id=tenant_id, message_id=message.message_id)
+
+        def delivered() -> GetMessageResponse | None:
+            found = self._bots.GetMessage(asked, timeout=LIMIT_S)
+            return found if found.message.state >= MessageState.MESSAGE_STATE_DELIVERED else None
+
+        timeline = _eventually(delivered, "a receipt").timeline
+        _say(f"{tenant_id}: {', '.join(_word(step.state) for step in timeline)}")
+
+    def _read_log(self, tenant_id: str) -> None:
+        request = StreamEventsRequest(tenant_id=tenant_id, oldest=Empty())
+        items = self._bots.StreamEvents(request, timeout=LIMIT_S)
+        head = next(items).head.sequence
+        found = [next(items).event.cursor.sequence for _ in range(head)]
+        items.cancel()
+        _say(f"{tenant_id}: {len(found)} events, from {found[0]} to {found[-1]}")
+        _check(found == list(range(1, head + 1)), "an event log without a gap")
+
+    def _is_connected(self, tenant_id: str) -> bool:
+        request = GetSessionRequest(tenant_id=tenant_id)
+        session = self._bots.GetSession(request, timeout=LIMIT_S).session
+        return session.state == SessionState.SESSION_STATE_CONNECTED
+
     def _pid(self, tenant_id: str) -> int:
         def running() -> int:
             request = GetTenantRequest(tenant_id=tenant_id)
@@ -201,7 +249,7 @@ def _channel(address: str) -> grpc.Channel:
 
 
 def _eventually(
-    probe: Callable[[], T], what: str, process: "subprocess.Popen[bytes] | None" = None
+    probe: Callable[[], T | None], what: str, process: "subprocess.Popen[bytes] | None" = None
 ) -> T:
     deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
