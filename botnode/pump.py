@@ -10,18 +10,17 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from botmesh.errors import Reason
-from botnode import cut_sends
+from botnode import conclusion, cut_sends
 from botnode.clock import now
-from botnode.message import Delivery, OutboundMessage
+from botnode.conclusion import Conclusion
+from botnode.message import OutboundMessage
 from botnode.messages import Attempt, MessageRows
-from botnode.ports import Account, SendError, Sent, WhatsApp
-from botnode.send_errors import STOPPED_BEFORE, Fate, Verdict, judge
+from botnode.ports import SendError, Sent, WhatsApp
+from botnode.send_errors import STOPPED_BEFORE
 from botnode.session import Session, SessionMachine
 from botnode.states import MessageState, SessionState
 from botnode.store import Store, Transaction
@@ -29,18 +28,12 @@ from botnode.threads import in_daemon_thread
 
 log = structlog.get_logger(__name__)
 
-# Pauses before a message that surely never left is tried again.
-RETRY_AFTER = timedelta(seconds=0.5)
-LONGEST_RETRY = timedelta(seconds=8)
-RATE_LIMIT_PAUSE = timedelta(seconds=60)
-LONGEST_RATE_LIMIT_PAUSE = timedelta(minutes=15)
 # So long at most the first send of a session waits until what had come meanwhile is taken in.
 SETTLE_S = 5.0
 # So long after the session has caught up a receipt for a message of unknown outcome is waited for.
 DUPLICATE_AFTER_S = 30.0
 # A process that was stopped between its decision to send and the call may have lost its tenant.
 STALE_AFTER_S = 2.0
-PHONE_MISSED = "WhatsApp took it, but it could not be encrypted for the recipient's phone"
 SHORTEST_PAUSE_S = 0.01
 
 
@@ -59,6 +52,15 @@ class Library:
     text_of: Callable[[bytes], str]
     find_ids: Callable[[list[bytes]], dict[bytes, str]]
     generation: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hand:
+    """A message that was begun, and since when, in monotonic time, that has been so."""
+
+    message: OutboundMessage
+    attempt: Attempt
+    started: float
 
 
 class Pump:
@@ -127,28 +129,37 @@ class Pump:
 
     async def run(self) -> None:
         """Hand over what can go out now; then wait until something changes. Never returns."""
+        hand: _Hand | None = None
         while True:
-            self._work.clear()
-            pause_s = await self._step() if self._may_send() else None
-            if pause_s == 0.0:
+            if hand is not None:
+                hand = await self._deliver(hand)
                 continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._work.wait()
+            self._work.clear()
+            hand, pause_s = await self._find()
+            if hand is None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s):
+                        await self._work.wait()
 
     def _may_send(self) -> bool:
-        return self._machine.state is SessionState.CONNECTED and not self._draining
+        return self._machine.current.can_send and not self._draining
 
-    async def _step(self) -> float | None:
-        """Hand over one message if one is due; seconds until the next step, None for a call."""
+    async def _find(self) -> tuple["_Hand | None", float | None]:
+        """Begin one message if one is due; else seconds until the next look, None for a call."""
+        if not self._may_send():
+            return None, None
         if (left_s := self._settling_s()) > 0:
-            return left_s
-        message = await self._store.read(self._rows.next_due)
-        if message is not None:
-            await self._hand_over(message, self._rows.begin_attempt)
-            return 0.0
-        pauses = [await self._next_attempt_s(), await self._send_again()]
-        return min((pause for pause in pauses if pause is not None), default=None)
+            return None, left_s
+        attempt, started = self._new_attempt(), time.monotonic()
+        # A full disk holds the outbox: the library's own store is on it.
+        begun = await self._store.write(lambda tx: self._begin_next(tx, attempt), durable=True)
+        self._publish(*begun)
+        if (hand := self._take(begun, attempt, started)) is not None:
+            return hand, None
+        pauses = [await self._next_attempt_s(), await self._duplicate_s()]
+        if 0.0 in pauses:
+            return await self._begin_duplicate(), 0.0
+        return None, min((pause for pause in pauses if pause is not None), default=None)
 
     def _settling_s(self) -> float:
         """Seconds until the session has taken in what had waited for it, at most.
@@ -171,8 +182,8 @@ class Pump:
             return None
         return max(SHORTEST_PAUSE_S, (next_time - now()).total_seconds())
 
-    async def _send_again(self) -> float | None:
-        """Send a message of unknown outcome once more, if its caller allowed that."""
+    async def _duplicate_s(self) -> float | None:
+        """Seconds until a message of unknown outcome may be sent once more."""
         if not self._suspects:
             return None
         account = self._account()
@@ -185,89 +196,106 @@ class Pump:
         since_s = (now() - message.update_time).total_seconds()
         unknown_s = min(DUPLICATE_AFTER_S, max(0.0, since_s))  # the clock may have been set back
         caught_up_s = time.monotonic() - self._caught_up_at
-        if (left_s := DUPLICATE_AFTER_S - min(unknown_s, caught_up_s)) > 0:
-            return left_s
-        log.warning("send_repeated", message_id=message.message_id, attempt=message.attempt + 1)
-        await self._hand_over(message, self._rows.begin_duplicate)
-        return 0.0
+        return max(0.0, DUPLICATE_AFTER_S - min(unknown_s, caught_up_s))
+
+    async def _begin_duplicate(self) -> "_Hand | None":
+        attempt, started = self._new_attempt(), time.monotonic()
+
+        def begin(tx: Transaction) -> list[OutboundMessage | None]:
+            message = self._rows.next_duplicate(tx.connection, attempt.account)
+            return [message and self._rows.begin_duplicate(tx, message.message_id, attempt)]
+
+        begun = await self._store.write(begin, durable=True)
+        self._publish(*begun)
+        hand = self._take(begun, attempt, started)
+        if hand is not None:
+            log.warning("send_repeated", message_id=hand.message.message_id)
+        return hand
 
     # -- one message
 
-    async def _hand_over(
-        self,
-        message: OutboundMessage,
-        begin: Callable[[Transaction, str, Attempt], OutboundMessage | None],
-    ) -> None:
+    def _new_attempt(self) -> Attempt:
         account = self._machine.current.account
-        attempt = Attempt(
+        return Attempt(
             secret=os.urandom(32),
             account=account.phone_number if account else "",
             device_jid=account.jid if account else "",
             store_generation=self._library.generation(),
         )
-        # A full disk holds the outbox: the library's own store is on it.
-        begun = await self._store.write(
-            lambda tx: begin(tx, message.message_id, attempt), durable=True
-        )
-        if begun is None or begun.state is not MessageState.SENDING:  # too late, or failed before
-            self._publish(begun)
-            return
-        self._idle.clear()
-        losses = self._losses
-        try:
-            sent = await in_daemon_thread(self._call(begun, attempt.secret), "neonize-send")
-        except SendError as error:
-            await self._after_error(begun, str(error), line_lost=self._losses != losses)
-        else:
-            await self._after_success(begun.message_id, sent, account)
-        finally:
-            self._idle.set()
 
-    def _call(self, message: OutboundMessage, secret: bytes) -> Callable[[], Sent]:
-        begun_at = time.monotonic()
-        text = self._library.text_of(message.content)
+    def _begin_next(self, tx: Transaction, attempt: Attempt) -> list[OutboundMessage | None]:
+        """Note that the library gets the next message; it is the last one in the list.
+
+        Before it stand those that could not go out any more.
+        """
+        changed: list[OutboundMessage | None] = []
+        while (message := self._rows.next_due(tx.connection)) is not None:
+            changed.append(self._rows.begin_attempt(tx, message.message_id, attempt))
+            if changed[-1] is None or changed[-1].state is MessageState.SENDING:
+                break
+        return changed
+
+    @staticmethod
+    def _take(
+        begun: list[OutboundMessage | None], attempt: Attempt, started: float
+    ) -> "_Hand | None":
+        message = begun[-1] if begun else None
+        if message is None or message.state is not MessageState.SENDING:
+            return None
+        return _Hand(message, attempt, started)
+
+    async def _deliver(self, hand: "_Hand") -> "_Hand | None":
+        """Call the library; write down how that ended, and begin the next in the same commit."""
+        self._idle.clear()
+        losses, account = self._losses, self._machine.current.account
+        following: _Hand | None = None
+        try:
+            try:
+                sent = await in_daemon_thread(self._call(hand), "neonize-send")
+            except SendError as error:
+                lost = self._losses != losses
+                end = conclusion.of_error(self._rows, hand.message, str(error), line_lost=lost)
+            else:
+                end = conclusion.of_success(self._rows, hand.message, sent, account)
+            following = await self._conclude(end)
+            return following
+        finally:
+            if following is None:
+                self._idle.set()
+
+    async def _conclude(self, end: Conclusion) -> "_Hand | None":
+        attempt, started = self._new_attempt(), time.monotonic()
+        go_on = self._may_send() and self._settling_s() <= 0
+        self._work.clear()
+
+        def work(tx: Transaction) -> tuple[OutboundMessage | None, list[OutboundMessage | None]]:
+            ended = end(tx)
+            return ended, self._begin_next(tx, attempt) if go_on else []
+
+        ended, begun = await self._store.write(work, durable=True)
+        self._publish(ended, *begun)
+        if ended is not None and ended.state is MessageState.QUEUED:
+            self._delayed = True
+        if ended is not None and ended.state is MessageState.UNKNOWN:
+            self._suspects = True
+            if not ended.whatsapp_id:
+                self._spawn(self._name_unknown())
+        hand = self._take(begun, attempt, started)
+        if hand is None:
+            self._work.set()  # look for what is due later
+        return hand
+
+    def _call(self, hand: "_Hand") -> Callable[[], Sent]:
+        text = self._library.text_of(hand.message.content)
 
         def call() -> Sent:
-            if time.monotonic() - begun_at > STALE_AFTER_S:
+            if time.monotonic() - hand.started > STALE_AFTER_S:
                 raise SendError(STOPPED_BEFORE)
-            return self._library.whatsapp.send_text(message.recipient_jid, text, secret)
+            return self._library.whatsapp.send_text(
+                hand.message.recipient_jid, text, hand.attempt.secret
+            )
 
         return call
-
-    async def _after_success(self, message_id: str, sent: Sent, account: Account | None) -> None:
-        missed = [device for device in sent.unreached if not _is_own(device, account)]
-        phone_missed = any(":" not in device for device in missed)
-        if missed:
-            log.warning("devices_not_reached", message_id=message_id, count=len(missed))
-
-        def work(tx: Transaction) -> OutboundMessage | None:
-            if phone_missed:
-                return self._rows.unreached(tx, message_id, sent, PHONE_MISSED)
-            return self._rows.sent(tx, message_id, sent, undecrypted=bool(missed))
-
-        changed = await self._store.write(work, durable=True)
-        self._suspects = self._suspects or phone_missed
-        self._publish(changed)
-
-    async def _after_error(self, message: OutboundMessage, text: str, *, line_lost: bool) -> None:
-        verdict = judge(text, line_lost=line_lost)
-        write = log.warning if verdict.known else log.error
-        write(
-            "send_failed",
-            message_id=message.message_id,
-            fate=verdict.fate.name,
-            reason=verdict.reason,
-            error=text,
-            known=verdict.known,
-        )
-        change = _consequence(self._rows, message, verdict, text)
-        changed = await self._store.write(change, durable=True)
-        self._publish(changed)
-        if changed is not None and changed.state is MessageState.QUEUED:
-            self._delayed = True
-        if changed is not None and changed.state is MessageState.UNKNOWN:
-            self._suspects = True
-            self._spawn(self._name_unknown())
 
     async def _name_unknown(self) -> None:
         """Learn WhatsApp's ids of messages with an unknown outcome: receipts name them."""
@@ -286,31 +314,3 @@ class Pump:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 await self._idle.wait()
-
-
-def _is_own(device: str, account: Account | None) -> bool:
-    """Whether a device is one of the account's own, by number or by LID."""
-    user = device.partition("@")[0].partition(":")[0].partition(".")[0]
-    return account is not None and user in (account.user, account.lid.partition("@")[0])
-
-
-def _consequence(
-    rows: MessageRows, message: OutboundMessage, verdict: Verdict, text: str
-) -> Callable[[Transaction], OutboundMessage | None]:
-    """What a failed call means for its message."""
-    message_id = message.message_id
-    limited = verdict.reason is Reason.RATE_LIMITED and message.delivery is Delivery.QUEUE
-    if message.duplicated and verdict.fate is Fate.RETRY:
-        return lambda tx: rows.unrepeated(tx, message_id, text)
-    if message.duplicated or verdict.fate is Fate.UNKNOWN:  # an attempt may have arrived
-        return lambda tx: rows.unknown(tx, message_id, text)
-    if verdict.fate is Fate.RETRY:
-        again = now() + min(RETRY_AFTER * 2 ** min(message.attempt - 1, 8), LONGEST_RETRY)
-        return lambda tx: rows.put_back(tx, message_id, text, not_before=again)
-    if limited:
-        pause = min(RATE_LIMIT_PAUSE * 2 ** min(message.attempt - 1, 8), LONGEST_RATE_LIMIT_PAUSE)
-        again = now() + pause
-        return lambda tx: rows.put_back(
-            tx, message_id, text, reason=verdict.reason, not_before=again
-        )
-    return lambda tx: rows.failed(tx, message_id, verdict.reason, text)
