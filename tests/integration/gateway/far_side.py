@@ -25,6 +25,10 @@ MESH = "test"
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "the mesh's secret"
 
+SERVICE = bot_pb2.DESCRIPTOR.services_by_name["BotService"]
+UNARY = [method.name for method in SERVICE.methods if not method.server_streaming]
+STREAMS = [method.name for method in SERVICE.methods if method.server_streaming]
+
 Unary = Callable[[bytes, Any], Awaitable[bytes]]
 Stream = Callable[[bytes, Any], AsyncIterator[bytes]]
 
@@ -65,8 +69,8 @@ class FarSide:
 
     async def start(self) -> "FarSide":
         self.server = create_server([ErrorInterceptor(), SecretInterceptor(self.secret)])
-        unary = {name: self._unary(name) for name in ("SendMessage", "GetSession", "LogOut")}
-        streams = {name: self._stream(name) for name in ("StreamQR", "StreamEvents")}
+        unary = {name: self._unary(name) for name in UNARY}
+        streams = {name: self._stream(name) for name in STREAMS}
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(handler) for name, handler in unary.items()
         } | {
@@ -105,6 +109,15 @@ class FarSide:
 
     async def usual_LogOut(self, request: bytes, context: Any) -> bytes:
         return bot_pb2.LogOutResponse().SerializeToString()
+
+    async def usual_GetMessage(self, request: bytes, context: Any) -> bytes:
+        return bot_pb2.GetMessageResponse().SerializeToString()
+
+    async def usual_ListMessages(self, request: bytes, context: Any) -> bytes:
+        return bot_pb2.ListMessagesResponse().SerializeToString()
+
+    async def usual_CancelMessage(self, request: bytes, context: Any) -> bytes:
+        return bot_pb2.CancelMessageResponse().SerializeToString()
 
     async def usual_SendMessage(self, request: bytes, context: Any) -> bytes:
         message = message_pb2.Message(

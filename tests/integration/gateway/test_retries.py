@@ -191,10 +191,10 @@ async def test_a_request_id_is_a_uuid(mesh: GatewayUnderTest, far: FarSide) -> N
 
 
 async def test_bytes_that_are_no_request(mesh: GatewayUnderTest, far: FarSide) -> None:
-    for name in ("SendMessage", "GetSession", "LogOut"):
+    for name in far_side.UNARY:
         call = mesh.channel.unary_unary(f"/botmesh.v1.BotService/{name}")
         assert (await _error(call(b"\xff\xff\xff", timeout=5))).reason is Reason.INVALID_REQUEST
-    for name in ("StreamQR", "StreamEvents"):
+    for name in far_side.STREAMS:
         stream = mesh.channel.unary_stream(f"/botmesh.v1.BotService/{name}")
         error = await _error(stream(b"\xff\xff\xff", timeout=5).read())
         assert error.reason is Reason.INVALID_REQUEST
@@ -262,6 +262,28 @@ async def test_cancelling_reaches_the_botnode_at_once(mesh: GatewayUnderTest, fa
         await waiting
     await eventually(lambda: far.cancelled == ["SendMessage"], within_s=2)
     assert len(far.seen) == 1
+
+
+@pytest.mark.parametrize("method", far_side.UNARY)
+async def test_an_attempt_that_broke_off_is_made_again_inside_the_deadline(
+    mesh: GatewayUnderTest, far: FarSide, method: str
+) -> None:
+    broken = 2
+
+    async def break_off(request: bytes, context: Any) -> bytes:
+        nonlocal broken
+        if broken:
+            broken -= 1
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        return bytes(await getattr(far, f"usual_{method}")(request, context))
+
+    far.script[method] = break_off
+    call = mesh.channel.unary_unary(f"/botmesh.v1.BotService/{method}")
+    await call(b"\x0a\x01a", timeout=20)  # every request begins with its tenant_id
+    assert [seen.attempt for seen in far.seen] == ["1", "2", "3"]
+    ids = {seen.request_id for seen in far.seen}
+    assert len(ids) == 1
+    assert (ids == {None}) == (method != "SendMessage")
 
 
 async def test_a_killed_botnodes_send_is_repeated_under_the_same_id(
