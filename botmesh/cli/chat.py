@@ -1,14 +1,17 @@
 """``botmesh send``: what a tenant says."""
 
 import sys
+import uuid
 from typing import Annotated
 
+import grpc
 import typer
 
 from botmesh.cli import output
-from botmesh.cli.connection import channel, timeout_s
+from botmesh.cli.connection import channel, never_left, timeout_s
 from botmesh.cli.message_record import show_message
 from botmesh.cli.times import duration
+from botmesh.errors import from_rpc_error
 from botmesh.v1 import (
     BotServiceStub,
     Delivery,
@@ -59,7 +62,8 @@ def send(
     request = SendMessageRequest(
         tenant_id=tenant_id,
         to=to,
-        request_id=request_id,
+        # Made here, so that there is something to ask for if no answer comes.
+        request_id=request_id or str(uuid.uuid4()),
         content=MessageContent(text=TextContent(body=body)),
         allow_duplicate=allow_duplicate,
     )
@@ -68,7 +72,12 @@ def send(
     if expires_in:
         request.expires_in.FromTimedelta(duration(expires_in))
     with channel(context.obj, tenant_id) as opened:
-        answer = BotServiceStub(opened).SendMessage(request, timeout=timeout_s())
+        try:
+            answer = BotServiceStub(opened).SendMessage(request, timeout=timeout_s())
+        except grpc.RpcError as error:
+            if from_rpc_error(error) is None and not never_left(error):
+                output.note(f"it may have been sent: botmesh message {request.request_id}")
+            raise
     show_message(answer.message)
     _tell_what_follows(answer.message)
 

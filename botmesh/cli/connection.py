@@ -70,10 +70,17 @@ def explained(
                 exit_code=status,
             )
         if code is grpc.StatusCode.UNAVAILABLE:
+            nobody = f"nothing answers at {address}; is the mesh running ({start_with})?"
             output.fail(
-                f"nothing answers at {address}; is the mesh running ({start_with})?",
+                nobody if never_left(error) else f"{address} went away before it answered",
                 code=code.name,
                 exit_code=status,
             )
         details = error.details() if isinstance(error, grpc.Call) else str(error)
         output.fail(f"{code.name}: {details}", code=code.name, exit_code=status)
+
+
+def never_left(error: grpc.RpcError) -> bool:
+    """Whether a call failed because nobody answered at the address: then nobody got it."""
+    details = error.details() if isinstance(error, grpc.Call) else None
+    return (details or "").startswith("failed to connect to all addresses")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import grpc
 import pytest
 from fake_gateway import serving
 from typer.testing import CliRunner, Result
@@ -202,6 +203,24 @@ def test_a_refused_send_says_what_to_do(error: MeshError, advice: str) -> None:
         f"botmesh: {error.message} ({error.reason})",
         f"botmesh: {advice}",
     ]
+
+
+def test_a_send_without_an_answer_says_where_to_ask() -> None:
+    class Broken(Outboxes):
+        def SendMessage(self, request: SendMessageRequest, context: Any) -> SendMessageResponse:
+            self.sent.append(request)
+            context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+            raise AssertionError
+
+    outboxes = Broken()
+    result = _call(outboxes, "send", "norte", "+521", "Hola")
+    assert result.exit_code == 3
+    assert "went away before it answered" in result.stderr
+    (request,) = outboxes.sent
+    assert f"it may have been sent: botmesh message {request.request_id}\n" in result.stderr
+    result = CliRunner().invoke(app, ["--gateway", "127.0.0.1:1", "send", "a", "+521", "Hola"])
+    assert result.exit_code == 3
+    assert "may have been sent" not in result.stderr
 
 
 def test_messages_are_a_table_newest_first_and_tell_that_there_are_more() -> None:
