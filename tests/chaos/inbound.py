@@ -1,12 +1,15 @@
 """What phones wrote to the tenants, against what stands in the tenants' event logs."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.chaos.books import Books, Violation
 from tests.chaos.record import Entry, Happening
+
+# neonize's channel of 100 events, the one in its handler's hands, and one on its way in.
+LIBRARY_HOLDS = 102
 
 
 @dataclass(slots=True)
@@ -17,12 +20,14 @@ class Lost:
         expected: all that must be there, with the tenant.
         in_window: lost where a process was killed: WhatsApp's library had confirmed it, and it was
             not on disk yet.
+        by_kills: how many of those for a tenant and the processes whose kill explains them.
         at_stop: lost where a process stopped in good order, and none was killed.
         unexplained: lost otherwise.
     """
 
     expected: list[tuple[str, Entry]] = field(default_factory=list)
     in_window: list[tuple[str, Entry]] = field(default_factory=list)
+    by_kills: Counter[tuple[str | int, ...]] = field(default_factory=Counter)
     at_stop: list[tuple[str, Entry]] = field(default_factory=list)
     unexplained: list[tuple[str, Entry]] = field(default_factory=list)
 
@@ -47,8 +52,11 @@ def lost(books: Books) -> Lost:
         for place, entry in enumerate(written):
             if entry.text not in kept:
                 ends = _between(changes, written, place, kept)
-                kind = found.in_window if "killed" in ends else found.at_stop
+                killed = [sequence for sequence, end in ends if end == "killed"]
+                kind = found.in_window if killed else found.at_stop
                 (kind if ends else found.unexplained).append((tenant_id, entry))
+                if killed:
+                    found.by_kills[tenant_id, *killed] += 1
     return found
 
 
@@ -72,6 +80,7 @@ def judge(books: Books, missing: Lost) -> list[Violation]:
         )
         for tenant_id, entry in missing.at_stop
     ]
+    found += _too_many(missing)
     for tenant_id, log in books.run.logs.items():
         found += _kept_once(books, tenant_id, log)
     found += [
@@ -116,10 +125,20 @@ def _process_changes(log: list[Happening]) -> list[tuple[int, str]]:
     return changes
 
 
+def _too_many(missing: Lost) -> Iterator[Violation]:
+    """A process that is killed takes no more with it than the library holds for it."""
+    for (tenant_id, *killed), count in missing.by_kills.items():
+        if count > LIBRARY_HOLDS * len(killed):
+            words = f"{count} were lost with {len(killed)} processes, before the events {killed}"
+            yield Violation(
+                "what WhatsApp delivered is in the event log", words, tenant_id=str(tenant_id)
+            )
+
+
 def _between(
     changes: list[tuple[int, str]], written: list[Entry], place: int, kept: dict[str, int]
-) -> set[str]:
-    """How processes ended between the neighbours of a lost message that were kept."""
+) -> list[tuple[int, str]]:
+    """The ends of processes between the neighbours of a lost message that were kept."""
     after = next((kept[e.text] for e in reversed(written[:place]) if e.text in kept), 0)
     until = next((kept[e.text] for e in written[place + 1 :] if e.text in kept), math.inf)
-    return {end for sequence, end in changes if after < sequence < until}
+    return [change for change in changes if after < change[0] < until]

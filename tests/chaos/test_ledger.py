@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.books import Books
+from tests.chaos.inbound import LIBRARY_HOLDS
 from tests.chaos.ledger import judge
 from tests.chaos.record import Answer, Call, Entry, Happening, Incoming, Outgoing, Request, Run
 from tests.chaos.story import tell
@@ -413,6 +414,13 @@ def test_what_a_killed_process_had_confirmed_is_counted_apart(story: Story) -> N
     ledger = judge(story.finish())
     assert ledger.balances
     assert ledger.counts["written to tenants"]["lost when a process was killed"] == 1
+
+
+def test_more_than_a_kill_can_explain_is_seen(story: Story) -> None:
+    for number in range(LIBRARY_HOLDS + 1):
+        story.write(f"lost {number}", stored=False)
+    story.session("three")
+    assert rules(story) == {"what WhatsApp delivered is in the event log"}
 
 
 def test_what_an_orderly_stop_loses_is_seen(story: Story) -> None:
