@@ -21,9 +21,6 @@ from tests.chaos.senders import Habits, Sender
 from tests.chaos.world import DOORS, World, eventually
 
 BACK_LIMIT_S = 90.0
-# The library gives a send up after 75 s, a duplicate that is allowed goes out 30 s later, and after
-# WhatsApp's 429 a message waits for 1 min, 2, 4 ...
-SETTLE_LIMIT_S = 300.0
 UNKNOWN_POLL_S = 0.5
 PROGRESS_S = 15.0
 
@@ -35,6 +32,9 @@ class Plan:
     Attributes:
         seed: all that is drawn is drawn from it; what the machine makes of it differs.
         senders: per tenant.
+        settle_s: how long at most everything may take to settle. The library gives a send up after
+            75 s, a duplicate that is allowed goes out 30 s later, and after WhatsApp's 429 a
+            message waits for 1 min, 2, 4 ...
     """
 
     seed: str
@@ -42,6 +42,7 @@ class Plan:
     tenants: int = 4
     discovery: str = "embedded"
     senders: int = 3
+    settle_s: float = 300.0
     habits: Habits = field(default_factory=Habits)
     mood: Mood = field(default_factory=Mood)
 
@@ -140,7 +141,7 @@ class Chaos:
         if not self._plan.mood.lasting:
             await collecting.cancel_slowed_down(self.world, self.run)
         # What does not settle stands in the ledger itself.
-        settled = await eventually(self._settled, SETTLE_LIMIT_S, UNKNOWN_POLL_S)
+        settled = await eventually(self._settled, self._plan.settle_s, UNKNOWN_POLL_S)
         self._say("everything came back" if settled else "not everything has settled")
 
     async def _settled(self) -> bool:

@@ -20,6 +20,7 @@ SHORT = Plan(
     duration_s=30,
     tenants=3,
     discovery="consul",
+    settle_s=100,
     # A duplicate that is allowed goes out 30 s after its session is back: longer than this lasts.
     habits=Habits(duplicates=0),
     mood=Mood(pause_s=1.0, lasting=False),
