@@ -45,7 +45,9 @@ class Client:
         self._requests = itertools.count(1)
         self._reader = asyncio.create_task(self._read())
 
-    async def event(self, kind: str, **wanted: Any) -> dict[str, Any]:
+    async def event(
+        self, kind: str, *, patience_s: float = PATIENCE_S, **wanted: Any
+    ) -> dict[str, Any]:
         """The next event of a kind with the given values, taken out of what has come."""
 
         def find() -> dict[str, Any] | None:
@@ -55,7 +57,7 @@ class Client:
                     return event
             return None
 
-        async with asyncio.timeout(PATIENCE_S), self._changed:
+        async with asyncio.timeout(patience_s), self._changed:
             while (event := find()) is None:
                 if self._reader.done():
                     raise AssertionError(f"the client ended before {kind}: {self.seen}")
@@ -74,13 +76,17 @@ class Client:
 
     async def begin(self, command: str, **data: Any) -> Awaitable[dict[str, Any]]:
         """Have the client begin something; its answer to be awaited."""
+        return self.event("Answer", request=await self.post(command, **data))
+
+    async def post(self, command: str, **data: Any) -> int:
+        """Have the client begin something; the number that its answer will have."""
         request = next(self._requests)
         assert self.process.stdin is not None
         self.process.stdin.write(
             json.dumps({"id": request, "do": command, **data}).encode() + b"\n"
         )
         await self.process.stdin.drain()
-        return self.event("Answer", request=request)
+        return request
 
     async def send(self, to: str, text: str, **what: str) -> str:
         """Send a text, or what else is said; its message id."""
@@ -149,8 +155,12 @@ class World:
                 env=os.environ | self.sandbox.environment(),
             )
         client = Client(process, database)
-        self._stack.push_async_callback(client.kill)
+        self.keep(client)
         return client
+
+    def keep(self, client: Client) -> None:
+        """End a client's process with the test."""
+        self._stack.push_async_callback(client.kill)
 
     async def scan(self, client: Client, number: str) -> Device:
         """Have a phone scan the code that a client shows."""
