@@ -90,13 +90,14 @@ class Outbox:
             return _answer(await self._outcome(message, waiter, deadline))
 
     async def _accept_or_join(self, command: SendCommand, deadline: float) -> OutboundMessage:
-        known = await self._store.read(lambda c: find_request(c, command.request_id))
-        if known is not None and not _may_go_again(_same(known, command)):
-            return known
-        await self._admit(command, deadline)
+        if self._closing.is_set() or not self._machine.current.can_send:
+            # A message that is known is joined whatever the session does.
+            known = await self._store.read(lambda c: find_request(c, command.request_id))
+            if known is not None and not _may_go_again(_same(known, command)):
+                return known
+            await self._admit(command, deadline)
         message = new_message(command, self._account())
-        accepted = await self._store.write(lambda tx: self._accept(tx, message, command))
-        self.pump.wake()
+        accepted = await self.pump.accept(lambda tx: self._accept(tx, message, command))
         self.patience.expect(accepted.expire_time)
         return accepted
 

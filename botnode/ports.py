@@ -215,7 +215,15 @@ class Sent:
 
 
 class SendError(Exception):
-    """The library's send call failed; the text is the library's own."""
+    """The library's send call failed; the text is the library's own.
+
+    Attributes:
+        line_lost: the library had to log in anew during the call.
+    """
+
+    def __init__(self, text: str, *, line_lost: bool = False) -> None:
+        super().__init__(text)
+        self.line_lost = line_lost
 
 
 SignalSink = Callable[[Signal], None]

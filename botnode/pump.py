@@ -10,10 +10,11 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
+from botmesh.errors import MeshError
 from botnode import conclusion, cut_sends
 from botnode.clock import now
 from botnode.conclusion import Conclusion
@@ -24,9 +25,11 @@ from botnode.send_errors import STOPPED_BEFORE
 from botnode.session import Session, SessionMachine
 from botnode.states import MessageState, SessionState
 from botnode.store import Store, Transaction
-from botnode.threads import in_daemon_thread
+from botnode.threads import DaemonThread, in_daemon_thread
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 # So long at most the first send of a session waits until what had come meanwhile is taken in.
 SETTLE_S = 5.0
@@ -83,11 +86,14 @@ class Pump:
         self._machine = machine
         self._library = library
         self._publish = publish
+        self._sender = DaemonThread("neonize-send")
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._resting = self._reserved = False
+        self._given: _Hand | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._connected_at = 0.0
         self._caught_up_at: float | None = None
         self._losses = 0  # how often the session left CONNECTED
@@ -115,14 +121,16 @@ class Pump:
             self._losses += 1
         self._work.set()
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _done(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, MeshError):  # whoever waits has that
             log.error("outbox_task_failed", exc_info=error)
 
     # -- the work
@@ -135,11 +143,49 @@ class Pump:
                 hand = await self._deliver(hand)
                 continue
             self._work.clear()
-            hand, pause_s = await self._find()
+            pause_s = None
+            if self._given is not None:
+                hand, self._given = self._given, None
+            elif not self._reserved:
+                hand, pause_s = await self._find()
             if hand is None:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause_s):
-                        await self._work.wait()
+                await self._rest(pause_s)
+
+    async def _rest(self, pause_s: float | None) -> None:
+        self._resting = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._work.wait()
+        self._resting = False
+
+    async def accept(self, work: Callable[[Transaction], OutboundMessage]) -> OutboundMessage:
+        """Write a new message down. While the pump rests, it begins with it in the same commit.
+
+        Raises:
+            MeshError: what ``work`` raises, and what the store does; nothing was written then.
+        """
+        if self._reserved or not (self._resting and self._may_send() and self._settling_s() <= 0):
+            accepted = await self._store.write(work)
+            self.wake()
+            return accepted
+        self._reserved = True
+        # On its own: what was begun must be handed over even if its sender goes away.
+        return await asyncio.shield(self._spawn(self._accept_and_begin(work)))
+
+    async def _accept_and_begin(
+        self, work: Callable[[Transaction], OutboundMessage]
+    ) -> OutboundMessage:
+        attempt, started = self._new_attempt(), time.monotonic()
+        try:
+            accepted, begun = await self._store.write(
+                lambda tx: (work(tx), self._begin_next(tx, attempt))
+            )
+            self._given = self._take(begun, attempt, started)
+        finally:
+            self._reserved = False
+            self.wake()
+        self._publish(*begun)
+        return accepted
 
     def _may_send(self) -> bool:
         return self._machine.current.can_send and not self._draining
@@ -251,9 +297,9 @@ class Pump:
         following: _Hand | None = None
         try:
             try:
-                sent = await in_daemon_thread(self._call(hand), "neonize-send")
+                sent = await self._sender.run(self._call(hand))
             except SendError as error:
-                lost = self._losses != losses
+                lost = error.line_lost or self._losses != losses
                 end = conclusion.of_error(self._rows, hand.message, str(error), line_lost=lost)
             else:
                 end = conclusion.of_success(self._rows, hand.message, sent, account)

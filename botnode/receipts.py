@@ -43,6 +43,12 @@ _EARLY_OF = (
     .where(early_receipts.c.whatsapp_id == bindparam("wanted"))
     .returning(early_receipts.c.kind, early_receipts.c.receipt_ms)
 )
+_DROP_OLD = delete(early_receipts).where(early_receipts.c.create_ms < bindparam("oldest"))
+_IS_KEPT = select(early_receipts.c.kind).where(
+    early_receipts.c.whatsapp_id == bindparam("wanted"),
+    early_receipts.c.kind == bindparam("kind"),
+)
+_KEEP = early_receipts.insert()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,21 +154,13 @@ def _note_decryption(
 
 def _keep_early(tx: Transaction, notice: _Notice) -> None:
     now = now_ms()
-    tx.connection.execute(
-        delete(early_receipts).where(early_receipts.c.create_ms < now - KEEP_EARLY_MS)
-    )
-    known = tx.connection.execute(
-        select(early_receipts.c.kind).where(
-            early_receipts.c.whatsapp_id == notice.whatsapp_id,
-            early_receipts.c.kind == notice.kind.value,
-        )
-    ).first()
-    if known is None:
-        tx.connection.execute(
-            early_receipts.insert().values(
-                whatsapp_id=notice.whatsapp_id,
-                kind=notice.kind.value,
-                receipt_ms=to_ms(notice.time),
-                create_ms=now,
-            )
-        )
+    tx.connection.execute(_DROP_OLD, {"oldest": now - KEEP_EARLY_MS})
+    key = {"wanted": notice.whatsapp_id, "kind": notice.kind.value}
+    if tx.connection.execute(_IS_KEPT, key).first() is None:
+        receipt = {
+            "whatsapp_id": notice.whatsapp_id,
+            "kind": notice.kind.value,
+            "receipt_ms": to_ms(notice.time),
+            "create_ms": now,
+        }
+        tx.connection.execute(_KEEP, receipt)

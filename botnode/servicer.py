@@ -184,8 +184,8 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
             while True:
                 following = asyncio.ensure_future(anext(items))
                 await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not following.done():
-                    raise _stopping()
+                if not following.done() or (stopping.done() and following.exception() is None):
+                    raise _stopping()  # an event that was not given comes again after the cursor
                 try:
                     item = following.result()
                 except StopAsyncIteration:

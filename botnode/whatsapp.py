@@ -67,6 +67,8 @@ class _Client:
 
     Attributes:
         live: Go knows the client: calls may be made.
+        logins: how often it has logged in.
+        skipped: messages, and devices that they were not encrypted for.
         handling: an event is being handled; the next ones wait.
         heard_at: when the last event was handled.
     """
@@ -78,6 +80,8 @@ class _Client:
         self.opened_at = time.monotonic()
         self.handling = False
         self.heard_at = 0.0
+        self.logins = 0
+        self.skipped: deque[tuple[str, str]] = deque(maxlen=MOST_SKIPPED)
         self.references: Any = None  # what Go calls back into must not be collected
 
 
@@ -91,8 +95,6 @@ class NeonizeWhatsApp:
         self._library: neonize_loader.Library | None = None
         self._current: _Client | None = None
         self._kept: list[_Client] = []
-        # Messages and the devices that they were not encrypted for.
-        self._skipped: deque[tuple[str, str]] = deque(maxlen=MOST_SKIPPED)
         self._lock = threading.Lock()
         self._call_begun_at = 0.0
         self._calls = 0
@@ -118,7 +120,7 @@ class NeonizeWhatsApp:
         self._kept.append(client)
         with self._lock:
             self._current = client
-        _Wiring(client, self._inbox, library, self._skipped).subscribe()
+        _Wiring(client, self._inbox, library).subscribe()
         threading.Thread(target=self._live, args=(client,), name="neonize", daemon=True).start()
 
     def _deliver(self, client: _Client, sink: SignalSink, signal: Signal) -> None:
@@ -169,8 +171,8 @@ class NeonizeWhatsApp:
             await in_daemon_thread(self._disconnect, "neonize-disconnect")
 
     def _disconnect(self) -> None:
-        with self._call() as neonize:
-            neonize.disconnect()
+        with self._call() as client:
+            client.neonize.disconnect()
 
     def _stop(self, client: _Client) -> None:
         if client.live:
@@ -182,7 +184,7 @@ class NeonizeWhatsApp:
         client.neonize.stop()
 
     @contextlib.contextmanager
-    def _call(self) -> Iterator[Any]:
+    def _call(self) -> Iterator[_Client]:
         """Around the beginning of a call on the client."""
         with self._lock:
             client = self._current
@@ -191,7 +193,7 @@ class NeonizeWhatsApp:
             self._call_begun_at = time.monotonic()
             self._calls += 1
         try:
-            yield client.neonize
+            yield client
         finally:
             with self._lock:
                 self._calls -= 1
@@ -200,8 +202,8 @@ class NeonizeWhatsApp:
         """The account that the client's store holds now."""
 
         def look() -> Account | None:
-            with self._call() as neonize:
-                return whatsapp_events.account_of(neonize.get_me())
+            with self._call() as client:
+                return whatsapp_events.account_of(client.neonize.get_me())
 
         try:
             return await in_daemon_thread(look, "neonize-account")
@@ -213,9 +215,9 @@ class NeonizeWhatsApp:
         await in_daemon_thread(self._log_out, "neonize-log-out")
 
     def _log_out(self) -> None:
-        with self._call() as neonize:
+        with self._call() as client:
             try:
-                neonize.logout()
+                client.neonize.logout()
             except Exception as error:
                 raise SendError(str(error)) from error
 
@@ -225,12 +227,13 @@ class NeonizeWhatsApp:
         user, _, server = recipient_jid.partition("@")
         message = library.message(conversation=text)
         message.messageContextInfo.messageSecret = secret
-        with self._call() as neonize:
+        with self._call() as client:
+            logins = client.logins
             try:
-                answer = neonize.send_message(library.build_jid(user, server), message)
+                answer = client.neonize.send_message(library.build_jid(user, server), message)
             except Exception as error:
-                raise SendError(str(error)) from error
-        unreached = tuple(device for sent_id, device in self._skipped if sent_id == answer.ID)
+                raise SendError(str(error), line_lost=client.logins != logins) from error
+        unreached = tuple(device for sent_id, device in client.skipped if sent_id == answer.ID)
         return Sent(str(answer.ID), whatsapp_events.moment(answer.Timestamp), unreached)
 
 
@@ -289,12 +292,10 @@ class _Wiring:
         client: _Client,
         inbox: Inbox,
         library: neonize_loader.Library,
-        skipped: deque[tuple[str, str]],
     ) -> None:
         self._client = client
         self._inbox = inbox
         self._library = library
-        self._skipped = skipped
 
     def subscribe(self) -> None:
         """Hook everything up; Go reads the subscriptions when it connects."""
@@ -354,7 +355,10 @@ class _Wiring:
                 # Go waits for this callback, and sends the message after it.
                 self._inbox.untraceable()
             elif skipped := whatsapp_events.skipped_device(text):
-                self._skipped.append(skipped)
+                self._client.skipped.append(skipped)
+            elif whatsapp_events.is_login(text):
+                # Go waits for this callback, and repeats a frame that was cut after it.
+                self._client.logins += 1
 
     def _on_simple(self, event: Any) -> None:
         if (signal := whatsapp_events.simple_signal(event.DESCRIPTOR.name)) is not None:

@@ -121,6 +121,11 @@ def is_untraceable(text: str) -> bool:
     return text.startswith("Failed to store message secret key for outgoing message")
 
 
+def is_login(text: str) -> bool:
+    """Whether a line of whatsmeow's log is the first of a login, before anything goes out in it."""
+    return text == "Successfully authenticated"
+
+
 def skipped_device(text: str) -> tuple[str, str] | None:
     """The message and the device that a line of whatsmeow's log says it was not encrypted for.
 
