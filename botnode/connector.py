@@ -167,6 +167,8 @@ class Connector:
             log.error("session_replaced_for_good", times=len(recent))
             while True:  # only a log-out or a restart leads on
                 await self._line.next()
+        # It comes back by itself: what can wait these seconds does.
+        self._machine.move(_S.CONNECTING)
         least, most = self._timing.replaced_least_s, self._timing.replaced_most_s
         await self._line.pause(random.uniform(least, most))  # noqa: S311 - spreads load
         await self._line.come_back()

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from botnode.clock import to_ms
 from botnode.session import Session
 from botnode.states import SessionState
-from botnode.store import Store, StoreClosedError, Transaction
+from botnode.store import EpochLostError, Store, StoreClosedError, Transaction
 from botnode.tables import meta
 
 log = structlog.get_logger(__name__)
@@ -52,5 +52,5 @@ class SessionRecord:
 
 def _report(written: "Future[None]") -> None:
     error = written.exception()
-    if error is not None and not isinstance(error, StoreClosedError):
+    if error is not None and not isinstance(error, EpochLostError | StoreClosedError):
         log.error("session_not_recorded", exc_info=error)

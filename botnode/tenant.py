@@ -25,7 +25,7 @@ from botnode.session import SessionMachine
 from botnode.session_record import SessionRecord
 from botnode.states import SessionState
 from botnode.storage import Storage
-from botnode.store import Store
+from botnode.store import EpochLostError, Store
 from botnode.threads import in_daemon_thread
 
 log = structlog.get_logger(__name__)
@@ -220,6 +220,6 @@ class Tenant:
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        if not task.cancelled():
+        if not task.cancelled() and not isinstance(task.exception(), EpochLostError):
             log.error("task_ended", task=task.get_name(), exc_info=task.exception())
             self._process.crash()
