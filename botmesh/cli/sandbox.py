@@ -349,7 +349,8 @@ def _show_message(message: sandbox.Message) -> None:
         sandbox.Direction.DIRECTION_COMPANION: f"to {message.chat}, by its linked device",
     }.get(message.direction, "")
     when = time.strftime("%H:%M:%S", time.localtime(message.time.ToSeconds()))
-    where = f" in {message.chat}" if "@" in message.chat else ""
+    received = message.direction == sandbox.Direction.DIRECTION_RECEIVED
+    where = f" in {message.chat}" if received and "@" in message.chat else ""
     what = "" if message.kind == "text" else f"({message.kind or 'undecrypted'}) "
     output.say(f"{when}  {message.message_id}  {arrow}{where}: {what}{message.text}".rstrip())
 
