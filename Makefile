@@ -69,6 +69,9 @@ buf: ## lint the contract (needs npm)
 breaking: buf ## compare the contract with the one at AGAINST (a commit; origin/main)
 	@.tools/buf/node_modules/.bin/buf breaking --against '.git#ref=$(AGAINST)'
 
+truth: setup ## try every cut of a send on the real library, and write the table of docs/CUT_SENDS.md
+	@$(BIN)/python -m tests.e2e.truth.table
+
 lock: setup ## lock the dependencies anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
