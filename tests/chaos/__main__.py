@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import secrets
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -41,6 +42,8 @@ def main() -> int:
     status = report(run)
     if status:
         say(f"FROM={folder / 'run.json'} judges it again; logs in {folder / 'data' / 'logs'}")
+    else:
+        shutil.rmtree(folder)
     return status
 
 

@@ -14,7 +14,7 @@ import grpc.aio
 
 from tests.chaos import collecting
 from tests.chaos.consumers import Consumer, head_of
-from tests.chaos.faults import Mischief, Mood
+from tests.chaos.mischief import Mischief, Mood
 from tests.chaos.people import Customer
 from tests.chaos.record import Run
 from tests.chaos.senders import Habits, Sender

@@ -8,8 +8,8 @@ import pytest
 
 from tests.chaos.books import Books
 from tests.chaos.chaos import Chaos, Plan
-from tests.chaos.faults import Mood
 from tests.chaos.ledger import judge
+from tests.chaos.mischief import Mood
 from tests.chaos.senders import Habits
 from tests.chaos.story import tell
 
