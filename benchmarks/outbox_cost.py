@@ -31,7 +31,8 @@ from pathlib import Path
 
 from machine import Disk, Processors
 from send_ways import Mesh, Way, recipient, ways
-from straight_sender import MOST_CALLERS, Job, Outcome
+from sends import Job, Outcome
+from straight_sender import MOST_CALLERS
 
 TENANTS = (1, 10)
 CALLERS = (1, 8, MOST_CALLERS)
@@ -165,7 +166,8 @@ class Bench:
             for way in self._ways:
                 self._print_row(tenants, callers, way)
         p50, p99 = quantiles_ms(self._disk.syncs_s)
-        print(f"\nfdatasync of 4 KiB, between the runs: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+        print("\nfdatasync of 4 KiB beside the tenants' folders, between the runs:", end=" ")
+        print(f"p50 {p50:.2f} ms, p99 {p99:.2f} ms")
         print(f"Other processes took {self.others:.2f} of the machine's {os.cpu_count()} cores.")
 
     def _print_row(self, tenants: int, callers: int, way: Way) -> None:
@@ -209,4 +211,6 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=3, help="runs of each way, in turns")
     parser.add_argument("--data-dir", type=Path, help="where the tenants' folders are made")
     arguments = parser.parse_args()
+    if min(arguments.sends, arguments.rounds) < 1 or arguments.sends * arguments.rounds == 1:
+        parser.error("quantiles need more sends")
     sys.exit(main(arguments.sends, arguments.rounds, arguments.data_dir))

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 import grpc
 import grpc.aio
-from straight_sender import Job, Outcome
+from sends import Job, Outcome
 
 from botmesh.sandbox.v1 import sandbox_pb2
 from botmesh.sandbox.v1.sandbox_pb2_grpc import SandboxServiceStub

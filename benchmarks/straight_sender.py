@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+
+from sends import Job, Outcome
 
 from botmesh.rpc.server import bind, create_server
 from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2
@@ -33,34 +34,6 @@ from botnode.recipient import canonical_jid
 from botnode.whatsapp import NeonizeWhatsApp
 
 MOST_CALLERS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What one caller sends: text after text, each when the one before has its answer.
-
-    Attributes:
-        tenant: which tenant's account it goes out from.
-        to: the recipient's number.
-    """
-
-    tenant: int
-    to: str
-    texts: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One send; times are of the machine's monotonic clock, in seconds.
-
-    Attributes:
-        error: empty where WhatsApp acknowledged it.
-    """
-
-    text: str
-    begun_s: float
-    ended_s: float
-    error: str
 
 
 class NoInbox:
