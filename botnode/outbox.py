@@ -138,18 +138,13 @@ class Outbox:
         self, message: OutboundMessage, waiter: "_Waiter", deadline: float
     ) -> OutboundMessage:
         while not message.is_settled and not self._is_parked(message):
-            if not await self._change(waiter, deadline):
-                return await self._look_again(message)
-            if waiter.settled is not None:
-                return waiter.settled
-            if self._closing.is_set():
-                raise _shutting_down()
-            if message.delivery is Delivery.QUEUE:
-                message = await self._look_again(message)
+            in_time = await self._change(waiter, deadline)
+            message = waiter.settled or waiter.latest or message
+            if not in_time:
+                break
+            if not message.is_settled and self._closing.is_set():
+                raise _shutting_down(message)
         return message
-
-    async def _look_again(self, message: OutboundMessage) -> OutboundMessage:
-        return await self._store.read(lambda c: find(c, message.message_id)) or message
 
     def _is_parked(self, message: OutboundMessage) -> bool:
         """Whether waiting for the message's outcome is in vain for now."""
@@ -252,11 +247,13 @@ class _Waiter:
         self._request_id = request_id
         self.changed = asyncio.Event()
         self.settled: OutboundMessage | None = None
+        self.latest: OutboundMessage | None = None
 
     def tell(self, message: OutboundMessage) -> None:
         """The message changed. What it settled as first is the caller's answer."""
         if message.is_settled and self.settled is None:
             self.settled = message
+        self.latest = message
         self.changed.set()
 
     def __enter__(self) -> Self:
@@ -338,7 +335,11 @@ def _not_found() -> MeshError:
     return MeshError(Reason.MESSAGE_NOT_FOUND, REASONS[Reason.MESSAGE_NOT_FOUND].meaning)
 
 
-def _shutting_down() -> MeshError:
+def _shutting_down(accepted: OutboundMessage | None = None) -> MeshError:
+    """The error of a stopping botnode; it names the message if one was accepted."""
     return MeshError(
-        Reason.SHUTTING_DOWN, "the botnode is stopping", retry_after=timedelta(seconds=1)
+        Reason.SHUTTING_DOWN,
+        "the botnode is stopping",
+        metadata={"message_id": accepted.message_id} if accepted else {},
+        retry_after=timedelta(seconds=1),
     )

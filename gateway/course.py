@@ -132,22 +132,23 @@ def outcome_unknown(call: Call) -> MeshError:
 
 def read_failure(error: grpc.aio.AioRpcError) -> Failure:
     """What an attempt's status says. A reason that this version does not know counts too."""
-    reason, retry_after_s = None, 0.0
+    reason, retry_after_s, accepted = None, 0.0, False
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
-            reason, retry_after_s = _read_details(value)
-    return Failure.of(error.code(), error.details(), reason, retry_after_s)
+            reason, retry_after_s, accepted = _read_details(value)
+    return Failure.of(error.code(), error.details(), reason, retry_after_s, accepted=accepted)
 
 
-def _read_details(value: bytes) -> tuple[str | None, float]:
-    reason, retry_after_s = None, 0.0
+def _read_details(value: bytes) -> tuple[str | None, float, bool]:
+    reason, retry_after_s, accepted = None, 0.0, False
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     try:
         for detail in status_pb2.Status.FromString(value).details:
             if detail.Unpack(info) and info.domain == DOMAIN:
                 reason = info.reason
+                accepted = "message_id" in info.metadata
             elif detail.Unpack(retry):
                 retry_after_s = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
     except DecodeError:
-        return None, 0.0
-    return reason, retry_after_s
+        return None, 0.0, False
+    return reason, retry_after_s, accepted

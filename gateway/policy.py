@@ -79,12 +79,14 @@ class Failure:
             if the transport failed, or if something answered that is not of the mesh.
         connected: False if there was no connection, so the request surely never left.
         retry_after_s: how long the answering process asked to wait; 0 if it did not say.
+        accepted: the error names a message: the request was accepted before it.
     """
 
     code: grpc.StatusCode
     reason: str | None
     connected: bool
     retry_after_s: float = 0.0
+    accepted: bool = False
 
     @classmethod
     def of(
@@ -93,6 +95,8 @@ class Failure:
         details: str | None,
         reason: str | None,
         retry_after_s: float = 0.0,
+        *,
+        accepted: bool = False,
     ) -> "Failure":
         """Read an attempt's status."""
         refused = (
@@ -100,7 +104,7 @@ class Failure:
             and code is grpc.StatusCode.UNAVAILABLE
             and (details or "").startswith(_NOT_CONNECTED)
         )
-        return cls(code, reason, not refused, retry_after_s)
+        return cls(code, reason, not refused, retry_after_s, accepted)
 
     @property
     def misrouted(self) -> bool:
@@ -117,6 +121,8 @@ class Failure:
     @property
     def executed(self) -> bool:
         """A botnode may have begun to carry the request out."""
+        if self.reason == Reason.SHUTTING_DOWN:
+            return self.accepted
         return self.connected and not self.misrouted and self.reason != Reason.BOTNODE_UNAVAILABLE
 
     @property

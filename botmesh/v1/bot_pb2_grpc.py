@@ -91,7 +91,7 @@ class BotServiceServicer:
 
     def SendMessage(self, request, context):
         """Stores a message in the tenant's outbox, hands it to WhatsApp, and waits until WhatsApp's server has acknowledged
-        it, or until 50 ms before the deadline (without a deadline: 30 seconds); then it answers with the state that the
+        it, or until shortly before the deadline (50 to 250 ms; without one: 30 seconds); then it answers with the state that the
         message has. Messages to one recipient go out in the order in which they were accepted. Idempotent by request_id.
 
         Errors before anything was stored: RECIPIENT_INVALID, REQUEST_ID_REUSED, SESSION_NOT_PAIRED, SESSION_DISCONNECTED,

@@ -40,7 +40,7 @@ class BotServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BotServiceAsyncStub: ...
     SendMessage: _grpc.UnaryUnaryMultiCallable[_bot_pb2.SendMessageRequest, _bot_pb2.SendMessageResponse]
     """Stores a message in the tenant's outbox, hands it to WhatsApp, and waits until WhatsApp's server has acknowledged
-    it, or until 50 ms before the deadline (without a deadline: 30 seconds); then it answers with the state that the
+    it, or until shortly before the deadline (50 to 250 ms; without one: 30 seconds); then it answers with the state that the
     message has. Messages to one recipient go out in the order in which they were accepted. Idempotent by request_id.
 
     Errors before anything was stored: RECIPIENT_INVALID, REQUEST_ID_REUSED, SESSION_NOT_PAIRED, SESSION_DISCONNECTED,
@@ -99,7 +99,7 @@ class BotServiceAsyncStub(BotServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     SendMessage: _aio.UnaryUnaryMultiCallable[_bot_pb2.SendMessageRequest, _bot_pb2.SendMessageResponse]  # type: ignore[assignment]
     """Stores a message in the tenant's outbox, hands it to WhatsApp, and waits until WhatsApp's server has acknowledged
-    it, or until 50 ms before the deadline (without a deadline: 30 seconds); then it answers with the state that the
+    it, or until shortly before the deadline (50 to 250 ms; without one: 30 seconds); then it answers with the state that the
     message has. Messages to one recipient go out in the order in which they were accepted. Idempotent by request_id.
 
     Errors before anything was stored: RECIPIENT_INVALID, REQUEST_ID_REUSED, SESSION_NOT_PAIRED, SESSION_DISCONNECTED,
@@ -161,7 +161,7 @@ class BotServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_bot_pb2.SendMessageResponse, _abc.Awaitable[_bot_pb2.SendMessageResponse]]:
         """Stores a message in the tenant's outbox, hands it to WhatsApp, and waits until WhatsApp's server has acknowledged
-        it, or until 50 ms before the deadline (without a deadline: 30 seconds); then it answers with the state that the
+        it, or until shortly before the deadline (50 to 250 ms; without one: 30 seconds); then it answers with the state that the
         message has. Messages to one recipient go out in the order in which they were accepted. Idempotent by request_id.
 
         Errors before anything was stored: RECIPIENT_INVALID, REQUEST_ID_REUSED, SESSION_NOT_PAIRED, SESSION_DISCONNECTED,

@@ -24,9 +24,11 @@ def _transport(code: grpc.StatusCode, details: str) -> grpc.aio.AioRpcError:
     return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
 
 
-def _typed(reason: Reason, retry_after_s: float | None = None) -> grpc.aio.AioRpcError:
+def _typed(
+    reason: Reason, retry_after_s: float | None = None, **metadata: str
+) -> grpc.aio.AioRpcError:
     retry_after = None if retry_after_s is None else timedelta(seconds=retry_after_s)
-    status = to_rpc_status(MeshError(reason, "said so", retry_after=retry_after))
+    status = to_rpc_status(MeshError(reason, "said so", metadata=metadata, retry_after=retry_after))
     return grpc.aio.AioRpcError(
         status.code,
         grpc.aio.Metadata(),
@@ -108,7 +110,9 @@ def test_after_a_cut_send_nothing_less_than_an_answer_makes_it_undone(
 
 
 def test_a_stopping_botnode_may_have_accepted_a_send() -> None:
-    assert _verdict("SendMessage", _typed(Reason.SHUTTING_DOWN)) is Reason.SEND_OUTCOME_UNKNOWN
+    accepted = _typed(Reason.SHUTTING_DOWN, message_id="m")
+    assert _verdict("SendMessage", accepted) is Reason.SEND_OUTCOME_UNKNOWN
+    assert _verdict("SendMessage", _typed(Reason.SHUTTING_DOWN)) == "as it came"
     assert _verdict("GetSession", _typed(Reason.SHUTTING_DOWN)) == "as it came"
 
 

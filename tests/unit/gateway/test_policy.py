@@ -1,5 +1,7 @@
 """Which failed attempt is made again, and when. Nothing sleeps here."""
 
+import dataclasses
+
 import grpc
 import pytest
 
@@ -121,7 +123,8 @@ def test_without_a_reason_the_code_decides(code: grpc.StatusCode, again: bool) -
         (LATE, True, False),
         (_answer("WRONG_BOTNODE"), False, True),
         (_answer("BOTNODE_UNAVAILABLE"), False, True),
-        (_answer("SHUTTING_DOWN"), True, False),
+        (_answer("SHUTTING_DOWN"), False, True),
+        (dataclasses.replace(_answer("SHUTTING_DOWN"), accepted=True), True, False),
     ],
 )
 def test_what_may_have_been_executed_is_repeated_only_where_that_is_safe(
