@@ -94,7 +94,9 @@ class StoredInbox:
         try:
             yield
         except StoreClosedError:
-            pass  # the process is ending
+            # The store closes last, so the disk is full; a traceback would say no more.
+            why = "the botnode stopped while nothing could be written"
+            log.error("inbound_lost", error=why)  # noqa: TRY400
         except Exception:
             log.exception("inbound_lost")
             self._on_loop(self._crash)

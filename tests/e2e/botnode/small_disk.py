@@ -1,5 +1,6 @@
 """A small disk of its own, to be filled."""
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -31,6 +32,12 @@ class SmallDisk:
             pass  # somebody else took the last of it
         finally:
             os.close(fd)
+
+    def fill_up(self, file: Path) -> None:
+        """Take the room that a file has in its last block."""
+        with file.open("ab", buffering=0) as end, contextlib.suppress(OSError):
+            while end.write(b" "):
+                pass
 
     @property
     def free(self) -> int:

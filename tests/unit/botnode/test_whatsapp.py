@@ -4,6 +4,9 @@ import asyncio
 import threading
 from typing import Any
 
+import pytest
+
+from botnode import whatsapp as whatsapp_module
 from botnode.whatsapp import NeonizeWhatsApp, _Client
 
 
@@ -13,9 +16,10 @@ class Neonize:
     def __init__(self) -> None:
         self.go = threading.Event()
         self.stopped = False
+        self.hung_up = False
 
     def disconnect(self) -> None:
-        pass
+        self.hung_up = True
 
     def stop(self) -> None:
         self.go.wait(5)
@@ -23,11 +27,8 @@ class Neonize:
 
 
 async def test_a_close_that_was_cancelled_is_waited_for_by_the_next_one() -> None:
-    inbox: Any = None
-    whatsapp = NeonizeWhatsApp("session.db", inbox, asyncio.get_running_loop())
     neonize = Neonize()
-    whatsapp._current = client = _Client(neonize, lambda _: None)
-    client.live = True
+    whatsapp, _ = _whatsapp(neonize)
     first = asyncio.ensure_future(whatsapp.close())
     await asyncio.sleep(0.01)
     first.cancel()
@@ -39,3 +40,51 @@ async def test_a_close_that_was_cancelled_is_waited_for_by_the_next_one() -> Non
     await second
     assert neonize.stopped
     await whatsapp.close()  # nothing is left to stop
+
+
+async def test_what_the_library_holds_is_handled_before_it_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(whatsapp_module, "QUIET_S", 0.05)
+    neonize = Neonize()
+    neonize.go.set()
+    whatsapp, client = _whatsapp(neonize)
+    client.handling = True
+    closing = asyncio.ensure_future(whatsapp.close())
+    await asyncio.sleep(0.2)
+    assert (neonize.hung_up, neonize.stopped) == (True, False)
+    client.handling = False
+    await closing
+    assert neonize.stopped
+
+
+async def test_a_full_disk_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whatsapp_module, "DRAIN_S", 0.05)
+    neonize = Neonize()
+    neonize.go.set()
+    whatsapp, client = _whatsapp(neonize)
+    client.handling = True  # it waits for the disk, and will for ever
+    await whatsapp.close()
+    assert neonize.stopped
+
+
+async def test_hanging_up_lets_the_call_in_hand_end() -> None:
+    neonize = Neonize()
+    whatsapp, _ = _whatsapp(neonize)
+    with whatsapp._call():
+        waiting = asyncio.ensure_future(whatsapp.hang_up(5))
+        await asyncio.sleep(0.05)
+        assert not neonize.hung_up
+    await waiting
+    assert neonize.hung_up
+    with whatsapp._call():
+        await whatsapp.hang_up(0.0)  # no patience
+    await whatsapp.hang_up(0.0)
+
+
+def _whatsapp(neonize: Neonize) -> tuple[NeonizeWhatsApp, _Client]:
+    inbox: Any = None
+    whatsapp = NeonizeWhatsApp("session.db", inbox, asyncio.get_running_loop())
+    whatsapp._current = client = _Client(neonize, lambda _: None)
+    client.live = True
+    return whatsapp, client

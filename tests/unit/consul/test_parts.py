@@ -69,6 +69,14 @@ def test_a_status_knows_since_when_and_keeps_the_number() -> None:
     assert not out.is_connected
 
 
+def test_a_full_disk_is_no_good_state_even_on_a_good_line() -> None:
+    online = SessionStatus("CONNECTED", None, "", NOON)
+    full = online.after("CONNECTED", None, "the disk is full", LATER)
+    assert (online.is_well, full.is_well) == (True, False)
+    assert full.text == "CONNECTED since 2026-11-22 12:00:00 UTC: the disk is full"
+    assert full.is_connected
+
+
 def test_meta_is_cut_between_characters() -> None:
     cut = meta({"name": "日" * 400, "empty": "", "short": "x"})
     assert cut.keys() == {"name", "short"}

@@ -1,3 +1,4 @@
+import errno
 import json
 import logging as standard_logging
 import sys
@@ -36,6 +37,23 @@ def test_numbers_are_shortened_under_every_key_that_may_hold_one(
     line = json.loads(written.getvalue())
     assert line[key] == "no LID found for 521…678@s.whatsapp.net from server"
     assert line["message_id"] == "123456789"
+
+
+class Full(StringIO):
+    """A log file on a full disk."""
+
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_no_error_of_who_logs(
+    written: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Full())
+    logging.configure(fmt="json")
+    structlog.get_logger("full").error("store_write_failed")
+    standard_logging.getLogger("library").error("nor of a library")
+    assert not written.getvalue()
 
 
 def test_an_exception_is_an_error_too(written: StringIO) -> None:
