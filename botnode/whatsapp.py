@@ -44,9 +44,9 @@ LOOKUP_S = 0.5
 # More than the participants of a large group have devices.
 MOST_SKIPPED = 5000
 # Up to 100 messages that WhatsApp was told of wait in a channel of the library's, which stopping
-# throws away. So a client hangs up first; it has run dry when no event came for QUIET_S.
+# throws away. So a client hangs up first; it has run dry when nothing came for QUIET_S.
 DRAIN_S = 1.5
-QUIET_S = 0.1
+QUIET_S = 0.5
 POLL_S = 0.02
 DEVICE_NAME = "botmesh"
 # Ours, for a call that Go never saw; `send_errors` has it.
@@ -70,7 +70,7 @@ class _Client:
         logins: how often it has logged in.
         skipped: messages, and devices that they were not encrypted for.
         handling: an event is being handled; the next ones wait.
-        heard_at: when the last event was handled.
+        heard_at: when the last event was handled, or line logged.
     """
 
     def __init__(self, neonize: Any, sink: Callable[[Signal], None]) -> None:
@@ -349,6 +349,7 @@ class _Wiring:
     def _on_log(self, data: int, size: int) -> None:
         with contextlib.suppress(Exception):  # a line of log is not worth a crash inside Go
             text = self._library.write_log(ctypes.string_at(data, size))
+            self._client.heard_at = time.monotonic()  # Go is still at work
             if signal := whatsapp_events.signal_of_log(text):
                 self._emit(signal)
             elif whatsapp_events.is_untraceable(text):
