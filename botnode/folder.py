@@ -60,7 +60,15 @@ class TenantFolder:
             raise ConfigError(f"the tenant's folder {self.path} cannot be made: {error}") from error
         for folder in (self.path, self.auth):
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-                raise ConfigError(f"the tenant's folder {folder} is not writable")
+                raise self._unwritable(f"the tenant's folder {folder}")
+        for file in (self.node_db, self.session_db):
+            if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+                raise self._unwritable(str(file))
+
+    def _unwritable(self, what: str) -> ConfigError | StartError:
+        if os.statvfs(self.path).f_flag & os.ST_RDONLY:
+            return StartError(f"{what} is on a disk that is read-only now")
+        return ConfigError(f"{what} is not writable")
 
     @property
     def session_name(self) -> str:

@@ -204,6 +204,39 @@ def test_a_start_on_a_full_disk(shop: Node, disk: SmallDisk) -> None:
     shop.wait_state("CONNECTED")
 
 
+def test_a_stop_on_a_full_disk(
+    shop: Node, control: Control, phone: str, customer: str, disk: SmallDisk
+) -> None:
+    disk.fill()
+    eventually(lambda: _is_refused(shop, customer))
+    shop.wait_state("RECONNECTING")
+    control.write(customer, phone, "mientras tanto")
+    assert shop.terminate() == 0
+    disk.make_room()
+    shop.start()
+    shop.wait_state("CONNECTED")
+    assert eventually(lambda: "mientras tanto" in _texts(shop))
+    assert control.inbox(customer, count=0)[-1].text == "mientras tanto"  # what it wrote itself
+
+
+def _is_refused(shop: Node, customer: str) -> bool:
+    try:
+        shop.send(customer, "no", timeout_s=0.1)
+    except MeshError as error:
+        return error.reason is Reason.STORAGE_FULL
+    return False
+
+
+def _texts(shop: Node) -> list[str]:
+    """What the event log has so far of messages that came."""
+    texts = []
+    for event in shop.events():
+        texts.append(event.message_received.content.text.body)
+        if texts[-1]:
+            break
+    return texts
+
+
 def test_nobody_pairs_on_a_full_disk(
     disk: SmallDisk, make_node: Callable[..., Node], control: Control, phone: str
 ) -> None:

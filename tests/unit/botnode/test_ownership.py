@@ -1,12 +1,17 @@
 """Whose folder it is."""
 
 import dataclasses
+import os
+import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
-from botmesh.rpc.lifecycle import ConfigError
+from botmesh.rpc.lifecycle import ConfigError, StartError
+from botnode import ownership
 from botnode.folder import SessionStore, TenantFolder, check_account
 from botnode.identity import Identity
 from botnode.lease import FolderLease, LeaseMark
@@ -62,6 +67,53 @@ def test_a_file_that_is_no_database(database: Path, identity: Identity) -> None:
     database.write_bytes(b"no database " * 1000)
     with pytest.raises(ConfigError, match=r"node\.db cannot be used"):
         take(database, identity, sandbox=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (sqlite3.SQLITE_FULL, "cannot be written: the disk is full"),
+        (sqlite3.SQLITE_READONLY, "cannot be written: the disk is read-only"),
+        (sqlite3.SQLITE_BUSY, "locked by another program"),
+    ],
+)
+def test_what_passes_by_itself_is_no_matter_of_configuration(
+    database: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    error = sqlite3.OperationalError("an error")
+    error.sqlite_errorcode = code
+
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("UPDATE", {}, error)
+
+    monkeypatch.setattr(ownership, "_take", fail)
+    with pytest.raises(StartError, match=words):
+        take(database, identity, sandbox=True)
+
+
+@pytest.mark.parametrize("name", ["node.db", "auth_info/session.db"])
+@pytest.mark.parametrize(
+    ("flags", "error", "words"),
+    [(0, ConfigError, "is not writable"), (os.ST_RDONLY, StartError, "read-only now")],
+)
+def test_a_file_that_cannot_be_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    flags: int,
+    error: type[Exception],
+    words: str,
+) -> None:
+    folder = TenantFolder(tmp_path / "shop")
+    folder.create()
+    file = folder.path / name
+    file.touch()
+    folder.create()
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != file and real(path, mode))
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=flags))
+    with pytest.raises(error, match=words):
+        folder.create()
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
