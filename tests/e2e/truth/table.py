@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from botmesh.sandbox.v1 import HoldAcknowledgement, HoldQuery, QueryKind
-from botnode import cut_sends
+from botmesh.sandbox.v1 import HoldAcknowledgement, HoldQuery, QueryKind, SetPhoneRequest
+from botnode import cut_sends, whatsapp_events
 from sandbox.launch import RunningSandbox
 from tests.e2e.sandbox.conftest import World
 from tests.e2e.truth.cells import Cell, Content, Event, Position, Record, all_cells
@@ -105,7 +105,8 @@ async def try_cell(lane: Lane, cell: Cell) -> tuple[Record, bool]:
     await lane.world.bitten(fault)
     send = Send(lane, cell, request, secret, {"to": to, "phone": phone}, generation)
     await EVENTS[cell.event](send)
-    unstored = any(event["event"] == "Log" and event["unstored"] for event in client.seen)
+    log = [event for event in client.seen if event["event"] == "Log"]
+    lid = (await lane.world.api.SetPhone(SetPhoneRequest(phone=phone))).phone.lid
     await client.kill()
     if not send.relink:
         await lane.start()
@@ -115,13 +116,14 @@ async def try_cell(lane: Lane, cell: Cell) -> tuple[Record, bool]:
         cell=cell,
         answer=send.answer,
         row=send.row,
-        unstored=unstored,
+        unstored=any(event["unstored"] for event in log),
         arrived=sum(not message.undecrypted for message in found),
         unread=sum(message.undecrypted for message in found),
         dead=send.dead,
         logged_out=send.relink,
         same_store=send.same_store,
         disconnected=send.disconnected,
+        skipped=any(lid in (whatsapp_events.skipped_device(e["text"]) or ()) for e in log),
     ), send.relink
 
 
@@ -133,6 +135,8 @@ async def _hold(lane: Lane, cell: Cell, to: str, phone: str) -> int:
         )
     if cell.position is Position.DEVICES:
         kind, about = QueryKind.QUERY_KIND_DEVICES, phone
+    elif cell.position is Position.KEYS:
+        kind, about = QueryKind.QUERY_KIND_PRE_KEYS, phone
     elif cell.content is Content.GROUP:
         kind, about = QueryKind.QUERY_KIND_GROUP, to
     else:

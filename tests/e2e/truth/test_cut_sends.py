@@ -37,7 +37,7 @@ def test_what_never_left_never_arrives(record: Record) -> None:
     assert not (record.never_left and got), record
     assert got <= 1, record
     assert record.unread == 0, record
-    if record.answer == "sent":
+    if record.answer == "sent" and not record.skipped:
         assert got == 1, record
 
 
@@ -59,4 +59,4 @@ def test_kills_are_told_apart(records: dict[Cell, Record]) -> None:
     for content in Content:
         killed = [record for cell, record in records.items() if cell.content is content]
         by_position = {r.cell.position: r for r in killed if r.cell.event is Event.KILL}
-        assert [r.never_left for r in by_position.values()] == [True, False, False]
+        assert [r.never_left for r in by_position.values()] == [True, False, False, False]
