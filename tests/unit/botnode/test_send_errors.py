@@ -32,7 +32,8 @@ USYNC = "failed to send usync query"
         (
             (
                 f"failed to get device list: {USYNC}: failed to write msg: failed to write frame: "
-                "failed to flush: write tcp 127.0.0.1:1->127.0.0.1:2: write: connection reset by peer"
+                "failed to flush: write tcp 127.0.0.1:1->127.0.0.1:2: write: connection reset by "
+                "peer"
             ),
             Fate.RETRY,
             Reason.SESSION_DISCONNECTED,
@@ -49,8 +50,8 @@ USYNC = "failed to send usync query"
         ),
         (
             (
-                "failed to create sender key distribution message to send 3EB0 to 1@g.us: failed to "
-                "store sender key from 1_1:1 for 1@g.us: database or disk is full"
+                "failed to create sender key distribution message to send 3EB0 to 1@g.us: failed "
+                "to store sender key from 1_1:1 for 1@g.us: database or disk is full"
             ),
             Fate.RETRY,
             Reason.STORAGE_FULL,
