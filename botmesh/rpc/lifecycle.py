@@ -25,6 +25,8 @@ EX_CONFIG = 78
 STOP_LIMIT_S = 15.0
 # The same when the parent died: nobody waits for us any more, and a successor may be starting.
 ORPHAN_LIMIT_S = 5.0
+# How long telling that it is ready may hold a process up.
+NOTIFY_LIMIT_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -132,6 +134,8 @@ def _notify(message: bytes) -> None:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        # Whoever does not read what is sent must not hold this process up.
+        sender.settimeout(NOTIFY_LIMIT_S)
         try:
             sender.sendto(message, address)
         except OSError as error:

@@ -143,6 +143,7 @@ class Child:
 
     async def _spawn(self) -> None:
         self._close_pipe()
+        self._forget_signs()
         read_end, self._pipe = os.pipe()
         try:
             with _open_log(self.program.log_path) as output:
@@ -162,6 +163,13 @@ class Child:
                 )
         finally:
             os.close(read_end)
+
+    def _forget_signs(self) -> None:
+        """Nobody waits for an earlier process any more; a full socket would hold up the next."""
+        assert self._ready is not None  # noqa: S101 - set by start()
+        with contextlib.suppress(BlockingIOError):
+            while self._ready.recv(256):
+                pass
 
     async def _restart(self) -> None:
         loop = asyncio.get_running_loop()

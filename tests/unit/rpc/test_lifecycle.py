@@ -1,6 +1,7 @@
 """How a process tells its parent that it lives, and that it ends."""
 
 import asyncio
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -31,6 +32,15 @@ def test_an_abstract_address_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv("NOTIFY_SOCKET", f"@botmesh-test-{os.getpid()}")
         notify_ready()
         assert receiver.recv(100) == b"READY=1"
+
+
+def test_whoever_does_not_listen_holds_nobody_up(told: socket.socket) -> None:
+    with told, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
+        sender.connect(told.getsockname())
+        with contextlib.suppress(BlockingIOError):
+            while True:  # until nothing more fits in
+                sender.send(b"READY=1")
+        notify_ready()
 
 
 def test_nobody_to_tell_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
