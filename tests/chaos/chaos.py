@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,17 +132,21 @@ class Chaos:
 
     async def _settle(self) -> None:
         """Wait until everything has come back, and nothing is on its way any more."""
-        for tenant_id in self.world.tenants:
-            for door in DOORS:
-                back = _bind(self.world.is_connected, tenant_id, door)
-                if await eventually(back, BACK_LIMIT_S) is None:
-                    words = f"{tenant_id} is not connected again, seen from gateway {door}"
-                    self.run.troubles.append(words)
+        seen = [(tenant_id, door) for tenant_id in self.world.tenants for door in DOORS]
+        await asyncio.gather(*(self._until_back(tenant_id, door) for tenant_id, door in seen))
         if not self._plan.mood.lasting:
             await collecting.cancel_slowed_down(self.world, self.run)
         # What does not settle stands in the ledger itself.
         settled = await eventually(self._settled, self._plan.settle_s, UNKNOWN_POLL_S)
         self._say("everything came back" if settled else "not everything has settled")
+
+    async def _until_back(self, tenant_id: str, door: str) -> None:
+        async def is_back() -> bool:
+            return await self.world.is_connected(tenant_id, door)
+
+        if await eventually(is_back, BACK_LIMIT_S) is None:
+            words = f"{tenant_id} is not connected again, seen from gateway {door}"
+            self.run.troubles.append(words)
 
     async def _settled(self) -> bool:
         waiting = await collecting.waiting(self.world)
@@ -159,12 +163,6 @@ class Chaos:
 
     def _luck(self, whose: str) -> random.Random:
         return random.Random(f"{self._plan.seed} {whose}")
-
-
-def _bind(
-    probe: Callable[[str, str], Awaitable[bool]], *arguments: str
-) -> Callable[[], Awaitable[bool]]:
-    return lambda: probe(*arguments)
 
 
 @contextlib.asynccontextmanager
