@@ -100,7 +100,7 @@ async def test_a_sandbox_stops_at_once_with_devices_on_it(
 def test_a_sandbox_dies_with_the_process_that_holds_its_pipe(tmp_path: Path) -> None:
     holder = (
         "import sys, time; from pathlib import Path; from sandbox.launch import RunningSandbox;"
-        "sandbox = RunningSandbox(Path(sys.argv[1]), output=None);"
+        "sandbox = RunningSandbox(Path(sys.argv[1]));"
         "print('pid', sandbox.process.pid, flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
