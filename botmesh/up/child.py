@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,15 @@ LONGEST_PAUSE_S = 10.0
 STEADY_S = 30.0
 # How much of a child's log is searched for its last words.
 TAIL_BYTES = 8192
+
+# Becomes the program that follows, after prctl(PR_SET_PDEATHSIG), see prctl(2). Not done between
+# fork and exec: this process has threads of gRPC's, and Python may crash there.
+_DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+_LAUNCHER = (sys.executable, "-IS", "-c", _DIE_WITH_PARENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,7 @@ class Child:
         try:
             with _open_log(self.program.log_path) as output:
                 self._process = await asyncio.create_subprocess_exec(
+                    *(_LAUNCHER if self.program.dies_with_us else ()),
                     *self.program.argv,
                     env={
                         **self.program.env,
@@ -158,7 +168,6 @@ class Child:
                     stdout=output,
                     stderr=output,
                     pass_fds=[read_end],
-                    preexec_fn=_die_with_parent if self.program.dies_with_us else None,
                     start_new_session=True,  # the terminal's Ctrl+C is ours to pass on, in order
                 )
         finally:
@@ -190,11 +199,6 @@ class Child:
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
-
-
-def _die_with_parent() -> None:
-    """Between fork and exec: prctl(PR_SET_PDEATHSIG), see prctl(2)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def _open_log(path: Path) -> BinaryIO:
