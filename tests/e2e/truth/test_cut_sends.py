@@ -60,3 +60,19 @@ def test_kills_are_told_apart(records: dict[Cell, Record]) -> None:
         killed = [record for cell, record in records.items() if cell.content is content]
         by_position = {r.cell.position: r for r in killed if r.cell.event is Event.KILL}
         assert [r.never_left for r in by_position.values()] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("left_out", ["dead", "same_store", "stored"])
+def test_every_part_of_the_rule_is_needed(records: dict[Cell, Record], left_out: str) -> None:
+    """Without it, some message that arrived would count as one that never left."""
+
+    def holds(record: Record) -> bool:
+        parts = {
+            "dead": record.dead,
+            "same_store": record.same_store,
+            "stored": not record.unstored,
+        }
+        return all(held for part, held in parts.items() if part != left_out)
+
+    silent = [record for record in records.values() if not (record.row or record.logged_out)]
+    assert any(record.arrived for record in silent if holds(record))
