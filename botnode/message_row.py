@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from botnode.clock import from_ms, now_ms
 from botnode.message import Delivery, OutboundMessage
+from botnode.statement import Statement
 from botnode.states import MessageState
 from botnode.store import Transaction
 from botnode.tables import messages
@@ -22,13 +23,13 @@ Encode = Callable[[str, OutboundMessage], bytes]
 
 _C = messages.c
 
-# Statements are built once: building one costs more than running it.
-ALL = select(messages)
-CHANGE = (
+ALL = Statement(select(messages))
+# ``states`` has a bit for each state that the message may be in.
+CHANGE = Statement(
     update(messages)
     .where(
         _C.message_id == bindparam("wanted"),
-        _C.state.in_(bindparam("states", expanding=True)),
+        literal_column("1").op("<<")(_C.state).op("&")(bindparam("states")) != 0,
     )
     .returning(messages)
 )
@@ -46,9 +47,9 @@ def find_request(connection: Connection, request_id: str) -> OutboundMessage | N
     return one(connection, _BY_REQUEST, request_id)
 
 
-def one(connection: Connection, query: Any, wanted: str) -> OutboundMessage | None:
+def one(connection: Connection, query: Statement, wanted: str) -> OutboundMessage | None:
     """The message that a query finds for its parameter ``wanted``."""
-    row = connection.execute(query, {"wanted": wanted}).first()
+    row = query.first(connection, {"wanted": wanted})
     return None if row is None else to_message(row)
 
 
@@ -64,7 +65,7 @@ class Changer:
         message_id: str,
         states: Iterable[MessageState],
         *,
-        statement: Any = CHANGE,
+        statement: Statement = CHANGE,
         kind: str = STATE_CHANGED,
         **values: Any,
     ) -> OutboundMessage | None:
@@ -73,11 +74,11 @@ class Changer:
             values["state"] = values["state"].value
         parameters = {
             "wanted": message_id,
-            "states": [state.value for state in states],
+            "states": sum(1 << state.value for state in states),
             "update_ms": now_ms(),
             **values,
         }
-        changed = tx.connection.execute(statement, parameters).one_or_none()
+        changed = statement.first(tx.connection, parameters)
         if changed is None:
             return None
         message = to_message(changed)
@@ -104,14 +105,14 @@ def to_message(row: Any) -> OutboundMessage:
         update_time=_time(row.update_ms),
         expire_time=_time(row.expire_ms),
         delivery=Delivery(row.delivery),
-        allow_duplicate=row.allow_duplicate,
+        allow_duplicate=bool(row.allow_duplicate),
         attempt=row.attempt,
         whatsapp_id=row.whatsapp_id,
         reason=row.reason,
         detail=row.detail,
         not_before=from_ms(row.not_before_ms or None),
-        undecrypted=row.undecrypted,
-        duplicated=row.duplicated,
+        undecrypted=bool(row.undecrypted),
+        duplicated=bool(row.duplicated),
         sent_time=from_ms(row.sent_ms),
         delivered_time=from_ms(row.delivered_ms),
         read_time=from_ms(row.read_ms),

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
 from botmesh.errors import Reason
 from botnode.clock import from_ms, now_ms, to_ms
 from botnode.message import Delivery, OutboundMessage
-from botnode.message_row import ALL, CHANGE, Changer, Encode, find, to_message
+from botnode.message_row import CHANGE, Changer, Encode, find, to_message
 from botnode.ports import Sent
 from botnode.receipts import apply_early
+from botnode.statement import Statement
 from botnode.states import MessageState
 from botnode.store import Transaction
 from botnode.tables import messages
@@ -24,10 +25,10 @@ CANCELLED = "taken back on request"
 _S = MessageState
 _C = messages.c
 
-# Statements are built once: building one costs more than running it.
 _EARLIER = messages.alias("earlier")
-_NEXT = (
-    ALL.where(
+_NEXT = Statement(
+    select(messages)
+    .where(
         _C.state == _S.QUEUED.value,
         _C.not_before_ms <= bindparam("now"),
         # A message that waits for its next attempt holds up its recipient's later ones.
@@ -46,21 +47,24 @@ _TIMES = select(
     func.min(_C.expire_ms),
     func.min(_C.not_before_ms).filter(_C.not_before_ms > bindparam("now")),
 ).where(_C.state == _S.QUEUED.value)
-_DUE = select(_C.account, _C.expire_ms).where(
-    _C.message_id == bindparam("wanted"),
-    _C.state.in_((_S.QUEUED.value, _S.UNKNOWN.value)),
+_DUE = Statement(
+    select(_C.account, _C.expire_ms).where(
+        _C.message_id == bindparam("wanted"),
+        or_(_C.state == _S.QUEUED.value, _C.state == _S.UNKNOWN.value),
+    )
 )
-_COUNT_QUEUED = select(func.count()).where(_C.state == _S.QUEUED.value)
+_COUNT_QUEUED = Statement(select(func.count().label("queued")).where(_C.state == _S.QUEUED.value))
 _LAST = select(func.coalesce(func.max(_C.position), 0) + 1).correlate(None).scalar_subquery()
-_INSERT = messages.insert().values(position=_LAST)
+_INSERT = Statement(messages.insert().values(position=_LAST))
 _BEGIN = CHANGE.values(attempt=_C.attempt + 1)
 _BEGIN_AGAIN = _BEGIN.values(earlier_whatsapp_id=_C.whatsapp_id, whatsapp_id="")
 _UNREPEATED = CHANGE.values(
     duplicated=False, whatsapp_id=_C.earlier_whatsapp_id, earlier_whatsapp_id=""
 )
 _REQUEUE = CHANGE.values(position=_LAST)
-_DUPLICATE = (
-    ALL.where(
+_DUPLICATE = Statement(
+    select(messages)
+    .where(
         _C.state == _S.UNKNOWN.value,
         _C.allow_duplicate,
         ~_C.duplicated,
@@ -115,13 +119,13 @@ class MessageRows:
 
     def next_due(self, connection: Connection) -> OutboundMessage | None:
         """The message that was accepted first of those that may go out now."""
-        row = connection.execute(_NEXT, {"now": now_ms()}).one_or_none()
+        row = _NEXT.first(connection, {"now": now_ms()})
         return None if row is None else to_message(row)
 
     def next_duplicate(self, connection: Connection, account: str) -> OutboundMessage | None:
         """The message with an unknown outcome that may be sent once more."""
         parameters = {"account": account, "now": now_ms()}
-        row = connection.execute(_DUPLICATE, parameters).one_or_none()
+        row = _DUPLICATE.first(connection, parameters)
         return None if row is None else to_message(row)
 
     def waiting(self, connection: Connection) -> Waiting:
@@ -131,7 +135,7 @@ class MessageRows:
 
     def count_queued(self, connection: Connection) -> int:
         """How many messages wait."""
-        return int(connection.execute(_COUNT_QUEUED).scalar_one())
+        return int(_COUNT_QUEUED.first(connection, {}).queued)
 
     # -- accepting
 
@@ -152,7 +156,7 @@ class MessageRows:
             "expire_ms": to_ms(message.expire_time),
             "update_ms": to_ms(message.update_time),
         }
-        tx.connection.execute(_INSERT, row)
+        _INSERT.run(tx.connection, row)
         self.changer.tell(tx, message)
 
     def requeue(
@@ -183,7 +187,7 @@ class MessageRows:
         A message whose time is over, or that was accepted for another account than the one that
         would send it now, becomes FAILED instead.
         """
-        row = tx.connection.execute(_DUE, {"wanted": message_id}).first()
+        row = _DUE.first(tx.connection, {"wanted": message_id})
         if row is not None and row.expire_ms < now_ms():
             return self.failed(tx, message_id, Reason.MESSAGE_EXPIRED, TOO_LATE)
         if row is not None and row.account != attempt.account:
@@ -202,7 +206,7 @@ class MessageRows:
         message_id: str,
         state: MessageState,
         attempt: Attempt,
-        statement: Any,
+        statement: Statement,
         **more: Any,
     ) -> OutboundMessage | None:
         return self._change(
@@ -297,7 +301,7 @@ class MessageRows:
         return self._unknown(tx, message_id, detail, _UNREPEATED)
 
     def _unknown(
-        self, tx: Transaction, message_id: str, detail: str, statement: Any
+        self, tx: Transaction, message_id: str, detail: str, statement: Statement
     ) -> OutboundMessage | None:
         return self._change(
             tx,

@@ -138,24 +138,29 @@ class Pump:
     async def run(self) -> None:
         """Hand over what can go out now; then wait until something changes. Never returns."""
         hand: _Hand | None = None
+        pause_s: float | None = None
+        self._work.set()
         while True:
             if hand is not None:
                 hand = await self._deliver(hand)
-                continue
-            self._work.clear()
-            pause_s = None
-            if self._given is not None:
+                pause_s = None
+            elif self._given is not None:
                 hand, self._given = self._given, None
-            elif not self._reserved:
+            elif self._work.is_set() and not self._reserved:
+                self._work.clear()
                 hand, pause_s = await self._find()
-            if hand is None:
+            else:
                 await self._rest(pause_s)
 
     async def _rest(self, pause_s: float | None) -> None:
+        """Wait until there is something to look for, or for the message that is being accepted."""
+        self._work.clear()
         self._resting = True
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(pause_s):
                 await self._work.wait()
+        except TimeoutError:
+            self._work.set()
         self._resting = False
 
     async def accept(self, work: Callable[[Transaction], OutboundMessage]) -> OutboundMessage:
@@ -327,8 +332,8 @@ class Pump:
             if not ended.whatsapp_id:
                 self._spawn(self._name_unknown())
         hand = self._take(begun, attempt, started)
-        if hand is None:
-            self._work.set()  # look for what is due later
+        if not go_on or (hand is None and (self._delayed or self._suspects)):
+            self._work.set()  # look for what is due, also by the clock
         return hand
 
     def _call(self, hand: "_Hand") -> Callable[[], Sent]:

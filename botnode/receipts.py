@@ -11,6 +11,7 @@ from botnode.clock import from_ms, now_ms, to_ms
 from botnode.message import OutboundMessage
 from botnode.message_row import ALL, DECRYPTION_CHANGED, Changer, one
 from botnode.ports import Receipt, ReceiptKind
+from botnode.statement import Statement
 from botnode.states import MessageState
 from botnode.store import Transaction
 from botnode.tables import early_receipts, messages
@@ -38,17 +39,21 @@ _BY_WHATSAPP_ID = ALL.where(_C.whatsapp_id == bindparam("wanted"))
 _BY_EARLIER_ID = ALL.where(
     _C.earlier_whatsapp_id == bindparam("wanted"), _C.earlier_whatsapp_id != ""
 )
-_EARLY_OF = (
+_EARLY_OF = Statement(
     delete(early_receipts)
     .where(early_receipts.c.whatsapp_id == bindparam("wanted"))
     .returning(early_receipts.c.kind, early_receipts.c.receipt_ms)
 )
-_DROP_OLD = delete(early_receipts).where(early_receipts.c.create_ms < bindparam("oldest"))
-_IS_KEPT = select(early_receipts.c.kind).where(
-    early_receipts.c.whatsapp_id == bindparam("wanted"),
-    early_receipts.c.kind == bindparam("kind"),
+_DROP_OLD = Statement(
+    delete(early_receipts).where(early_receipts.c.create_ms < bindparam("oldest"))
 )
-_KEEP = early_receipts.insert()
+_IS_KEPT = Statement(
+    select(early_receipts.c.kind).where(
+        early_receipts.c.whatsapp_id == bindparam("wanted"),
+        early_receipts.c.kind == bindparam("kept_kind"),
+    )
+)
+_KEEP = Statement(early_receipts.insert())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def apply(
 
 def apply_early(tx: Transaction, changer: Changer, whatsapp_id: str) -> OutboundMessage | None:
     """Apply what was kept for an id that is known now; the message if that changed it."""
-    found = tx.connection.execute(_EARLY_OF, {"wanted": whatsapp_id}).all()
+    found = _EARLY_OF.run(tx.connection, {"wanted": whatsapp_id})
     latest = None
     in_order = sorted(found, key=lambda row: (row.receipt_ms, _RANK[ReceiptKind(row.kind)]))
     for kind, receipt_ms in in_order:
@@ -154,13 +159,13 @@ def _note_decryption(
 
 def _keep_early(tx: Transaction, notice: _Notice) -> None:
     now = now_ms()
-    tx.connection.execute(_DROP_OLD, {"oldest": now - KEEP_EARLY_MS})
-    key = {"wanted": notice.whatsapp_id, "kind": notice.kind.value}
-    if tx.connection.execute(_IS_KEPT, key).first() is None:
+    _DROP_OLD.run(tx.connection, {"oldest": now - KEEP_EARLY_MS})
+    key = {"wanted": notice.whatsapp_id, "kept_kind": notice.kind.value}
+    if _IS_KEPT.first(tx.connection, key) is None:
         receipt = {
             "whatsapp_id": notice.whatsapp_id,
             "kind": notice.kind.value,
             "receipt_ms": to_ms(notice.time),
             "create_ms": now,
         }
-        tx.connection.execute(_KEEP, receipt)
+        _KEEP.run(tx.connection, receipt)

@@ -24,6 +24,7 @@ from sqlalchemy.pool import StaticPool
 from botmesh.errors import MeshError, Reason
 from botnode import disk_errors
 from botnode.clock import now_ms
+from botnode.statement import Statement
 from botnode.tables import events, meta
 
 log = structlog.get_logger(__name__)
@@ -35,9 +36,11 @@ DISK_RETRY_S = 0.5
 T = TypeVar("T")
 
 # Statements are built once: building one costs more than running it.
-_EPOCH = select(meta.c.epoch)
-_RAISE_HEAD = update(meta).values(event_head=meta.c.event_head + 1).returning(meta.c.event_head)
-_INSERT_EVENT = events.insert()
+_EPOCH = Statement(select(meta.c.epoch))
+_RAISE_HEAD = Statement(
+    update(meta).values(event_head=meta.c.event_head + 1).returning(meta.c.event_head)
+)
+_INSERT_EVENT = Statement(events.insert())
 _TOUCH = update(meta).values(event_head=meta.c.event_head)
 # Whoever was refused asks again: by then another process answers, or there is room.
 _AGAIN = timedelta(seconds=1)
@@ -78,9 +81,9 @@ class Transaction:
 
         An event about a message of the outbox names it.
         """
-        sequence = int(self.connection.execute(_RAISE_HEAD).scalar_one())
-        self.connection.execute(
-            _INSERT_EVENT,
+        sequence = int(_RAISE_HEAD.first(self.connection, {}).event_head)
+        _INSERT_EVENT.run(
+            self.connection,
             {
                 "sequence": sequence,
                 "kind": kind,
@@ -253,7 +256,7 @@ class Store:
 
     def _transact(self, group: list[_Job[Any]]) -> tuple[list[Any], int | None]:
         with self._writing.begin() as connection:
-            owner = connection.execute(_EPOCH).scalar_one()
+            owner = _EPOCH.first(connection, {}).epoch
             if owner != self._epoch:
                 raise EpochLostError(owner, self._epoch)
             transaction = Transaction(connection, self._epoch)
