@@ -1,0 +1,48 @@
+"""Lines of whatsmeow's log that mean something to us; their texts are its own."""
+
+import pytest
+
+from botnode import whatsapp_events
+from botnode.ports import ClientOutdated, StreamReplaced
+
+
+@pytest.mark.parametrize(
+    ("line", "skipped"),
+    [
+        (
+            "Failed to encrypt 3EB0C0FFEE for 119271086564630@lid: can't encrypt message for "
+            "device: no signal session established with 119271086564630_1:0",
+            ("3EB0C0FFEE", "119271086564630@lid"),
+        ),
+        (
+            "Failed to encrypt 3EB0C0FFEE for 119271086564630:7@lid: failed to process prekey "
+            "bundle: failed to save identity",
+            ("3EB0C0FFEE", "119271086564630:7@lid"),
+        ),
+        ("Successfully authenticated", None),
+        ("Failed to fetch prekeys for 1 devices", None),
+    ],
+)
+def test_devices_that_a_message_was_not_encrypted_for(
+    line: str, skipped: tuple[str, str] | None
+) -> None:
+    assert whatsapp_events.skipped_device(line) == skipped
+
+
+def test_a_secret_that_was_not_stored() -> None:
+    line = "Failed to store message secret key for outgoing message 3EB0: database is locked"
+    assert whatsapp_events.is_untraceable(line)
+    assert not whatsapp_events.is_untraceable("Stored message secret key for outgoing message 3EB0")
+
+
+def test_a_login() -> None:
+    assert whatsapp_events.is_login("Successfully authenticated")
+    assert not whatsapp_events.is_login("Successfully paired 1:1@s.whatsapp.net")
+
+
+def test_signals() -> None:
+    assert whatsapp_events.signal_of_log("Got replaced stream error") == StreamReplaced()
+    assert (
+        whatsapp_events.signal_of_log("Client outdated (405) connect failure") == ClientOutdated()
+    )
+    assert whatsapp_events.signal_of_log("Successfully authenticated") is None
