@@ -10,13 +10,17 @@ from botnode.ports import ClientOutdated, StreamReplaced
     ("line", "skipped"),
     [
         (
-            "Failed to encrypt 3EB0C0FFEE for 119271086564630@lid: can't encrypt message for "
-            "device: no signal session established with 119271086564630_1:0",
+            (
+                "Failed to encrypt 3EB0C0FFEE for 119271086564630@lid: can't encrypt message for "
+                "device: no signal session established with 119271086564630_1:0"
+            ),
             ("3EB0C0FFEE", "119271086564630@lid"),
         ),
         (
-            "Failed to encrypt 3EB0C0FFEE for 119271086564630:7@lid: failed to process prekey "
-            "bundle: failed to save identity",
+            (
+                "Failed to encrypt 3EB0C0FFEE for 119271086564630:7@lid: failed to process prekey "
+                "bundle: failed to save identity"
+            ),
             ("3EB0C0FFEE", "119271086564630:7@lid"),
         ),
         ("Successfully authenticated", None),
