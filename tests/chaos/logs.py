@@ -19,6 +19,7 @@ def judge(books: Books) -> list[Violation]:
         found += _sequence(tenant_id, consumed, "the consumer with a cursor")
         found += _same(tenant_id, log, consumed)
         found += _ends(books, tenant_id)
+        found += _at_once(tenant_id, log)
     for message_id, events in books.steps.items():
         found += _steps(message_id, events)
     found += _timelines(books)
@@ -61,6 +62,26 @@ def _same(tenant_id: str, log: list[Happening], consumed: list[Happening]) -> It
             words = f"event {one.sequence} was told differently: {one} and {other}"
             yield Violation(rule, words, tenant_id=tenant_id, time=one.time)
             return
+
+
+def _at_once(tenant_id: str, log: list[Happening]) -> Iterator[Violation]:
+    """The library has one message at a time, or their order is anybody's guess."""
+    sending: Outgoing | None = None
+    for event in log:
+        now = event.outgoing
+        if now is None:
+            continue
+        if sending is not None and now.message_id == sending.message_id:
+            sending = now if now.state == "SENDING" else None
+        elif now.state == "SENDING":
+            if sending is not None:
+                words = (
+                    f"event {event.sequence} begins with {now.text!r} before {sending.text!r} ends"
+                )
+                yield Violation(
+                    "one message is sent at a time", words, now.request_id, tenant_id, event.time
+                )
+            sending = now
 
 
 def _ends(books: Books, tenant_id: str) -> Iterator[Violation]:

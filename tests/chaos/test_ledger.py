@@ -326,6 +326,13 @@ def _leave_waiting(story: Story) -> None:
     story.run.waiting["5210:1@s.whatsapp.net"] = 3
 
 
+def _send_two_at_once(story: Story) -> None:
+    one, other = story.sent("QUEUED", "SENDING"), story.sent()
+    story.run.outboxes[SHOP] = [m for m in story.run.outboxes[SHOP] if m.text != one.text]
+    story.message(one, "SENT")
+    assert other.text != one.text
+
+
 def _refuse_what_may_wait(story: Story) -> None:
     story.request(REFUSED, delivery="QUEUE")
 
@@ -383,6 +390,7 @@ def _trouble(story: Story) -> None:
         (_new_log, "sequences have no gap and no repeat"),
         (_disagree, "outbox and event log agree"),
         (_drop_a_row, "outbox and event log agree"),
+        (_send_two_at_once, "one message is sent at a time"),
         (_refuse_what_may_wait, "what may wait for the session waits"),
         (_fail_what_may_wait, "what may wait for the session waits"),
         (_send_too_late, "nothing goes out after its time"),
