@@ -169,7 +169,7 @@ class Pump:
         Raises:
             MeshError: what ``work`` raises, and what the store does; nothing was written then.
         """
-        if self._reserved or not (self._resting and self._may_send() and self._settling_s() <= 0):
+        if not self._is_free():
             accepted = await self._store.write(work)
             self.wake()
             return accepted
@@ -191,6 +191,11 @@ class Pump:
             self.wake()
         self._publish(*begun)
         return accepted
+
+    def _is_free(self) -> bool:
+        """Whether a message may begin with its acceptance: the pump has, and gets, no other one."""
+        free = self._resting and not self._reserved and self._given is None
+        return free and self._may_send() and self._settling_s() <= 0
 
     def _may_send(self) -> bool:
         return self._machine.current.can_send and not self._draining
