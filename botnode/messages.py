@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from botmesh.errors import Reason
-from botnode.clock import from_ms, now_ms, to_ms
+from botnode.clock import from_ms, now, now_ms, to_ms
 from botnode.message import Delivery, OutboundMessage
 from botnode.message_row import CHANGE, Changer, Encode, find, to_message
 from botnode.ports import Sent
@@ -47,12 +47,6 @@ _TIMES = select(
     func.min(_C.expire_ms),
     func.min(_C.not_before_ms).filter(_C.not_before_ms > bindparam("now")),
 ).where(_C.state == _S.QUEUED.value)
-_DUE = Statement(
-    select(_C.account, _C.expire_ms).where(
-        _C.message_id == bindparam("wanted"),
-        or_(_C.state == _S.QUEUED.value, _C.state == _S.UNKNOWN.value),
-    )
-)
 _COUNT_QUEUED = Statement(select(func.count().label("queued")).where(_C.state == _S.QUEUED.value))
 _LAST = select(func.coalesce(func.max(_C.position), 0) + 1).correlate(None).scalar_subquery()
 _INSERT = Statement(messages.insert().values(position=_LAST))
@@ -180,19 +174,18 @@ class MessageRows:
     # -- attempts
 
     def begin_attempt(
-        self, tx: Transaction, message_id: str, attempt: Attempt
+        self, tx: Transaction, message: OutboundMessage, attempt: Attempt
     ) -> OutboundMessage | None:
-        """Note that the library gets the message now.
+        """Note that the library gets a message now that is due.
 
         A message whose time is over, or that was accepted for another account than the one that
         would send it now, becomes FAILED instead.
         """
-        row = _DUE.first(tx.connection, {"wanted": message_id})
-        if row is not None and row.expire_ms < now_ms():
-            return self.failed(tx, message_id, Reason.MESSAGE_EXPIRED, TOO_LATE)
-        if row is not None and row.account != attempt.account:
-            return self.failed(tx, message_id, Reason.ACCOUNT_CHANGED, CHANGED_ACCOUNT)
-        return self._begin(tx, message_id, _S.QUEUED, attempt, _BEGIN)
+        if message.expire_time < now():
+            return self.failed(tx, message.message_id, Reason.MESSAGE_EXPIRED, TOO_LATE)
+        if message.account != attempt.account:
+            return self.failed(tx, message.message_id, Reason.ACCOUNT_CHANGED, CHANGED_ACCOUNT)
+        return self._begin(tx, message.message_id, _S.QUEUED, attempt, _BEGIN)
 
     def begin_duplicate(
         self, tx: Transaction, message_id: str, attempt: Attempt
@@ -336,8 +329,8 @@ class MessageRows:
 
     def fail_impatient(self, tx: Transaction, reason: Reason, detail: str) -> list[OutboundMessage]:
         """Fail those that wait and should go out now or not at all."""
-        now = (_C.state == _S.QUEUED.value) & (_C.delivery == Delivery.NOW.value)
-        return self._each(tx, now, self.failed, reason, detail)
+        impatient = (_C.state == _S.QUEUED.value) & (_C.delivery == Delivery.NOW.value)
+        return self._each(tx, impatient, self.failed, reason, detail)
 
     def fail_strangers(self, tx: Transaction, account: str) -> list[OutboundMessage]:
         """Fail those that wait and were accepted for another account."""

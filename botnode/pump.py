@@ -286,7 +286,7 @@ class Pump:
         """
         changed: list[OutboundMessage | None] = []
         while (message := self._rows.next_due(tx.connection)) is not None:
-            changed.append(self._rows.begin_attempt(tx, message.message_id, attempt))
+            changed.append(self._rows.begin_attempt(tx, message, attempt))
             if changed[-1] is None or changed[-1].state is MessageState.SENDING:
                 break
         return changed

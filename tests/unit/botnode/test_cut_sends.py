@@ -26,7 +26,7 @@ async def cut(
 ) -> OutboundMessage:
     attempt = Attempt(SECRET, ACCOUNT, DEVICE, "7:100:2")
     await store.write(lambda tx: rows.insert(tx, message))
-    await store.write(lambda tx: rows.begin_attempt(tx, message.message_id, attempt))
+    await store.write(lambda tx: rows.begin_attempt(tx, message, attempt))
     settled = await store.write(lambda tx: cut_sends.settle(tx, rows, evidence))
     (found,) = [*settled.waiting, *settled.unknown]
     return found
@@ -81,7 +81,7 @@ async def test_a_message_whose_secret_was_not_stored_is_unknown(
     message = make_message()
     attempt = Attempt(SECRET, ACCOUNT, DEVICE, "7:100:2")
     await store.write(lambda tx: rows.insert(tx, message))
-    await store.write(lambda tx: rows.begin_attempt(tx, message.message_id, attempt))
+    await store.write(lambda tx: rows.begin_attempt(tx, message, attempt))
     await store.write(rows.mark_untraceable)
     settled = await store.write(lambda tx: cut_sends.settle(tx, rows, DEAD))
     assert [m.state for m in settled.unknown] == [MessageState.UNKNOWN]
@@ -94,7 +94,7 @@ async def test_a_second_attempt_proves_nothing_about_the_first(
     message = make_message(allow_duplicate=True)
     first, second = (Attempt(s * 32, ACCOUNT, DEVICE, "7:100:2") for s in (b"s", b"t"))
     await store.write(lambda tx: rows.insert(tx, message))
-    await store.write(lambda tx: rows.begin_attempt(tx, message.message_id, first))
+    await store.write(lambda tx: rows.begin_attempt(tx, message, first))
     await store.write(lambda tx: rows.cut_sending(tx, "cut"))
     await store.write(lambda tx: rows.begin_duplicate(tx, message.message_id, second))
     settled = await store.write(lambda tx: cut_sends.settle(tx, rows, DEAD))

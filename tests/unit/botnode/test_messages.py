@@ -41,6 +41,10 @@ class Outbox:
         change = getattr(self.rows, name)
         return await self.store.write(lambda tx: change(tx, self.message.message_id, *arguments))
 
+    async def begin(self, attempt: Attempt) -> OutboundMessage | None:
+        message = await self.now()
+        return await self.store.write(lambda tx: self.rows.begin_attempt(tx, message, attempt))
+
     async def insert(self, expire: timedelta = timedelta(minutes=5)) -> None:
         self.message = dataclasses.replace(
             self.message, expire_time=self.message.create_time + expire
@@ -77,7 +81,7 @@ async def outbox(
 
 
 async def test_a_good_life(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", attempt(b"s"))
+    await outbox.begin(attempt(b"s"))
     assert (await outbox.now()).attempt == 1
     await outbox.do("sent", Sent(ID, now()))
     await outbox.receive(ReceiptKind.DELIVERED)
@@ -89,21 +93,21 @@ async def test_a_good_life(outbox: Outbox) -> None:
 
 
 async def test_states_only_rise(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", attempt(b"s"))
+    await outbox.begin(attempt(b"s"))
     await outbox.do("sent", Sent(ID, now()))
     await outbox.receive(ReceiptKind.READ)
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.SENDER)
     assert await outbox.do("failed", Reason.INTERNAL, "late") is None
     assert await outbox.do("unknown", "late") is None
-    assert await outbox.do("begin_attempt", attempt(b"t")) is None
+    assert await outbox.begin(attempt(b"t")) is None
     assert (await outbox.now()).state is MessageState.READ
     assert (await outbox.now()).delivered_time is not None
     assert await outbox.history() == [1, 2, 4, 6]
 
 
 async def test_a_receipt_before_the_id_is_known(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", attempt(b"s"))
+    await outbox.begin(attempt(b"s"))
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.DELIVERED)
     await outbox.receive(ReceiptKind.SENDER)
@@ -114,7 +118,7 @@ async def test_a_receipt_before_the_id_is_known(outbox: Outbox, store: Store) ->
 
 
 async def test_a_cut_send_is_unknown_and_a_receipt_tells(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", attempt(b"s"))
+    await outbox.begin(attempt(b"s"))
     await store.write(lambda tx: outbox.rows.cut_sending(tx, "the process ended"))
     message = await outbox.now()
     assert message.state is MessageState.UNKNOWN
@@ -133,7 +137,7 @@ async def test_a_cut_send_is_unknown_and_a_receipt_tells(outbox: Outbox, store: 
 async def test_an_unknown_message_is_named_after_its_receipt_came(
     outbox: Outbox, store: Store
 ) -> None:
-    await outbox.do("begin_attempt", attempt(b"s"))
+    await outbox.begin(attempt(b"s"))
     await outbox.receive(ReceiptKind.DELIVERED)
     await store.write(lambda tx: outbox.rows.cut_sending(tx, "the process ended"))
     await store.write(lambda tx: cut_sends.name(tx, outbox.rows, {b"s" * 32: ID}))
@@ -141,7 +145,7 @@ async def test_an_unknown_message_is_named_after_its_receipt_came(
 
 
 async def test_failed_is_the_end(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", attempt(b"s"))
+    await outbox.begin(attempt(b"s"))
     message = await outbox.do("failed", Reason.REACH_OUT_LOCKED, "server returned error 463")
     assert message.reason == "REACH_OUT_LOCKED"
     assert await outbox.do("sent", Sent(ID, now())) is None
@@ -149,17 +153,17 @@ async def test_failed_is_the_end(outbox: Outbox) -> None:
 
 
 async def test_put_back_waits_again_with_a_fresh_secret(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", attempt(b"s"))
+    await outbox.begin(attempt(b"s"))
     await outbox.do("put_back", "websocket not connected")
     assert (await outbox.now()).state is MessageState.QUEUED
-    await outbox.do("begin_attempt", attempt(b"t"))
+    await outbox.begin(attempt(b"t"))
     assert (await outbox.now()).attempt == 2
     secret = await store.read(lambda c: c.execute(select(messages.c.message_secret)).scalar_one())
     assert secret == b"t" * 32
 
 
 async def test_a_phone_that_cannot_decrypt(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", attempt())
+    await outbox.begin(attempt())
     await outbox.do("sent", Sent(ID, now()))
     await outbox.receive(ReceiptKind.RETRY)
     await outbox.receive(ReceiptKind.RETRY)
@@ -181,7 +185,7 @@ async def test_a_phone_that_cannot_decrypt(outbox: Outbox, store: Store) -> None
 
 
 async def test_a_phone_that_cannot_decrypt_has_the_message(outbox: Outbox, store: Store) -> None:
-    await outbox.do("begin_attempt", attempt())
+    await outbox.begin(attempt())
     await store.write(lambda tx: outbox.rows.cut_sending(tx, "cut"))
     await store.write(lambda tx: cut_sends.name(tx, outbox.rows, {b"s" * 32: ID}))
     await outbox.receive(ReceiptKind.RETRY)
@@ -190,14 +194,14 @@ async def test_a_phone_that_cannot_decrypt_has_the_message(outbox: Outbox, store
 
 
 async def test_receipts_of_another_account_change_nothing(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", attempt())
+    await outbox.begin(attempt())
     await outbox.do("sent", Sent(ID, now()))
     await outbox.receive(ReceiptKind.DELIVERED, account="+5215587654321")
     assert (await outbox.now()).state is MessageState.SENT
 
 
 async def test_a_receipt_never_raises_what_failed(outbox: Outbox) -> None:
-    await outbox.do("begin_attempt", attempt())
+    await outbox.begin(attempt())
     await outbox.do("sent", Sent(ID, now()))
     await outbox.do("failed", Reason.INTERNAL, "no effect: it was sent")
     assert (await outbox.now()).state is MessageState.SENT
@@ -228,14 +232,14 @@ async def test_no_attempt_when_the_time_is_over(
 ) -> None:
     late = Outbox(store, rows, make_message())
     await late.insert(timedelta(seconds=-1))
-    message = await late.do("begin_attempt", attempt(b"s"))
+    message = await late.begin(attempt(b"s"))
     assert (message.state, message.attempt) == (MessageState.FAILED, 0)
     assert message.reason == Reason.MESSAGE_EXPIRED
     assert await late.history() == [1, 7]
 
 
 async def test_no_attempt_for_another_account(outbox: Outbox) -> None:
-    message = await outbox.do("begin_attempt", attempt(account="+5215587654321"))
+    message = await outbox.begin(attempt(account="+5215587654321"))
     assert (message.state, message.attempt) == (MessageState.FAILED, 0)
     assert message.reason == Reason.ACCOUNT_CHANGED
 
@@ -254,7 +258,7 @@ async def test_a_failed_message_waits_again_behind_all_others(
     waiting = await store.read(rows.next_due)
     assert waiting is not None
     assert waiting.message_id == second.message.message_id
-    begun = await first.do("begin_attempt", attempt(account="+5215587654321"))
+    begun = await first.begin(attempt(account="+5215587654321"))
     assert begun.state is MessageState.SENDING
 
 
@@ -271,7 +275,7 @@ async def test_a_message_that_waits_for_its_next_attempt_holds_up_its_recipient_
         return due and due.message_id
 
     assert await next_id() == held.message.message_id
-    await held.do("begin_attempt", attempt())
+    await held.begin(attempt())
     await store.write(
         lambda tx: rows.put_back(
             tx, held.message.message_id, "429", not_before=now() + timedelta(minutes=1)
@@ -297,7 +301,7 @@ async def test_a_second_attempt_may_be_raised_by_receipts_of_the_first(
 ) -> None:
     outbox = Outbox(store, rows, make_message(allow_duplicate=True))
     await outbox.insert()
-    await outbox.do("begin_attempt", attempt(b"s"))
+    await outbox.begin(attempt(b"s"))
     await store.write(lambda tx: rows.cut_sending(tx, "cut"))
     await store.write(lambda tx: cut_sends.name(tx, rows, {b"s" * 32: "FIRST"}))
     due = await store.read(lambda c: rows.next_duplicate(c, ACCOUNT))
@@ -321,7 +325,7 @@ async def test_cancelling(outbox: Outbox) -> None:
         message = await outbox.do("cancel")
         assert (message.state, message.reason) == (MessageState.FAILED, "MESSAGE_CANCELLED")
     assert await outbox.history() == [1, 7]
-    assert await outbox.do("begin_attempt", attempt()) is None
+    assert await outbox.begin(attempt()) is None
 
 
 async def test_what_was_accepted_for_another_account_fails(
