@@ -156,6 +156,9 @@ def receipts(event: Any) -> Receipt | None:
     if kind is None or not event.MessageIDs:
         return None
     source = event.MessageSource
+    to_itself = source.Chat.User == source.Sender.User
+    if kind is ReceiptKind.RETRY and source.IsFromMe and not to_itself:
+        return None  # our own phone, about its copy
     return Receipt(
         kind=kind,
         whatsapp_ids=tuple(event.MessageIDs),
