@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from botnode.message import OutboundMessage
 from botnode.messages import MessageRows
@@ -87,10 +87,12 @@ def follows(now: str, then: str) -> bool:
 
 
 def open_secrets(connection: Connection) -> list[bytes]:
-    """The secrets of messages with an open outcome and without WhatsApp's id."""
+    """The secrets of messages in hand, and of those with an unknown outcome and no id."""
     query = select(_C.message_secret).where(
-        _C.state.in_((MessageState.SENDING.value, MessageState.UNKNOWN.value)),
-        _C.whatsapp_id == "",
+        or_(
+            _C.state == MessageState.SENDING.value,
+            and_(_C.state == MessageState.UNKNOWN.value, _C.whatsapp_id == ""),
+        ),
         _C.message_secret.is_not(None),
     )
     return list(connection.execute(query).scalars())
@@ -115,6 +117,7 @@ def _never_left(attempt: Any, evidence: Evidence) -> bool:
     return (
         evidence.ids is not None
         and attempt.message_secret not in evidence.ids
+        and not attempt.whatsapp_id  # it was found before
         and attempt.traceable
         and not attempt.duplicated
         and attempt.epoch == evidence.dead_epoch
@@ -124,8 +127,15 @@ def _never_left(attempt: Any, evidence: Evidence) -> bool:
     )
 
 
-def name(tx: Transaction, rows: MessageRows, ids: Mapping[bytes, str]) -> None:
-    """Keep WhatsApp's ids that the library's store gave for secrets, and apply early receipts."""
+def name(
+    tx: Transaction, rows: MessageRows, ids: Mapping[bytes, str]
+) -> list[OutboundMessage | None]:
+    """Keep WhatsApp's ids that the library's store gave for secrets, and apply early receipts.
+
+    Returns:
+        The messages that receipts raised.
+    """
+    raised = []
     for secret, whatsapp_id in ids.items():
         tx.connection.execute(
             update(messages)
@@ -136,4 +146,5 @@ def name(tx: Transaction, rows: MessageRows, ids: Mapping[bytes, str]) -> None:
             )
             .values(whatsapp_id=whatsapp_id)
         )
-        apply_early(tx, rows.changer, whatsapp_id)
+        raised.append(apply_early(tx, rows.changer, whatsapp_id))
+    return raised

@@ -13,6 +13,11 @@ from botnode.message_row import to_message
 from botnode.states import MessageState
 from botnode.tables import events, messages
 
+# A page ends early rather than being larger: an answer must fit into a gRPC message of 4 MiB.
+MOST_BYTES = 2 * 1024 * 1024
+# What a record has beside its content.
+RECORD_BYTES = 1024
+
 _C = messages.c
 
 
@@ -64,10 +69,16 @@ def page(connection: Connection, wanted: Filter, size: int, after: Place | None)
     if after is not None:
         place = (after.create_ms, after.message_id)
         query = query.where(tuple_(_C.create_ms, _C.message_id) < place)
-    rows = connection.execute(query).all()
-    found = [to_message(row) for row in rows[:size]]
-    last: Any = rows[size - 1] if len(rows) > size else None
-    return Page(found, None if last is None else Place(last.create_ms, last.message_id))
+    found: list[OutboundMessage] = []
+    last: Any = None
+    room = MOST_BYTES
+    for row in connection.execute(query):
+        if len(found) == size or (found and room < len(row.content)):
+            return Page(found, Place(last.create_ms, last.message_id))
+        found.append(to_message(row))
+        room -= len(row.content) + RECORD_BYTES
+        last = row
+    return Page(found, None)
 
 
 def _conditions(wanted: Filter) -> list[Any]:

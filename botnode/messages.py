@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, update
 
 from botmesh.errors import Reason
 from botnode.clock import from_ms, now, now_ms, to_ms
@@ -18,6 +18,10 @@ from botnode.states import MessageState
 from botnode.store import Transaction
 from botnode.tables import messages
 
+# Of changes of many messages: callbacks wait meanwhile.
+MOST_AT_ONCE = 200
+# Longer than any pause before another attempt.
+LONGEST_WAIT_MS = 20 * 60 * 1000
 TOO_LATE = "it could not go out before its time was over"
 CHANGED_ACCOUNT = "accepted for another account than the tenant has now"
 CANCELLED = "taken back on request"
@@ -26,17 +30,29 @@ _S = MessageState
 _C = messages.c
 
 _EARLIER = messages.alias("earlier")
+
+
+def _waits(not_before_ms: Any) -> Any:
+    """Whether that time is to come; a time too far away was set before the clock was set back."""
+    return (not_before_ms > bindparam("now")) & (not_before_ms <= bindparam("latest"))
+
+
+def _around_now() -> dict[str, int]:
+    now = now_ms()
+    return {"now": now, "latest": now + LONGEST_WAIT_MS}
+
+
 _NEXT = Statement(
     select(messages)
     .where(
         _C.state == _S.QUEUED.value,
-        _C.not_before_ms <= bindparam("now"),
+        ~_waits(_C.not_before_ms),
         # A message that waits for its next attempt holds up its recipient's later ones.
         ~exists().where(
             _EARLIER.c.recipient_jid == _C.recipient_jid,
             _EARLIER.c.position < _C.position,
-            _EARLIER.c.state == _S.QUEUED.value,
-            _EARLIER.c.not_before_ms > bindparam("now"),
+            _EARLIER.c.state == literal_column("1"),  # spelt out, as the index has it
+            _waits(_EARLIER.c.not_before_ms),
         ),
     )
     .order_by(_C.position)
@@ -45,7 +61,7 @@ _NEXT = Statement(
 _TIMES = select(
     func.count(),
     func.min(_C.expire_ms),
-    func.min(_C.not_before_ms).filter(_C.not_before_ms > bindparam("now")),
+    func.min(_C.not_before_ms).filter(_waits(_C.not_before_ms)),
 ).where(_C.state == _S.QUEUED.value)
 _COUNT_QUEUED = Statement(select(func.count().label("queued")).where(_C.state == _S.QUEUED.value))
 _LAST = select(func.coalesce(func.max(_C.position), 0) + 1).correlate(None).scalar_subquery()
@@ -113,7 +129,7 @@ class MessageRows:
 
     def next_due(self, connection: Connection) -> OutboundMessage | None:
         """The message that was accepted first of those that may go out now."""
-        row = _NEXT.first(connection, {"now": now_ms()})
+        row = _NEXT.first(connection, _around_now())
         return None if row is None else to_message(row)
 
     def next_duplicate(self, connection: Connection, account: str) -> OutboundMessage | None:
@@ -124,7 +140,7 @@ class MessageRows:
 
     def waiting(self, connection: Connection) -> Waiting:
         """What waits, and until when."""
-        count, expire_ms, not_before_ms = connection.execute(_TIMES, {"now": now_ms()}).one()
+        count, expire_ms, not_before_ms = connection.execute(_TIMES, _around_now()).one()
         return Waiting(count, from_ms(expire_ms), from_ms(not_before_ms))
 
     def count_queued(self, connection: Connection) -> int:
@@ -349,6 +365,6 @@ class MessageRows:
     def _each(
         self, tx: Transaction, condition: Any, change: Callable[..., Any], *arguments: Any
     ) -> list[OutboundMessage]:
-        query = select(_C.message_id).where(condition).order_by(_C.position)
+        query = select(_C.message_id).where(condition).order_by(_C.position).limit(MOST_AT_ONCE)
         ids: Iterable[str] = tx.connection.execute(query).scalars().all()
         return [m for i in ids if (m := change(tx, i, *arguments)) is not None]

@@ -97,9 +97,7 @@ class Outbox:
                 return known
             await self._admit(command, deadline)
         message = new_message(command, self._account())
-        accepted = await self.pump.accept(lambda tx: self._accept(tx, message, command))
-        self.patience.expect(accepted.expire_time)
-        return accepted
+        return await self.pump.accept(lambda tx: self._accept(tx, message, command))
 
     async def _admit(self, command: SendCommand, deadline: float) -> None:
         """Let through what the session can take; wait a little for one that comes back."""

@@ -12,7 +12,7 @@ import structlog
 from botmesh.errors import Reason
 from botnode.clock import now
 from botnode.message import OutboundMessage
-from botnode.messages import MessageRows
+from botnode.messages import MOST_AT_ONCE, MessageRows
 from botnode.session import Session, SessionMachine
 from botnode.states import PASSING, REASON_OF, SessionState
 from botnode.store import Store, Transaction
@@ -112,7 +112,10 @@ class Patience:
         await self._change(lambda tx: self._rows.fail_impatient(tx, reason, detail))
 
     async def _change(self, work: Callable[[Transaction], list[OutboundMessage]]) -> None:
-        self._publish(*await self._store.write(work, durable=True))
+        while changed := await self._store.write(work, durable=True):
+            self._publish(*changed)
+            if len(changed) < MOST_AT_ONCE:
+                break
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -19,6 +19,7 @@ from botnode import conclusion, cut_sends
 from botnode.clock import now
 from botnode.conclusion import Conclusion
 from botnode.message import OutboundMessage
+from botnode.message_row import find
 from botnode.messages import Attempt, MessageRows
 from botnode.ports import SendError, Sent, WhatsApp
 from botnode.send_errors import STOPPED_BEFORE
@@ -116,7 +117,7 @@ class Pump:
     def _on_session(self, session: Session) -> None:
         if session.state is SessionState.CONNECTED:
             self._connected_at = time.monotonic()
-        else:
+        elif session.state is not SessionState.DEAF:  # from there it may come back without a login
             self._caught_up_at = None
             self._losses += 1
         self._work.set()
@@ -140,6 +141,7 @@ class Pump:
         hand: _Hand | None = None
         pause_s: float | None = None
         self._work.set()
+        self._idle.clear()
         while True:
             if hand is not None:
                 hand = await self._deliver(hand)
@@ -156,12 +158,15 @@ class Pump:
         """Wait until there is something to look for, or for the message that is being accepted."""
         self._work.clear()
         self._resting = True
+        if not self._reserved:
+            self._idle.set()
         try:
             async with asyncio.timeout(pause_s):
                 await self._work.wait()
         except TimeoutError:
             self._work.set()
         self._resting = False
+        self._idle.clear()
 
     async def accept(self, work: Callable[[Transaction], OutboundMessage]) -> OutboundMessage:
         """Write a new message down. While the pump rests, it begins with it in the same commit.
@@ -169,13 +174,18 @@ class Pump:
         Raises:
             MeshError: what ``work`` raises, and what the store does; nothing was written then.
         """
-        if not self._is_free():
-            accepted = await self._store.write(work)
-            self.wake()
-            return accepted
-        self._reserved = True
-        # On its own: what was begun must be handed over even if its sender goes away.
-        return await asyncio.shield(self._spawn(self._accept_and_begin(work)))
+        how = self._accept
+        if self._is_free():
+            self._idle.clear()
+            self._reserved, how = True, self._accept_and_begin
+        # On its own: what was accepted must be handed over even if its sender goes away.
+        return await asyncio.shield(self._spawn(how(work)))
+
+    async def _accept(self, work: Callable[[Transaction], OutboundMessage]) -> OutboundMessage:
+        accepted = await self._store.write(work)
+        self._publish(accepted)
+        self.wake()
+        return accepted
 
     async def _accept_and_begin(
         self, work: Callable[[Transaction], OutboundMessage]
@@ -189,7 +199,7 @@ class Pump:
         finally:
             self._reserved = False
             self.wake()
-        self._publish(*begun)
+        self._publish(accepted, *begun)
         return accepted
 
     def _is_free(self) -> bool:
@@ -302,30 +312,23 @@ class Pump:
 
     async def _deliver(self, hand: "_Hand") -> "_Hand | None":
         """Call the library; write down how that ended, and begin the next in the same commit."""
-        self._idle.clear()
         losses, account = self._losses, self._machine.current.account
-        following: _Hand | None = None
         try:
-            try:
-                sent = await self._sender.run(self._call(hand))
-            except SendError as error:
-                lost = error.line_lost or self._losses != losses
-                end = conclusion.of_error(self._rows, hand.message, str(error), line_lost=lost)
-            else:
-                end = conclusion.of_success(self._rows, hand.message, sent, account)
-            following = await self._conclude(end)
-            return following
-        finally:
-            if following is None:
-                self._idle.set()
+            sent = await self._sender.run(self._call(hand))
+        except SendError as error:
+            lost = error.line_lost or self._losses != losses
+            end = conclusion.of_error(self._rows, hand.message, str(error), line_lost=lost)
+        else:
+            end = conclusion.of_success(self._rows, hand.message, sent, account)
+        return await self._conclude(hand.message.message_id, end)
 
-    async def _conclude(self, end: Conclusion) -> "_Hand | None":
+    async def _conclude(self, message_id: str, end: Conclusion) -> "_Hand | None":
         attempt, started = self._new_attempt(), time.monotonic()
         go_on = self._may_send() and self._settling_s() <= 0
         self._work.clear()
 
         def work(tx: Transaction) -> tuple[OutboundMessage | None, list[OutboundMessage | None]]:
-            ended = end(tx)
+            ended = end(tx) or find(tx.connection, message_id)  # a receipt may have been faster
             return ended, self._begin_next(tx, attempt) if go_on else []
 
         ended, begun = await self._store.write(work, durable=True)
@@ -358,7 +361,11 @@ class Pump:
         secrets = await self._store.read(cut_sends.open_secrets)
         ids = await in_daemon_thread(lambda: self._library.find_ids(secrets), "find-sent-ids")
         if ids:
-            await self._store.write(lambda tx: cut_sends.name(tx, self._rows, ids), durable=True)
+            self._publish(
+                *await self._store.write(
+                    lambda tx: cut_sends.name(tx, self._rows, ids), durable=True
+                )
+            )
 
     def _account(self) -> str:
         account = self._machine.current.account

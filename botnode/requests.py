@@ -24,6 +24,7 @@ LONGEST = timedelta(days=7)
 USUAL_PAGE = 50
 LARGEST_PAGE = 500
 MOST_ID = 128
+MOST_TOKEN = 512
 
 
 def send_command(request: bot_pb2.SendMessageRequest, request_id: str) -> SendCommand:
@@ -143,15 +144,23 @@ def place(request: bot_pb2.ListMessagesRequest) -> Place | None:
     """Where the wanted page starts."""
     if not request.page_token:
         return None
+    if len(request.page_token) > MOST_TOKEN:
+        raise invalid("page_token", "is none of this service's")
     try:
         text = base64.b64decode(request.page_token, altchars=b"-_", validate=True)
         create_ms, message_id, filter_hash = json.loads(text)
-        found = Place(int(create_ms), str(message_id))
-    except (ValueError, TypeError):
+        found = Place(_milliseconds(create_ms), str(message_id))
+    except (ValueError, TypeError, RecursionError):
         raise invalid("page_token", "is none of this service's") from None
     if filter_hash != _filter_hash(request):
         raise invalid("page_token", "is of a list with other filters")
     return found
+
+
+def _milliseconds(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < 2**53:
+        raise ValueError(value)
+    return value
 
 
 def _filter_hash(request: bot_pb2.ListMessagesRequest) -> str:

@@ -118,6 +118,7 @@ class Store:
         self._wake = threading.Condition()
         self._closing = False
         self._reader = ThreadPoolExecutor(1, "node.db-reader")
+        self._reader_at_work = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="node.db-writer", daemon=True)
         self._on_head: Callable[[int], None] = lambda _: None
         self._on_lost: Callable[[], None] = lambda: None
@@ -209,7 +210,7 @@ class Store:
             raise
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._reading.connect() as connection:
+        with self._reader_at_work, self._reading.begin() as connection:
             return work(connection)
 
     def close(self, timeout_s: float = 2.0) -> None:
@@ -223,6 +224,7 @@ class Store:
         self._reader.shutdown(wait=False, cancel_futures=True)
         if not self._thread.is_alive():
             self._writing.dispose()
+        if self._reader_at_work.acquire(timeout=timeout_s):
             self._reading.dispose()
 
     def _run(self) -> None:
@@ -241,9 +243,10 @@ class Store:
         while group:
             try:
                 outcomes, head = self._transact(group)
-            except OperationalError as error:
-                group = self._after_disk_error(group, error)
             except Exception as error:  # noqa: BLE001 - the waiting callers get it
+                if (of_file := _of_file(error)) is not None:
+                    group = self._after_disk_error(group, of_file)
+                    continue
                 _fail(group, error)
                 if isinstance(error, EpochLostError):
                     self._lose(error)
@@ -264,6 +267,7 @@ class Store:
                 outcomes = [group[0].work(transaction)]
             else:
                 outcomes = [_attempt(transaction, job) for job in group]
+            _check_open(connection)
         return outcomes, transaction.head
 
     def _lose(self, error: EpochLostError) -> None:
@@ -275,9 +279,6 @@ class Store:
 
     def _after_disk_error(self, group: list[_Job[Any]], error: OperationalError) -> list[_Job[Any]]:
         """Refuse what may be refused; wait a little, and return what has to be tried again."""
-        if not _is_of_file(error):
-            _fail(group, error)
-            return []
         trouble = disk_errors.of_database(error)
         self._room.clear()
         if trouble is not None:
@@ -304,14 +305,31 @@ def _attempt(transaction: Transaction, job: _Job[Any]) -> Any:
         with transaction.connection.begin_nested():
             return job.work(transaction)
     except Exception as error:
-        if isinstance(error, OperationalError) and _is_of_file(error):
+        _check_open(transaction.connection)
+        if _of_file(error) is not None:
             raise  # the disk, not the job
         transaction.head = head
         return error
 
 
-def _is_of_file(error: OperationalError) -> bool:
-    return disk_errors.of_database(error) is not None or disk_errors.is_lock(error)
+class _RolledBackError(Exception):
+    """SQLite has undone the whole transaction, as it does where the disk fails in a statement."""
+
+
+def _check_open(connection: Connection) -> None:
+    if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]  # open
+        raise _RolledBackError
+
+
+def _of_file(error: BaseException | None) -> OperationalError | None:
+    """The error of the file, not of the work, that an error is or comes from."""
+    if error is None:
+        return None
+    if isinstance(error, OperationalError) and (
+        disk_errors.of_database(error) is not None or disk_errors.is_lock(error)
+    ):
+        return error
+    return _of_file(error.__cause__) or _of_file(error.__context__)
 
 
 def _settle(group: list[_Job[Any]], outcomes: list[Any]) -> None:

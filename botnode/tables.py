@@ -87,8 +87,17 @@ messages = Table(
     UniqueConstraint("request_id"),
     Index("ix_messages_position", "position"),
     Index("ix_messages_state_position", "state", "position"),
-    Index("ix_messages_recipient_jid_position", "recipient_jid", "position"),
+    # What waits for one recipient, in its order. The state is in it for SQLite to prefer it.
+    Index(
+        "ix_messages_queued",
+        "recipient_jid",
+        "state",
+        "position",
+        sqlite_where=text("state = 1"),
+        postgresql_where=text("state = 1"),
+    ),
     Index("ix_messages_create_ms", "create_ms", "message_id"),
+    Index("ix_messages_recipient_jid_create_ms", "recipient_jid", "create_ms"),
     Index("ix_messages_whatsapp_id", "whatsapp_id"),
     Index(
         "ix_messages_earlier_whatsapp_id",

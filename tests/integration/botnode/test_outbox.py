@@ -1,7 +1,9 @@
 """The outbox's options: waiting for the session, expiring, taking back, sending once more."""
 
 import asyncio
+import base64
 import dataclasses
+import json
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,10 +17,13 @@ from botnode import outbox as outbox_module
 from botnode import patience as patience_module
 from botnode import pump as pump_module
 from botnode.clock import now
+from botnode.outbox import SendCommand
 from botnode.ports import (
     CaughtUp,
     Connected,
     Disconnected,
+    KeepAliveRestored,
+    KeepAliveTimeout,
     LoggedOut,
     Receipt,
     ReceiptKind,
@@ -37,6 +42,7 @@ UNKNOWN = message_pb2.MESSAGE_STATE_UNKNOWN
 SENT = message_pb2.MESSAGE_STATE_SENT
 DELIVERED = message_pb2.MESSAGE_STATE_DELIVERED
 FAILED = message_pb2.MESSAGE_STATE_FAILED
+TEXT = message_pb2.MessageContent(text=message_pb2.TextContent(body="uno")).SerializeToString()
 ANOTHER = dataclasses.replace(ACCOUNT, jid="5215587654321:1@s.whatsapp.net")
 
 
@@ -322,6 +328,10 @@ def _fail_second(_to: str, text: str) -> str:
     return f"3EB0{text}"
 
 
+def token(content: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+
+
 @pytest.mark.parametrize(
     ("request_part", "field"),
     [
@@ -329,6 +339,11 @@ def _fail_second(_to: str, text: str) -> str:
         ({"page_token": "garbage!"}, "page_token"),
         ({"page_token": "W10="}, "page_token"),
         ({"page_token": "eyJhIjoxfQ=="}, "page_token"),
+        ({"page_token": token([10**30, "m", ""])}, "page_token"),
+        ({"page_token": token([float("inf"), "m", ""])}, "page_token"),
+        ({"page_token": token([True, "m", ""])}, "page_token"),
+        ({"page_token": base64.urlsafe_b64encode(b"[" * 300).decode()}, "page_token"),
+        ({"page_token": "A" * 10_000}, "page_token"),
         ({"states": [99]}, "states"),
         ({"states": [0]}, "states"),
         ({"to": "nobody"}, "to"),
@@ -337,6 +352,19 @@ def _fail_second(_to: str, text: str) -> str:
 async def test_bad_lists(node: Node, request_part: dict[str, Any], field: str) -> None:
     error = await error_of(list_messages(node, **request_part))
     assert [violation.field for violation in error.violations] == [field]
+
+
+async def test_a_page_fits_into_an_answer(node: Node) -> None:
+    await go_down(node)
+    for _ in range(25):
+        await node.send("語" * 65_000, delivery=QUEUE)
+    seen, page_token = 0, ""
+    while True:
+        page = await list_messages(node, page_size=500, page_token=page_token)
+        seen += len(page.messages)
+        if not (page_token := page.next_page_token):
+            break
+    assert seen == 25
 
 
 async def test_a_token_is_of_its_list(node: Node) -> None:
@@ -524,6 +552,26 @@ async def test_a_session_that_was_lost_and_is_back_at_once_has_caught_up(node: N
     node.whatsapp.answer = lambda _to, _text: "3EB0"
     await eventually(lambda: node.tenant.outbox.pump._settling_s() <= 0)
     assert (await node.send("uno", timeout=2)).state == SENT
+
+
+async def test_a_line_that_was_deaf_has_missed_nothing(node: Node) -> None:
+    node.whatsapp.say(KeepAliveTimeout())
+    await node.until(SessionState.DEAF)
+    node.whatsapp.say(KeepAliveRestored())
+    await node.until(SessionState.CONNECTED)
+    assert node.tenant.outbox.pump._settling_s() <= 0
+
+
+async def test_an_accepted_message_goes_out_whoever_goes_away(node: Node) -> None:
+    outbox = node.tenant.outbox
+    command = SendCommand("one", "1@s.whatsapp.net", TEXT, b"h" * 32)
+    await eventually(lambda: outbox.pump._resting)
+    outbox.pump._reserved = True  # as while another is being accepted
+    call = asyncio.ensure_future(outbox.send(command, 5))
+    await asyncio.sleep(0)
+    call.cancel()
+    outbox.pump._reserved = False
+    await eventually(lambda: node.whatsapp.sent)
 
 
 # -- order

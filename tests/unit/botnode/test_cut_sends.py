@@ -182,3 +182,17 @@ def test_no_log(tmp_path: Path, content: bytes) -> None:
     assert generation_of(path) == ""
     assert not follows("", "7:100:2")
     assert not follows("7:100:2", "")
+
+
+async def test_a_message_that_was_named_in_hand_has_left(
+    store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
+) -> None:
+    """Its name is looked for with that of an earlier one, while the library has it."""
+    message = make_message()
+    await store.write(lambda tx: rows.insert(tx, message))
+    attempt = Attempt(SECRET, ACCOUNT, DEVICE, "7:100:2")
+    await store.write(lambda tx: rows.begin_attempt(tx, message, attempt))
+    await store.write(lambda tx: cut_sends.name(tx, rows, {SECRET: "3EB0"}))
+    assert await store.read(cut_sends.open_secrets) == [SECRET]
+    settled = await store.write(lambda tx: cut_sends.settle(tx, rows, DEAD))
+    assert [(m.state, m.whatsapp_id) for m in settled.unknown] == [(MessageState.UNKNOWN, "3EB0")]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from botmesh.errors import Reason
 from botmesh.v1 import event_pb2
@@ -14,7 +14,7 @@ from botnode import cut_sends, receipts
 from botnode.clock import now
 from botnode.message import Delivery, OutboundMessage
 from botnode.message_row import find
-from botnode.messages import Attempt, MessageRows
+from botnode.messages import _NEXT, Attempt, MessageRows
 from botnode.ports import Receipt, ReceiptKind, Sent
 from botnode.states import MessageState
 from botnode.store import Store
@@ -347,3 +347,23 @@ async def test_only_the_impatient_fail_with_the_session(
         lambda tx: rows.fail_impatient(tx, Reason.SESSION_DISCONNECTED, "gone")
     )
     assert [message.message_id for message in gone] == [impatient.message.message_id]
+
+
+async def test_what_is_due_is_found_without_what_was_settled(store: Store) -> None:
+    def plan(connection: Connection) -> str:
+        text = _NEXT._core.compile(dialect=connection.dialect)
+        steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (1,) * 7)
+        return "\n".join(row.detail for row in steps)
+
+    found = await store.read(plan)
+    assert "ix_messages_queued" in found
+    assert "ix_messages_state_position" in found
+
+
+async def test_a_clock_that_was_set_back_holds_nothing_up(outbox: Outbox) -> None:
+    await outbox.begin(attempt())
+    await outbox.do("put_back", "429")
+    hour = now() + timedelta(hours=1)
+    change = update(messages).values(not_before_ms=int(hour.timestamp() * 1000))
+    await outbox.store.write(lambda tx: tx.connection.execute(change))
+    assert await outbox.store.read(outbox.rows.next_due) is not None

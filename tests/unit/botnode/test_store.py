@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from botmesh.errors import MeshError, Reason
@@ -305,3 +305,42 @@ async def test_an_error_does_not_tell_what_was_to_be_written(store: Store) -> No
     with pytest.raises(IntegrityError) as error:
         await store.write(lambda tx: tx.connection.execute(events.insert(), row))
     assert number not in str(error.value)
+
+
+async def test_a_transaction_that_the_disk_undid_is_done_again(store: Store) -> None:
+    """SQLite undoes all of a group's writes where the disk fails in the middle of a statement."""
+    started, go_on = threading.Event(), threading.Event()
+    failures = [1]
+
+    def hold(_: Transaction) -> None:
+        started.set()
+        go_on.wait(5)
+
+    def fail_once(tx: Transaction) -> int:
+        if failures:
+            failures.pop()
+            tx.connection.connection.dbapi_connection.execute("ROLLBACK")
+            full = sqlite3.OperationalError("database or disk is full")
+            full.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise OperationalError("INSERT", {}, full)
+        return append(tx)
+
+    holding = store.submit(hold)
+    started.wait(5)
+    written = [store.submit(work, durable=True) for work in (append, fail_once, append)]
+    go_on.set()
+    holding.result(5)
+    assert [future.result(5) for future in written] == [1, 2, 3]
+    sequences = select(events.c.sequence).order_by(events.c.sequence)
+    assert await store.read(lambda c: list(c.execute(sequences).scalars())) == [1, 2, 3]
+
+
+async def test_a_read_is_a_snapshot(store: Store) -> None:
+    def read(connection: Connection) -> tuple[int, int]:
+        query = select(func.count(events.c.kind))
+        before = connection.execute(query).scalar_one()
+        store.submit(append).result(5)
+        return before, connection.execute(query).scalar_one()
+
+    assert await store.read(read) == (0, 0)
+    assert await count(store) == 1
