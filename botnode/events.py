@@ -15,6 +15,7 @@ from botnode.store import Store
 from botnode.tables import events, meta
 
 PAGE = 200
+PAGE_BYTES = 1024 * 1024
 HEAD_EVERY_S = 30.0
 
 
@@ -100,14 +101,14 @@ class EventLog:
     async def _position(self, start: Start) -> int:
         if isinstance(start, Latest):
             return self._head
-        oldest = await self._store.read(_oldest)
+        oldest, head = await self._store.read(lambda c: (_oldest(c), _head(c)))
         if isinstance(start, Oldest):
             return oldest - 1
-        if start.log_id != self._log_id or not 0 <= start.sequence <= self._head:
+        if start.log_id != self._log_id or not 0 <= start.sequence <= head:
             raise MeshError(
                 Reason.EVENT_LOG_CHANGED,
                 "the cursor is not of this event log",
-                metadata={"log_id": self._log_id, "head": str(self._head)},
+                metadata={"log_id": self._log_id, "head": str(head)},
             )
         if start.sequence < oldest - 1:
             raise self._expired(oldest)
@@ -137,10 +138,17 @@ def _oldest(connection: Connection) -> int:
 
 
 def _page(after: int, connection: Connection) -> list[Any]:
+    """The next events, up to PAGE of them or some PAGE_BYTES."""
     query = (
         select(events.c.sequence, events.c.create_ms, events.c.payload)
         .where(events.c.sequence > after)
         .order_by(events.c.sequence)
         .limit(PAGE)
     )
-    return list(connection.execute(query).all())
+    page, size = [], 0
+    for row in connection.execute(query):
+        page.append(row)
+        size += len(row.payload)
+        if size > PAGE_BYTES:
+            break
+    return page

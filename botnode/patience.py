@@ -3,21 +3,17 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
-
-import structlog
 
 from botmesh.errors import Reason
 from botnode.clock import now
 from botnode.message import OutboundMessage
 from botnode.messages import MOST_AT_ONCE, MessageRows
 from botnode.session import Session, SessionMachine
+from botnode.side_tasks import SideTasks
 from botnode.states import PASSING, REASON_OF, SessionState
 from botnode.store import Store, Transaction
-
-log = structlog.get_logger(__name__)
 
 # A session that was lost this short a time ago is waited for, not given up.
 GRACE_S = 5.0
@@ -45,7 +41,7 @@ class Patience:
         self._roused = asyncio.Event()
         self._next: datetime | None = None
         self._down_since: float | None = time.monotonic()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._beside = SideTasks()
         machine.observe(self._on_session)
 
     def expect(self, expire_time: datetime) -> None:
@@ -56,13 +52,13 @@ class Patience:
     def _on_session(self, session: Session) -> None:
         if session.state is SessionState.CONNECTED:
             self._down_since = None
-            self._spawn(self._fail_strangers())
+            self._beside.spawn(self._fail_strangers())
         elif self._down_since is None:
             self._down_since = time.monotonic()
         if session.state is SessionState.LOGGED_OUT:
             # A log-out deletes the library's record of what was sent: nothing can be found out.
             detail = session.last_error
-            self._spawn(self._change(lambda tx: self._rows.cut_sending(tx, detail)))
+            self._beside.spawn(self._change(lambda tx: self._rows.cut_sending(tx, detail)))
         self._roused.set()
 
     async def _fail_strangers(self) -> None:
@@ -116,13 +112,3 @@ class Patience:
             self._publish(*changed)
             if len(changed) < MOST_AT_ONCE:
                 break
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("outbox_task_failed", exc_info=error)

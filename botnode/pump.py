@@ -8,13 +8,12 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
-from botmesh.errors import MeshError
 from botnode import conclusion, cut_sends
 from botnode.clock import now
 from botnode.conclusion import Conclusion
@@ -24,6 +23,7 @@ from botnode.messages import Attempt, MessageRows
 from botnode.ports import SendError, Sent, WhatsApp
 from botnode.send_errors import STOPPED_BEFORE
 from botnode.session import Session, SessionMachine
+from botnode.side_tasks import SideTasks
 from botnode.states import MessageState, SessionState
 from botnode.store import Store, Transaction
 from botnode.threads import DaemonThread, in_daemon_thread
@@ -94,7 +94,7 @@ class Pump:
         self._draining = False
         self._resting = self._reserved = False
         self._given: _Hand | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._beside = SideTasks()
         self._connected_at = 0.0
         self._caught_up_at: float | None = None
         self._losses = 0  # how often the session left CONNECTED
@@ -121,18 +121,6 @@ class Pump:
             self._caught_up_at = None
             self._losses += 1
         self._work.set()
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, MeshError):  # whoever waits has that
-            log.error("outbox_task_failed", exc_info=error)
 
     # -- the work
 
@@ -179,7 +167,7 @@ class Pump:
             self._idle.clear()
             self._reserved, how = True, self._accept_and_begin
         # On its own: what was accepted must be handed over even if its sender goes away.
-        return await asyncio.shield(self._spawn(how(work)))
+        return await asyncio.shield(self._beside.spawn(how(work)))
 
     async def _accept(self, work: Callable[[Transaction], OutboundMessage]) -> OutboundMessage:
         accepted = await self._store.write(work)
@@ -242,10 +230,11 @@ class Pump:
         """Seconds until a message that was put back may go out again."""
         if not self._delayed:
             return None
-        next_time = (await self._store.read(self._rows.waiting)).not_before
-        self._delayed = next_time is not None
-        if next_time is None:
-            return None
+        waiting = await self._store.read(self._rows.waiting)
+        self._delayed = waiting.count > 0
+        if waiting.not_before is None:  # none, or the time of one has come since we looked
+            return SHORTEST_PAUSE_S if waiting.count else None
+        next_time = waiting.not_before
         return max(SHORTEST_PAUSE_S, (next_time - now()).total_seconds())
 
     async def _duplicate_s(self) -> float | None:
@@ -338,7 +327,7 @@ class Pump:
         if ended is not None and ended.state is MessageState.UNKNOWN:
             self._suspects = True
             if not ended.whatsapp_id:
-                self._spawn(self._name_unknown())
+                self._beside.spawn(self._name_unknown())
         hand = self._take(begun, attempt, started)
         if not go_on or (hand is None and (self._delayed or self._suspects)):
             self._work.set()  # look for what is due, also by the clock

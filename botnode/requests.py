@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -86,7 +87,16 @@ def key(request: bot_pb2.GetMessageRequest) -> dict[str, str]:
     chosen: Any = request.WhichOneof("key")
     if chosen is None:
         raise invalid("message_id", "one of message_id and request_id is required")
-    return {chosen: checked_id(getattr(request, chosen), chosen)}
+    wanted_id = checked_id(getattr(request, chosen), chosen)
+    return {chosen: canonical_request_id(wanted_id) if chosen == "request_id" else wanted_id}
+
+
+def canonical_request_id(request_id: str) -> str:
+    """A UUID in its usual spelling; anything else as it is."""
+    try:
+        return str(uuid.UUID(request_id))
+    except ValueError:
+        return request_id
 
 
 def checked_id(value: str, field: str) -> str:

@@ -7,7 +7,7 @@ from botnode.tables import SCHEMA_VERSION, meta, metadata
 
 
 def upgrade(connection: Connection) -> None:
-    """Make what is missing. What there is stays as it is, so an older botmesh can still read it."""
+    """Make what is missing; what there is stays as it is."""
     existing = set(inspect(connection).get_table_names())
     metadata.create_all(connection)
     for table in metadata.sorted_tables:

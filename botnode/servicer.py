@@ -28,7 +28,6 @@ ANSWER_BEFORE_S = 0.05
 ANSWER_BEFORE_MOST_S = 0.25
 ANSWER_BEFORE_PART = 0.1
 NO_DEADLINE_S = 30.0
-MOST_REQUEST_ID = 128
 
 Context = grpc.aio.ServicerContext[Any, Any]
 T = TypeVar("T")
@@ -232,10 +231,13 @@ def _rounding_s(left_s: float) -> float:
 
 def _request_id(given: str, sent: dict[str, str]) -> str:
     """The body's id, else the metadata's, else a new one."""
-    passed = sent.get(metadata.REQUEST_ID, "")
+    given = requests.canonical_request_id(given)
+    passed = requests.canonical_request_id(sent.get(metadata.REQUEST_ID, ""))
     if given and passed and given != passed:
         raise invalid("request_id", f"does not agree with the metadata {metadata.REQUEST_ID}")
     request_id = given or passed or str(uuid.uuid4())
-    if len(request_id) > MOST_REQUEST_ID:
-        raise invalid("request_id", f"is longer than {MOST_REQUEST_ID} characters")
+    if len(request_id) > requests.MOST_ID:
+        raise invalid("request_id", f"is longer than {requests.MOST_ID} characters")
+    if not request_id.isprintable() or not request_id.strip():
+        raise invalid("request_id", "must be a UUID, or printable characters")
     return request_id

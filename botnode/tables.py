@@ -97,7 +97,7 @@ messages = Table(
         postgresql_where=text("state = 1"),
     ),
     Index("ix_messages_create_ms", "create_ms", "message_id"),
-    Index("ix_messages_recipient_jid_create_ms", "recipient_jid", "create_ms"),
+    Index("ix_messages_recipient_jid_create_ms", "recipient_jid", "create_ms", "message_id"),
     Index("ix_messages_whatsapp_id", "whatsapp_id"),
     Index(
         "ix_messages_earlier_whatsapp_id",

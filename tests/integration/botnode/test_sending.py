@@ -87,6 +87,13 @@ async def test_a_request_id_in_metadata(node: Node) -> None:
     assert [violation.field for violation in error.violations] == ["request_id"]
 
 
+async def test_one_uuid_in_two_spellings_is_one(node: Node) -> None:
+    request_id = str(uuid.uuid4())
+    first = await node.send(request_id=request_id)
+    again = await node.send(request_id=f"{{{request_id.upper()}}}")
+    assert (again.message_id, again.request_id) == (first.message_id, request_id)
+
+
 @pytest.mark.parametrize("change", [{"text": "adiós"}, {"to": "+525512345679"}])
 async def test_one_request_id_for_two_messages(node: Node, change: dict[str, str]) -> None:
     first = await node.send(request_id="one")
@@ -108,6 +115,8 @@ async def test_one_recipient_in_two_spellings_is_one(node: Node) -> None:
         ({"text": " \n\t "}, "content.text.body"),
         ({"text": "x" * 65_537}, "content.text.body"),
         ({"request_id": "x" * 129}, "request_id"),
+        ({"request_id": "\x1b[31m"}, "request_id"),
+        ({"request_id": " "}, "request_id"),
         ({"tenant_id": "NOT A TENANT"}, "tenant_id"),
         ({"tenant_id": ""}, "tenant_id"),
         ({"to": ""}, "to"),

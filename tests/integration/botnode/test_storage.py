@@ -124,7 +124,9 @@ async def test_nothing_that_waits_goes_out(node: Node, disk: Disk) -> None:
     first = asyncio.ensure_future(node.send("uno", delivery=QUEUE))
     await in_hand.wait()
     second = asyncio.ensure_future(node.send("dos", delivery=QUEUE))
-    await eventually(lambda: node.tenant.outbox._waiters.__len__() == 2)
+    async with asyncio.timeout(5):
+        while not await node.tenant._store.read(node.tenant._rows.count_queued):
+            await asyncio.sleep(0.01)
     disk.fill()
     release.set()
     assert (await first).state == message_pb2.MESSAGE_STATE_SENT  # it was on its way
