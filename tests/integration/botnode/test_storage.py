@@ -125,7 +125,9 @@ async def test_nothing_that_waits_goes_out(node: Node, disk: Disk) -> None:
     await in_hand.wait()
     second = asyncio.ensure_future(node.send("dos", delivery=QUEUE))
     async with asyncio.timeout(5):
-        while not await node.tenant._store.read(node.tenant._rows.count_queued):
+        while True:
+            if await node.tenant._store.read(node.tenant._rows.count_queued):
+                break
             await asyncio.sleep(0.01)
     disk.fill()
     release.set()
