@@ -171,9 +171,14 @@ class Pump:
 
     async def _accept(self, work: Callable[[Transaction], OutboundMessage]) -> OutboundMessage:
         accepted = await self._store.write(work)
-        self._publish(accepted)
+        self._tell_accepted(accepted)
         self.wake()
         return accepted
+
+    def _tell_accepted(self, message: OutboundMessage) -> None:
+        """It waits from now on; a message that was joined is its caller's affair alone."""
+        if message.state is MessageState.QUEUED:
+            self._publish(message)
 
     async def _accept_and_begin(
         self, work: Callable[[Transaction], OutboundMessage]
@@ -187,7 +192,8 @@ class Pump:
         finally:
             self._reserved = False
             self.wake()
-        self._publish(accepted, *begun)
+        self._tell_accepted(accepted)
+        self._publish(*begun)
         return accepted
 
     def _is_free(self) -> bool:

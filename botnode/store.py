@@ -312,8 +312,12 @@ def _attempt(transaction: Transaction, job: _Job[Any]) -> Any:
         return error
 
 
-class _RolledBackError(Exception):
+class _RolledBackError(MeshError):
     """SQLite has undone the whole transaction, as it does where the disk fails in a statement."""
+
+    def __init__(self) -> None:
+        text = "node.db undid the transaction; nothing of it was written"
+        super().__init__(Reason.STORAGE_FULL, text, retry_after=_AGAIN)
 
 
 def _check_open(connection: Connection) -> None:
@@ -323,13 +327,18 @@ def _check_open(connection: Connection) -> None:
 
 def _of_file(error: BaseException | None) -> OperationalError | None:
     """The error of the file, not of the work, that an error is or comes from."""
-    if error is None:
-        return None
-    if isinstance(error, OperationalError) and (
-        disk_errors.of_database(error) is not None or disk_errors.is_lock(error)
-    ):
-        return error
-    return _of_file(error.__cause__) or _of_file(error.__context__)
+    chain, seen = [error], set()
+    while chain:
+        link = chain.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        if isinstance(link, OperationalError) and (
+            disk_errors.of_database(link) is not None or disk_errors.is_lock(link)
+        ):
+            return link
+        chain += [link.__context__, link.__cause__]
+    return None
 
 
 def _settle(group: list[_Job[Any]], outcomes: list[Any]) -> None:

@@ -574,6 +574,30 @@ async def test_an_accepted_message_goes_out_whoever_goes_away(node: Node) -> Non
     await eventually(lambda: node.whatsapp.sent)
 
 
+async def test_who_joined_a_failure_does_not_speak_for_who_asks_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two repeats of a failed request around the time from which it may be made again."""
+
+    def answer(_to: str, _text: str) -> str:
+        raise SendError("server returned error 429")
+
+    node.whatsapp.answer = answer
+    await error_of(node.send("uno", request_id="one"))
+    node.whatsapp.answer = lambda _to, _text: "3EB0"
+    may_go = iter([False, True])
+    monkeypatch.setattr(outbox_module, "_may_go_again", lambda _: next(may_go, False))
+    before, after = await asyncio.gather(
+        node.send("uno", request_id="one"),
+        node.send("uno", request_id="one"),
+        return_exceptions=True,
+    )
+    outcomes = sorted((before, after), key=lambda outcome: isinstance(outcome, MeshError))
+    assert isinstance(outcomes[0], message_pb2.Message)
+    assert outcomes[0].state == SENT
+    assert isinstance(outcomes[1], MeshError)
+
+
 # -- order
 
 
