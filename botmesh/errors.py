@@ -31,6 +31,7 @@ class Reason(StrEnum):
     PORT_TAKEN = "PORT_TAKEN"
     TENANT_STOPPED = "TENANT_STOPPED"
     SESSION_NOT_PAIRED = "SESSION_NOT_PAIRED"
+    SESSION_ALREADY_PAIRED = "SESSION_ALREADY_PAIRED"
     SESSION_LOGGED_OUT = "SESSION_LOGGED_OUT"
     SESSION_REPLACED = "SESSION_REPLACED"
     SESSION_DISCONNECTED = "SESSION_DISCONNECTED"
@@ -55,6 +56,8 @@ class Reason(StrEnum):
     STORAGE_FULL = "STORAGE_FULL"
     PAIRING_TIMED_OUT = "PAIRING_TIMED_OUT"
     PAIRING_FAILED = "PAIRING_FAILED"
+    PAIRING_REFUSED = "PAIRING_REFUSED"
+    PASSKEY_REQUIRED = "PASSKEY_REQUIRED"
     SEND_OUTCOME_UNKNOWN = "SEND_OUTCOME_UNKNOWN"
     INTERNAL = "INTERNAL"
 
@@ -127,6 +130,12 @@ REASONS: Mapping[Reason, ReasonSpec] = MappingProxyType(
             False,
             "The tenant has no WhatsApp account linked; pair it.",
         ),
+        Reason.SESSION_ALREADY_PAIRED: ReasonSpec(
+            _C.FAILED_PRECONDITION,
+            False,
+            False,
+            "The tenant has a WhatsApp account linked already; log it out to link another.",
+        ),
         Reason.SESSION_LOGGED_OUT: ReasonSpec(
             _C.FAILED_PRECONDITION, False, True, "The account was unlinked; pair the tenant again."
         ),
@@ -182,7 +191,10 @@ REASONS: Mapping[Reason, ReasonSpec] = MappingProxyType(
             _C.UNAVAILABLE, True, True, "The registry's database cannot be used now."
         ),
         Reason.RATE_LIMITED: ReasonSpec(
-            _C.RESOURCE_EXHAUSTED, True, True, "Too many messages in a short time."
+            _C.RESOURCE_EXHAUSTED,
+            True,
+            True,
+            "Too many messages, or requests for pairing codes, in a short time.",
         ),
         Reason.REACH_OUT_LOCKED: ReasonSpec(
             _C.FAILED_PRECONDITION,
@@ -222,6 +234,15 @@ REASONS: Mapping[Reason, ReasonSpec] = MappingProxyType(
         ),
         Reason.PAIRING_FAILED: ReasonSpec(
             _C.UNAVAILABLE, True, True, "A try at pairing failed; a new code follows."
+        ),
+        Reason.PAIRING_REFUSED: ReasonSpec(
+            _C.FAILED_PRECONDITION, False, True, "WhatsApp gives this number no pairing code."
+        ),
+        Reason.PASSKEY_REQUIRED: ReasonSpec(
+            _C.FAILED_PRECONDITION,
+            False,
+            True,
+            "WhatsApp asks for a passkey to link this account, which botmesh cannot give.",
         ),
         Reason.SEND_OUTCOME_UNKNOWN: ReasonSpec(
             _C.UNKNOWN,

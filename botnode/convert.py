@@ -4,16 +4,18 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from botmesh.errors import invalid
+from botmesh.errors import Reason, invalid
 from botmesh.v1 import bot_pb2, event_pb2, message_pb2, session_pb2
 from botnode.events import Cursor, Latest, Oldest, Start, StoredEvent
 from botnode.identity import Identity
 from botnode.message import OutboundMessage
 from botnode.message_row import DECRYPTION_CHANGED
 from botnode.message_search import Step as MessageStep
-from botnode.pairing import AccountPaired, CodeShown, Step, TryFailed
+from botnode.pairing import AccountPaired, CodeShown, PasskeyAsked, Step, TryFailed
+from botnode.phone_codes import PhoneCode
 from botnode.ports import ReceivedMessage
 from botnode.session import Session
 
@@ -114,8 +116,17 @@ def step_to_pb(step: Step, time: float) -> bot_pb2.StreamQRResponse:
             code = session_pb2.QRCode(
                 code=step.code, png=step.png, expire_time=timestamp(step.expire_time)
             )
-            code.expires_in.FromTimedelta(timedelta(seconds=max(0.0, step.dies_at - time)))
+            code.expires_in.CopyFrom(_left(step.dies_at, time))
             return bot_pb2.StreamQRResponse(code=code)
+        case PhoneCode():
+            return bot_pb2.StreamQRResponse(
+                phone_code=session_pb2.PhoneCode(
+                    phone_number=step.number,
+                    code=step.code,
+                    expire_time=timestamp(step.expire_time),
+                    expires_in=_left(step.dies_at, time),
+                )
+            )
         case AccountPaired(account):
             return bot_pb2.StreamQRResponse(
                 paired=session_pb2.Paired(
@@ -126,6 +137,27 @@ def step_to_pb(step: Step, time: float) -> bot_pb2.StreamQRResponse:
             return bot_pb2.StreamQRResponse(
                 failed=session_pb2.PairingFailed(reason=reason.value, message=message)
             )
+        case PasskeyAsked(message):
+            return bot_pb2.StreamQRResponse(
+                passkey_required=session_pb2.PasskeyRequired(
+                    reason=Reason.PASSKEY_REQUIRED.value, message=message
+                )
+            )
+
+
+def phone_code_to_pb(code: PhoneCode, time: float) -> bot_pb2.RequestPairingCodeResponse:
+    """A phone code; ``time`` is the event loop's."""
+    return bot_pb2.RequestPairingCodeResponse(
+        code=code.code,
+        expire_time=timestamp(code.expire_time),
+        expires_in=_left(code.dies_at, time),
+    )
+
+
+def _left(dies_at: float, time: float) -> Duration:
+    left = Duration()
+    left.FromTimedelta(timedelta(seconds=max(0.0, dies_at - time)))
+    return left
 
 
 def event_to_pb(item: StoredEvent | Cursor, tenant_id: str) -> bot_pb2.StreamEventsResponse:

@@ -131,6 +131,7 @@ class Line:
         storage.observe(self._note_storage)
         self.account = whatsapp.account
         self.close = whatsapp.close
+        self.pair_phone = whatsapp.pair_phone
 
     # -- what the client says
 
@@ -169,9 +170,10 @@ class Line:
         for item in waiting:
             if isinstance(item, _LogOut | _Unlinked):
                 self._inbox.put_nowait(item)
-        self._whatsapp.open(self._hear)
+        self._whatsapp.open(self.hear)
 
-    def _hear(self, signal: Signal) -> None:
+    def hear(self, signal: Signal) -> None:
+        """Take what the client says."""
         if isinstance(signal, DiskFailure):
             self._storage.failed(signal.detail)
         else:

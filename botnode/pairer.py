@@ -1,17 +1,21 @@
 """Links an account: round after round of codes, while somebody watches."""
 
 import asyncio
+import contextlib
+from datetime import timedelta
 
 import structlog
 
 from botmesh.errors import Reason
 from botnode.line import Line
-from botnode.pairing import CODE_LIFE, FIRST_CODE_LIFE
+from botnode.pairing import CODE_LIFE, FIRST_CODE_LIFE, ROUND_LIFE
+from botnode.pairing_errors import pairing_error
 from botnode.ports import (
     ClientOutdated,
     Connected,
     DiskFailure,
     Ended,
+    PairingCodeError,
     PairingEnded,
     QrCode,
     Signal,
@@ -26,9 +30,11 @@ _S = SessionState
 
 # Each round of codes that nobody scanned leaves a thread of the library behind.
 MAX_LEAKED_ROUNDS = 3
+# A person has to be able to type a phone code: one for which less is left gets a round of its own.
+LEAST_PHONE_CODE_LIFE = timedelta(seconds=60)
 PASSKEY = (
-    "WhatsApp asks for a passkey to link this account, which botmesh cannot give: link it from "
-    "an account that has none"
+    "WhatsApp asks for a passkey to link this account, which botmesh cannot give: remove the "
+    "passkey in WhatsApp > Settings > Account, or link an account that has none"
 )
 # The library's words for the end of a round of codes (whatsmeow's qrchan.go).
 _FAILURES = {
@@ -51,7 +57,7 @@ class Pairer:
     async def run(self) -> None:
         """Return when an account is linked; its client goes on to log in."""
         while True:
-            await self._wait_for_watcher()
+            await self._wait_until_wanted()
             self._machine.move(_S.PAIRING)
             if error := self._line.disk_error:
                 self._hub.fail(Reason.STORAGE_FULL, error)
@@ -60,11 +66,11 @@ class Pairer:
                 return
             if self._leaked_rounds >= MAX_LEAKED_ROUNDS:
                 await self._line.renew_process(f"{self._leaked_rounds} rounds of codes ran out")
-            if not self._hub.watching:
+            if not self._hub.wanted:
                 self._machine.move(_S.UNPAIRED)
 
-    async def _wait_for_watcher(self) -> None:
-        watcher = asyncio.ensure_future(self._hub.wait_for_watcher())
+    async def _wait_until_wanted(self) -> None:
+        watcher = asyncio.ensure_future(self._hub.wait_until_wanted())
         try:
             while not watcher.done():
                 request = asyncio.ensure_future(self._line.next())
@@ -76,7 +82,36 @@ class Pairer:
             watcher.cancel()
 
     async def _round(self) -> bool:
-        """One round of codes; True if one of them was scanned."""
+        """One round of codes; True if one of them linked an account."""
+        began: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        clerk = asyncio.create_task(self._give_phone_codes(began), name="phone-codes")
+        try:
+            return await self._show_codes(began)
+        finally:
+            clerk.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await clerk
+
+    async def _give_phone_codes(self, began: "asyncio.Future[float]") -> None:
+        """Get the phone codes that are asked for while a round lasts."""
+        dies_at = await began + ROUND_LIFE.total_seconds()
+        desk = self._hub.phone_codes
+        while True:
+            number = await desk.next_number()
+            left_s = dies_at - asyncio.get_running_loop().time()
+            if left_s < LEAST_PHONE_CODE_LIFE.total_seconds():
+                self._line.hear(PairingEnded("timeout"))  # the next round begins now
+                return
+            try:
+                code = await self._line.pair_phone(number)
+            except PairingCodeError as error:
+                refusal = pairing_error(str(error))
+                log.warning("phone_code_refused", reason=refusal.reason, error=str(error))
+                desk.refuse(number, refusal)
+            else:
+                self._hub.show_phone_code(number, code, dies_at)
+
+    async def _show_codes(self, began: "asyncio.Future[float]") -> bool:
         shown = 0
         limit_s = self._line.timing.first_code_s
         while True:
@@ -84,11 +119,11 @@ class Pairer:
             match signal:
                 case QrCode(code):
                     life = CODE_LIFE if shown else FIRST_CODE_LIFE
+                    if not shown:
+                        began.set_result(asyncio.get_running_loop().time())
                     shown += 1
                     self._hub.show(code, life)
                     limit_s = life.total_seconds() + self._line.timing.code_slack_s
-                case PairingEnded("passkey-request"):
-                    self._hub.fail(Reason.PAIRING_FAILED, PASSKEY)
                 case PairingEnded("success"):
                     self._hub.hide()
                     self._machine.move(_S.CONNECTING, account=await self._line.account())
@@ -107,6 +142,11 @@ class Pairer:
     async def _end(self, signal: Signal) -> None:
         """The round is over without a scan."""
         match signal:
+            case PairingEnded("passkey-request"):
+                # The library has changed the secret in its codes: those on show are void.
+                self._hub.ask_passkey(PASSKEY)
+                self._machine.note(PASSKEY)
+                await self._end_leaking("")
             case PairingEnded("err-client-outdated") | ClientOutdated():
                 self._leaked_rounds += 1
                 await self._line.rest_outdated()
@@ -133,5 +173,5 @@ class Pairer:
         if failure:
             self._hub.fail(Reason.PAIRING_FAILED, failure)
             self._machine.note(failure)
-        self._hub.hide()
+        self._hub.end_round()
         await self._line.close()

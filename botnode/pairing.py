@@ -1,4 +1,4 @@
-"""What the watchers of StreamQR see: one pairing serves them all."""
+"""What the watchers of StreamQR see: one pairing serves them all, phone codes too."""
 
 import asyncio
 import io
@@ -8,14 +8,19 @@ from datetime import datetime, timedelta
 
 from botmesh.errors import MeshError, Reason
 from botnode.clock import now
+from botnode.phone_codes import RETRY_AFTER, PhoneCode, PhoneCodes
 from botnode.ports import Account
 
 # WhatsApp's own times: the first code of a round lives for 60 seconds, the others for 20.
 FIRST_CODE_LIFE = timedelta(seconds=60)
 CODE_LIFE = timedelta(seconds=20)
+# A round has six codes, and a phone code lives as long as its round.
+ROUND_LIFE = FIRST_CODE_LIFE + 5 * CODE_LIFE
 PAIRING_LIMIT = timedelta(minutes=30)
 # A watcher that comes back within this time goes on with the pairing that was.
 FORGET_AFTER = timedelta(seconds=60)
+# Watchers hear of a phone code that dies more than this before its time.
+EARLY_DEATH = timedelta(seconds=5)
 PNG_SCALE = 6
 
 
@@ -44,7 +49,14 @@ class TryFailed:
     message: str
 
 
-Step = CodeShown | AccountPaired | TryFailed
+@dataclass(frozen=True, slots=True)
+class PasskeyAsked:
+    """WhatsApp asked for a passkey: this account cannot be linked. The next try follows."""
+
+    message: str
+
+
+Step = CodeShown | PhoneCode | AccountPaired | TryFailed | PasskeyAsked
 
 
 class _Round:
@@ -54,7 +66,8 @@ class _Round:
         self.began_at = began_at
         self.number = 0
         self.code: tuple[int, CodeShown] | None = None
-        self.failure: tuple[int, TryFailed] | None = None
+        self.phone_code: tuple[int, PhoneCode] | None = None
+        self.failure: tuple[int, TryFailed | PasskeyAsked] | None = None
         self.end: AccountPaired | MeshError | None = None
         self.changed = asyncio.Event()
 
@@ -72,24 +85,36 @@ class _Round:
 
     def unseen(self, seen: int) -> list[tuple[int, Step]]:
         found: list[tuple[int, Step]] = [
-            item for item in (self.failure, self.code) if item is not None and item[0] > seen
+            item
+            for item in (self.failure, self.code, self.phone_code)
+            if item is not None and item[0] > seen
         ]
         return sorted(found, key=lambda item: item[0])
 
 
 class PairingHub:
-    """The meeting place of the connector, which pairs, and the watchers."""
+    """The meeting place of the connector, which pairs, and the watchers.
+
+    Attributes:
+        phone_codes: the desk at which phone codes are asked for.
+    """
 
     def __init__(self) -> None:
         self._round: _Round | None = None
         self._watchers = 0
-        self._watched = asyncio.Event()
+        self._wanted = asyncio.Event()
         self._left_at = 0.0
+        self.phone_codes = PhoneCodes(self._count)
 
     @property
     def watching(self) -> bool:
         """Whether somebody watches."""
         return self._watchers > 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody watches, or waits for a phone code."""
+        return self.watching or self.phone_codes.wanted
 
     @property
     def pending(self) -> bool:
@@ -111,9 +136,15 @@ class PairingHub:
         elapsed = asyncio.get_running_loop().time() - self._round.began_at
         return now() - timedelta(seconds=elapsed)
 
-    async def wait_for_watcher(self) -> None:
-        """Return when somebody watches."""
-        await self._watched.wait()
+    async def wait_until_wanted(self) -> None:
+        """Return when somebody watches, or waits for a phone code."""
+        await self._wanted.wait()
+
+    def _count(self) -> None:
+        if self.wanted:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
 
     # -- the connector's side
 
@@ -129,24 +160,56 @@ class PairingHub:
         current.code = (current.next_number(), shown)
         current.tell()
 
-    def fail(self, reason: Reason, message: str) -> None:
-        """Tell the watchers that a try failed. The code on show is void."""
+    def show_phone_code(self, number: str, code: str, dies_at: float) -> None:
+        """Give out a phone code instead of the one before."""
+        given = self.phone_codes.give(number, code, dies_at)
         current = self._open_round()
-        current.code = None
-        current.failure = (current.next_number(), TryFailed(reason, message))
+        current.phone_code = (current.next_number(), given)
         current.tell()
 
+    def fail(self, reason: Reason, message: str) -> None:
+        """Tell the watchers that a try failed. The codes that were given out are void."""
+        self._void(TryFailed(reason, message))
+        self.phone_codes.fail(MeshError(reason, message, retry_after=RETRY_AFTER))
+
+    def ask_passkey(self, message: str) -> None:
+        """Tell the watchers that WhatsApp asked for a passkey. The codes so far are void."""
+        self._void(PasskeyAsked(message))
+        self.phone_codes.fail(MeshError(Reason.PASSKEY_REQUIRED, message))
+
+    def end_round(self) -> None:
+        """The round of codes is over; the next follows while somebody watches."""
+        phone_code = self.phone_codes.current
+        if phone_code is not None and self._left_s(phone_code) > EARLY_DEATH.total_seconds():
+            text = "the round of codes ended early: the phone code is void"
+            self._void(TryFailed(Reason.PAIRING_FAILED, text))
+        self.hide()
+
     def hide(self) -> None:
-        """The code on show is void; the next follows."""
+        """The codes that were given out are void."""
+        self.phone_codes.void()
         if self._round is not None:
-            self._round.code = None
+            self._round.code = self._round.phone_code = None
 
     def finish(self, end: Account | MeshError) -> None:
         """End all watchers' streams: paired, or an error."""
+        self.phone_codes.void()
+        self.phone_codes.fail(already_paired() if isinstance(end, Account) else end)
         if self._round is not None:
             self._round.end = AccountPaired(end) if isinstance(end, Account) else end
             self._round.tell()
             self._round = None
+
+    def _void(self, failure: TryFailed | PasskeyAsked) -> None:
+        current = self._open_round()
+        current.code = current.phone_code = None
+        current.failure = (current.next_number(), failure)
+        current.tell()
+        self.phone_codes.void()
+
+    @staticmethod
+    def _left_s(code: PhoneCode) -> float:
+        return code.dies_at - asyncio.get_running_loop().time()
 
     def _open_round(self) -> _Round:
         if self._round is None:
@@ -193,14 +256,20 @@ class PairingHub:
         if not self.watching and loop.time() - self._left_at > FORGET_AFTER.total_seconds():
             current.began_at = loop.time()
         self._watchers += 1
-        self._watched.set()
+        self._count()
         return current
 
     def _leave(self) -> None:
         self._watchers -= 1
+        self._count()
         if not self._watchers:
-            self._watched.clear()
             self._left_at = asyncio.get_running_loop().time()
+
+
+def already_paired() -> MeshError:
+    """A tenant with an account gets no codes."""
+    text = "the tenant has a WhatsApp account linked already"
+    return MeshError(Reason.SESSION_ALREADY_PAIRED, text)
 
 
 def draw(code: str) -> bytes:

@@ -226,6 +226,10 @@ class SendError(Exception):
         self.line_lost = line_lost
 
 
+class PairingCodeError(Exception):
+    """The library got no code for a phone number; the text is the library's own."""
+
+
 SignalSink = Callable[[Signal], None]
 
 
@@ -250,6 +254,15 @@ class WhatsApp(Protocol):
 
     async def account(self) -> Account | None:
         """The account that the client's store holds now."""
+
+    async def pair_phone(self, number: str) -> str:
+        """Get a code that links the account of a number (E.164), once the first QR code is there.
+
+        It takes the place of the one before, and works until the client's QR codes run out.
+
+        Raises:
+            PairingCodeError: with the library's text.
+        """
 
     async def log_out(self) -> None:
         """Unlink the account at WhatsApp and delete its keys.

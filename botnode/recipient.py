@@ -3,19 +3,14 @@
 import re
 
 from botmesh.errors import MeshError, Reason, Violation
-from botnode.neonize_loader import importing
+from botnode.phone_number import NumberError, e164
 
 USER_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
 GROUP_SERVER = "g.us"
 
-_SEPARATORS = re.compile(r"[\s()\[\]./-]+")
-_NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _JID = re.compile(r"([0-9]+(?:-[0-9]+)?)@([a-z.]+)")
 _MOST = 64
-# Mexican mobile numbers had a 1 after the country code until 2019 (ITU national numbering plan of
-# Mexico). Phones no longer dial it, but WhatsApp's JIDs of that time keep it.
-_MEXICAN_MOBILE = re.compile(r"\+521(\d{10})")
 
 
 def canonical_jid(to: str) -> str:
@@ -36,12 +31,12 @@ def canonical_jid(to: str) -> str:
 
 
 def _of_number(text: str) -> str:
-    number = _SEPARATORS.sub("", text)
-    if not number.startswith("+"):
+    if "+" not in text:
         raise _invalid("must be a number with '+' and country code, or a JID")
-    if not _NUMBER.fullmatch(number) or not _is_possible(number):
-        raise _invalid("is not a possible phone number")
-    return f"{number[1:]}@{USER_SERVER}"
+    try:
+        return f"{e164(text)[1:]}@{USER_SERVER}"
+    except NumberError as error:
+        raise _invalid(str(error)) from None
 
 
 def _of_jid(text: str) -> str:
@@ -54,18 +49,6 @@ def _of_jid(text: str) -> str:
     if server == GROUP_SERVER or (server == LID_SERVER and user.isdigit()):
         return f"{user}@{server}"
     raise _invalid(f"must be at {USER_SERVER}, {LID_SERVER} or {GROUP_SERVER}")
-
-
-def _is_possible(number: str) -> bool:
-    # Loaded on first use: 4 MB that a botnode which sends nothing does not need.
-    with importing:
-        import phonenumbers  # noqa: PLC0415
-
-    try:
-        parsed = phonenumbers.parse(_MEXICAN_MOBILE.sub(r"+52\1", number))
-    except phonenumbers.NumberParseException:
-        return False
-    return bool(phonenumbers.is_possible_number(parsed))
 
 
 def _invalid(what: str) -> MeshError:

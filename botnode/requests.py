@@ -1,4 +1,4 @@
-"""What callers ask of the outbox, checked field by field."""
+"""What callers ask for, checked field by field."""
 
 import base64
 import hashlib
@@ -16,6 +16,7 @@ from botnode import convert
 from botnode.message import Delivery
 from botnode.message_search import Filter, Place
 from botnode.outbox import SendCommand
+from botnode.phone_number import NumberError, e164
 from botnode.recipient import canonical_jid
 from botnode.states import MessageState
 
@@ -47,6 +48,20 @@ def send_command(request: bot_pb2.SendMessageRequest, request_id: str) -> SendCo
         expires_in=expires_in,
         allow_duplicate=request.allow_duplicate,
     )
+
+
+def pairing_number(request: bot_pb2.RequestPairingCodeRequest) -> str:
+    """The number to link, in E.164 form.
+
+    Raises:
+        MeshError: INVALID_REQUEST, naming the field.
+    """
+    if not request.phone_number.strip():
+        raise invalid("phone_number", "is required")
+    try:
+        return e164(request.phone_number)
+    except NumberError as error:
+        raise invalid("phone_number", str(error)) from None
 
 
 def _delivery(value: int) -> Delivery:

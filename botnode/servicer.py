@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -16,7 +16,8 @@ from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2, session_pb2
 from botnode import convert, requests
 from botnode.identity import Identity
 from botnode.message import OutboundMessage
-from botnode.pairing import AccountPaired, Step
+from botnode.pairing import AccountPaired, Step, already_paired
+from botnode.phone_codes import PhoneCode
 from botnode.session import SessionMachine
 from botnode.session_errors import session_error
 from botnode.states import SessionState
@@ -112,6 +113,22 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
             async for step in steps:
                 yield step
 
+    async def RequestPairingCode(
+        self, request: bot_pb2.RequestPairingCodeRequest, context: Context
+    ) -> bot_pb2.RequestPairingCodeResponse:
+        self._check(request, context)
+        number = requests.pairing_number(request)
+        code = await self._unless_stopped(self._phone_code(self._ready(), number))
+        return convert.phone_code_to_pb(code, asyncio.get_running_loop().time())
+
+    async def _phone_code(self, tenant: Tenant, number: str) -> PhoneCode:
+        session = tenant.machine.current
+        if session.state in (SessionState.BANNED, SessionState.OUTDATED) or session.storage_full:
+            raise session_error(session)
+        if session.account is not None:
+            raise already_paired()
+        return await tenant.hub.phone_codes.request(number)
+
     async def GetSession(
         self, request: bot_pb2.GetSessionRequest, context: Context
     ) -> bot_pb2.GetSessionResponse:
@@ -174,6 +191,19 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
                 metadata={"tenant_id": tenant_id},
             )
         return sent
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        """What comes of the work, or SHUTTING_DOWN when the process stops before."""
+        doing = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                raise _stopping()
+            return doing.result()
+        finally:
+            stopping.cancel()
+            doing.cancel()
 
     async def _until_stop(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """The items until the process stops, then SHUTTING_DOWN.

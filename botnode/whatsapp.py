@@ -22,12 +22,13 @@ from typing import Any
 
 import structlog
 
-from botnode import neonize_loader, whatsapp_events
+from botnode import neonize_loader, whatsapp_events, whatsapp_pairing
 from botnode.ports import (
     Account,
     Connected,
     Ended,
     Inbox,
+    PairingCodeError,
     PairingEnded,
     QrCode,
     SendError,
@@ -209,6 +210,18 @@ class NeonizeWhatsApp:
             return await in_daemon_thread(look, "neonize-account")
         except SendError:
             return None
+
+    async def pair_phone(self, number: str) -> str:
+        """Get a code that links the account of a number."""
+
+        def pair() -> str:
+            try:
+                with self._call() as client:
+                    return whatsapp_pairing.pair_phone(client.neonize, number)
+            except Exception as error:
+                raise PairingCodeError(str(error)) from error
+
+        return await in_daemon_thread(pair, "neonize-pair-phone")
 
     async def log_out(self) -> None:
         """Unlink the account at WhatsApp and delete its keys."""

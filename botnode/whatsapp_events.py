@@ -15,6 +15,7 @@ from botnode.ports import (
     KeepAliveRestored,
     KeepAliveTimeout,
     LoggedOut,
+    PairingEnded,
     Receipt,
     ReceiptKind,
     ReceivedMessage,
@@ -49,6 +50,19 @@ _LOG_SIGNALS = (
     (re.compile(r"^Got replaced stream error"), lambda _: StreamReplaced()),
     (re.compile(r"^Client outdated \(405\)"), lambda _: ClientOutdated()),
     (re.compile(r"^Temporary ban connect failure: (.*)", re.DOTALL), lambda m: _ban_of_log(m[1])),
+    # A passkey is asked for in a form that the library does not know; where it knows the form,
+    # the event comes through (pair-passkey.go).
+    (re.compile(r"^Failed to fetch passkey options: "), lambda _: PairingEnded("passkey-request")),
+    # A code was typed into the phone, and the keys could not be agreed on (pair-code.go). Codes of
+    # an earlier round do no harm.
+    (
+        re.compile(
+            r"^Failed to handle code pair notification: "
+            r"(?!received code pair notification without|pairing ref mismatch)(.*)",
+            re.DOTALL,
+        ),
+        lambda m: PairingEnded(f"the code that was typed into the phone did not link it: {m[1]}"),
+    ),
 )
 
 

@@ -54,7 +54,7 @@ class Again:
 
 
 class Pairing:
-    """StreamQR: watches again; a code that the caller has already is not repeated.
+    """StreamQR: watches again; codes that the caller has already are not repeated.
 
     A botnode ends its process after some rounds of codes, so its own limit would never come.
     """
@@ -63,7 +63,7 @@ class Pairing:
         self._request = request
         self._clock = clock
         self._until = clock() + PAIRING_LIMIT_S
-        self._code = ""
+        self._codes: dict[str, str] = {}
 
     def request(self) -> bytes:
         """The caller's request."""
@@ -76,13 +76,15 @@ class Pairing:
         return self._request
 
     def is_news(self, response: bytes) -> bool:
-        """Everything but the code that was passed on last."""
+        """Everything but the code of each kind that was passed on last."""
         step = bot_pb2.StreamQRResponse.FromString(response)
-        if step.WhichOneof("step") != "code":
+        kind = step.WhichOneof("step")
+        if kind not in ("code", "phone_code"):
             return True
-        if step.code.code == self._code:
+        code = step.code.code if kind == "code" else step.phone_code.code
+        if code == self._codes.get(kind):
             return False
-        self._code = step.code.code
+        self._codes[kind] = code
         return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final
 
 import grpc
@@ -36,6 +36,8 @@ _SCAN_CODES: Final = {
     ScanProblem.USED: grpc.StatusCode.FAILED_PRECONDITION,
     ScanProblem.REFUSED: grpc.StatusCode.ABORTED,
     ScanProblem.LOST: grpc.StatusCode.ABORTED,
+    ScanProblem.WRONG: grpc.StatusCode.FAILED_PRECONDITION,
+    ScanProblem.PASSKEY: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
 
@@ -77,13 +79,14 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
     @answering
     async def Scan(self, request: pb.ScanRequest, _context: Any) -> Any:
         phone = self._phone("phone", request.phone)
-        try:
-            device = await self._network.pairing.scan(phone, request.code)
-        except ScanError as error:
-            field = "code" if error.problem is ScanProblem.MALFORMED else ""
-            reason = f"SCAN_PROBLEM_{error.problem.name}"
-            raise RefusedError(_SCAN_CODES[error.problem], reason, str(error), field) from error
+        device = await _linked(self._network.pairing.scan(phone, request.code))
         return pb.ScanResponse(device=self._device(device))
+
+    @answering
+    async def EnterCode(self, request: pb.EnterCodeRequest, _context: Any) -> Any:
+        phone = self._phone("phone", request.phone)
+        device = await _linked(self._network.code_pairing.enter(phone, request.code))
+        return pb.EnterCodeResponse(device=self._device(device))
 
     @answering
     async def WriteMessage(self, request: pb.WriteMessageRequest, _context: Any) -> Any:
@@ -313,3 +316,13 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
     def _device(self, device: Device) -> pb.Device:
         line = self._network.lines.of(device.number, device.device)
         return conversion.device(self._store, device, line.since if line else None)
+
+
+async def _linked(linking: Coroutine[Any, Any, Device]) -> Device:
+    """The device that is linked; raises RefusedError."""
+    try:
+        return await linking
+    except ScanError as error:
+        field = "code" if error.problem is ScanProblem.MALFORMED else ""
+        reason = f"SCAN_PROBLEM_{error.problem.name}"
+        raise RefusedError(_SCAN_CODES[error.problem], reason, str(error), field) from error

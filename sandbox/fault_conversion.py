@@ -95,6 +95,12 @@ def _cut_line(request: pb.CutLine) -> faults.CutLine:
     return faults.CutLine(delivered=request.at == pb.CUT_PLACE_AFTER_DELIVERY)
 
 
+def _refuse_phone_code(request: pb.RefusePhoneCode) -> faults.RefusePhoneCode:
+    if request.code <= 0:
+        raise invalid("fault.refuse_phone_code.code", "an error code such as 429 is expected")
+    return faults.RefusePhoneCode(request.code)
+
+
 def _written_login(item: faults.RefuseLogin) -> tuple[str, dict[str, Any]]:
     reason = next(key for key, value in _REFUSALS.items() if value is item.reason)
     duration = _duration(item.ban_seconds)
@@ -117,6 +123,8 @@ _READERS: Final[dict[str, Callable[[Any], faults.Behaviour]]] = {
     "hold_query": _hold_query,
     "cut_line": _cut_line,
     "undecryptable": lambda _: faults.Undecryptable(),
+    "refuse_phone_code": _refuse_phone_code,
+    "require_passkey": lambda _: faults.RequirePasskey(),
 }
 _WRITERS: Final[dict[type, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
     faults.RefuseConnections: lambda _: ("refuse_connections", {}),
@@ -134,4 +142,6 @@ _WRITERS: Final[dict[type, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
     ),
     faults.CutLine: _written_cut,
     faults.Undecryptable: lambda _: ("undecryptable", {}),
+    faults.RefusePhoneCode: lambda item: ("refuse_phone_code", {"code": item.code}),
+    faults.RequirePasskey: lambda _: ("require_passkey", {}),
 }

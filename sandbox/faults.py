@@ -97,6 +97,18 @@ class Undecryptable:
     """A phone cannot decrypt what it is sent, and asks for it again."""
 
 
+@dataclass(frozen=True, slots=True)
+class RefusePhoneCode:
+    """A device that wants to be linked by a number's code is answered with an error code."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequirePasskey:
+    """A device that is being linked is asked for the account's passkey instead."""
+
+
 Behaviour: TypeAlias = (
     RefuseConnections
     | RefuseLogin
@@ -107,6 +119,8 @@ Behaviour: TypeAlias = (
     | HoldQuery
     | CutLine
     | Undecryptable
+    | RefusePhoneCode
+    | RequirePasskey
 )
 B = TypeVar("B", bound=Behaviour)
 

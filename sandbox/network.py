@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sandbox.authority import NoiseAuthority
+from sandbox.code_pairing import CodePairing
 from sandbox.delivery import Delivery
 from sandbox.faults import Faults, RefuseConnections, Silence
 from sandbox.groups import GroupDesk
@@ -49,6 +50,7 @@ class Network:
             unknown=self.unknown,
         )
         self.pairing = Pairing(store, self.faults, self.delivery.announce_devices)
+        self.code_pairing = CodePairing(store, self.faults, self.pairing)
         self.login = Login(store, self.lines, self.pairing, self.faults)
         self.queries = Queries(
             store=store,
@@ -100,8 +102,10 @@ class Network:
         self.delivery.notify(device, "encrypt", Node("count", {"value": left}))
 
     def _take_unpaired(self, line: Line, stanza: Node) -> None:
+        if self.code_pairing.answered(line, stanza) or self.pairing.answered(line, stanza):
+            return
         answer = stanza.tag == "iq" and stanza.text("type") == "result"
-        if not self.pairing.answered(line, stanza) and not answer and stanza.tag != "ib":
+        if not answer and stanza.tag not in ("ib", "ack"):
             self.unknown.report(Kind.STANZA, line.name, str(stanza))
 
     def _take(self, line: Line, device: Device, stanza: Node) -> None:
@@ -137,6 +141,7 @@ class Connection:
         """The connection is gone."""
         self._network.pairing.lost(self._line)
         self._network.lines.leave(self._line)
+        self._network.code_pairing.lost(self._line)
 
 
 def _acknowledged(receipt: Node) -> Node:

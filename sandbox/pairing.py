@@ -7,7 +7,9 @@ six, the first too has only 20), so what a server controls is how many refs it s
 closes the line: a closed line ends the client's round at once. The phone that scans signs the
 device's identity key; the client checks that, signs in turn, and is told to log in.
 
-Source: whatsmeow's pair.go and qrchan.go.
+An account that has a passkey is not linked so: the client is asked for the passkey instead.
+
+Source: whatsmeow's pair.go, qrchan.go and pair-passkey.go.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import base64
 import binascii
 import enum
 import hmac
+import json
 import secrets
 import time
 from collections.abc import Callable
@@ -25,7 +28,7 @@ from typing import Any, Final
 import structlog
 
 from sandbox import protobufs
-from sandbox.faults import Faults, ShortQr
+from sandbox.faults import Faults, RequirePasskey, ShortQr
 from sandbox.line import Line
 from sandbox.lines import end
 from sandbox.signal.keys import DJB_TYPE, KEY_SIZE, verify
@@ -47,7 +50,7 @@ _log = structlog.get_logger()
 
 
 class ScanProblem(enum.Enum):
-    """Why a scan did not link a device."""
+    """Why a scan, or a code typed in, did not link a device."""
 
     MALFORMED = "the code is not one that WhatsApp shows for linking"
     UNKNOWN = "no device shows this code now"
@@ -55,10 +58,12 @@ class ScanProblem(enum.Enum):
     USED = "the code is being used by another scan"
     REFUSED = "the device refused the pairing"
     LOST = "the device went away during the pairing"
+    WRONG = "the code is not the one that the device shows"
+    PASSKEY = "the account asks for a passkey, which the device did not give"
 
 
 class ScanError(Exception):
-    """A scan that did not link a device."""
+    """A scan, or a code typed in, that did not link a device."""
 
     def __init__(self, problem: ScanProblem, detail: str = "") -> None:
         super().__init__(problem.value + (f": {detail}" if detail else ""))
@@ -126,9 +131,23 @@ class Pairing:
             raise ScanError(ScanProblem.USED)
         if time.monotonic() > offer.expires(ref) + _GRACE_SECONDS:
             raise ScanError(ScanProblem.EXPIRED)
+        return await self.link(offer, phone, secret)
+
+    async def link(self, offer: Offer, phone: Phone, secret: bytes) -> Device:
+        """Link a device to a phone with which it shares a secret; raises ScanError.
+
+        Returns when the device has logged in.
+        """
+        if self._faults.bite(RequirePasskey, phone.number) is not None:
+            offer.line.send(_passkey_request())
+            raise ScanError(ScanProblem.PASSKEY)
         offer.phone = phone
         self._send_success(offer, phone, secret)
         return await offer.done
+
+    def offer_of(self, line: Line) -> Offer | None:
+        """What an unpaired client on this line shows."""
+        return self._offers.get(line)
 
     def answered(self, line: Line, stanza: Node) -> bool:
         """Take an unpaired client's answer; false if it is none."""
@@ -253,6 +272,26 @@ def _device(offer: Offer, phone: Phone, number: int) -> Device:
         platform=offer.platform,
         paired_at=time.time(),
     )
+
+
+def _passkey_request() -> Node:
+    """What a client gets that shall prove that its user has the account's passkey."""
+    options = {
+        "challenge": secrets.token_urlsafe(32),
+        "timeout": 600000,
+        "rpId": "whatsapp.com",
+        "allowCredentials": [],
+        "userVerification": "required",
+        "extensions": {},
+    }
+    attrs: dict[str, str | int | Jid | None] = {
+        "from": SERVER,
+        "type": "passkey_prologue_request",
+        "id": secrets.token_hex(5),
+        "t": int(time.time()),
+    }
+    content = [Node("passkey_request_options", content=json.dumps(options).encode())]
+    return Node("notification", attrs, content)
 
 
 def _ref() -> str:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from botmesh.errors import MeshError, Reason
 
-_PAIR = "pair it: botmesh qr {tenant_id}"
+_PAIR = "pair it: botmesh qr {tenant_id}, or botmesh pair {tenant_id} --phone NUMBER"
+_BY_QR = "try its QR code instead: botmesh qr {tenant_id}"
 _WAIT = "see why: botmesh session {tenant_id}; or let the message wait: botmesh send --queue"
 _CURSOR = "start with the oldest event kept: --from oldest"
 
@@ -14,6 +15,9 @@ _ADVICE: Mapping[str, str] = {
     Reason.BOTNODE_UNAVAILABLE: "see how it fares: botmesh tenant show {tenant_id}",
     Reason.SESSION_NOT_PAIRED: _PAIR,
     Reason.SESSION_LOGGED_OUT: _PAIR,
+    Reason.SESSION_ALREADY_PAIRED: "see which: botmesh session {tenant_id}; unlink it: botmesh "
+    "logout {tenant_id}",
+    Reason.PAIRING_REFUSED: _BY_QR,
     Reason.SESSION_DISCONNECTED: _WAIT,
     Reason.SESSION_REPLACED: _WAIT,
     Reason.EVENT_LOG_CHANGED: _CURSOR,

@@ -14,6 +14,7 @@ from botmesh.cli import (
     messages,
     output,
     pairing,
+    phone_pairing,
     sandbox,
     tenant,
     up,
@@ -32,6 +33,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(export.app, name="export")
 app.command("up")(up.up)
 app.command("qr")(pairing.qr)
+app.command("pair")(phone_pairing.pair)
 app.command("logout")(pairing.logout)
 app.command("session")(pairing.session)
 app.command("send")(chat.send)

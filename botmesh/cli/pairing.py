@@ -73,6 +73,9 @@ def _draw(tenant_id: str, steps: Iterator[StreamQRResponse]) -> None:
         for step in steps:
             if step.HasField("paired"):
                 break
+            if not step.HasField("code"):
+                _print(step)  # above the code, where it stays when the next one is drawn
+                continue
             live.update(_picture(tenant_id, step), refresh=True)
         else:
             return
@@ -80,8 +83,6 @@ def _draw(tenant_id: str, steps: Iterator[StreamQRResponse]) -> None:
 
 
 def _picture(tenant_id: str, step: StreamQRResponse) -> Group | Text:
-    if step.HasField("failed"):
-        return Text(f"{step.failed.message} ({step.failed.reason})\nA new code follows ...")
     size = draw(step.code.code)
     if size.plain.index("\n") > output.console.width:
         return Text("The terminal is too narrow for the code: make it wider.")
@@ -97,8 +98,12 @@ def _print(step: StreamQRResponse) -> None:
     kind = step.WhichOneof("step")
     if kind == "code":
         output.say(_code_line(step.code))
+    elif kind == "phone_code":
+        output.say(f"code for {step.phone_code.phone_number}: {step.phone_code.code}")
     elif kind == "failed":
         output.say(f"failed: {step.failed.message} ({step.failed.reason})")
+    elif kind == "passkey_required":
+        output.say(f"failed: {step.passkey_required.message} ({step.passkey_required.reason})")
     elif kind == "paired":
         output.say(f"paired as {step.paired.phone_number}")
 

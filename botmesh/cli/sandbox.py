@@ -71,6 +71,21 @@ def scan(
 
 
 @app.command()
+def enter(
+    context: typer.Context,
+    phone: Phone,
+    code: Annotated[str, typer.Argument(help="The code, as `botmesh pair` shows it.")],
+) -> None:
+    """Have a phone's user type in the code that links a tenant."""
+    with _stub(context) as stub:
+        request = sandbox.EnterCodeRequest(phone=phone, code=code)
+        device = stub.EnterCode(request, timeout=connection.timeout_s()).device
+    output.emit(output.as_dict(device)) if output.is_json() else output.say(
+        f"linked {device.jid} to {device.phone}"
+    )
+
+
+@app.command()
 def write(
     context: typer.Context,
     phone: Phone,

@@ -103,14 +103,36 @@ class StreamQRRequest(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ...) -> None: ...
 
 class StreamQRResponse(_message.Message):
-    __slots__ = ("code", "paired", "failed")
+    __slots__ = ("code", "paired", "failed", "phone_code", "passkey_required")
     CODE_FIELD_NUMBER: _ClassVar[int]
     PAIRED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
+    PHONE_CODE_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     code: _session_pb2.QRCode
     paired: _session_pb2.Paired
     failed: _session_pb2.PairingFailed
-    def __init__(self, code: _Optional[_Union[_session_pb2.QRCode, _Mapping]] = ..., paired: _Optional[_Union[_session_pb2.Paired, _Mapping]] = ..., failed: _Optional[_Union[_session_pb2.PairingFailed, _Mapping]] = ...) -> None: ...
+    phone_code: _session_pb2.PhoneCode
+    passkey_required: _session_pb2.PasskeyRequired
+    def __init__(self, code: _Optional[_Union[_session_pb2.QRCode, _Mapping]] = ..., paired: _Optional[_Union[_session_pb2.Paired, _Mapping]] = ..., failed: _Optional[_Union[_session_pb2.PairingFailed, _Mapping]] = ..., phone_code: _Optional[_Union[_session_pb2.PhoneCode, _Mapping]] = ..., passkey_required: _Optional[_Union[_session_pb2.PasskeyRequired, _Mapping]] = ...) -> None: ...
+
+class RequestPairingCodeRequest(_message.Message):
+    __slots__ = ("tenant_id", "phone_number")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    PHONE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    phone_number: str
+    def __init__(self, tenant_id: _Optional[str] = ..., phone_number: _Optional[str] = ...) -> None: ...
+
+class RequestPairingCodeResponse(_message.Message):
+    __slots__ = ("code", "expire_time", "expires_in")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_IN_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    expire_time: _timestamp_pb2.Timestamp
+    expires_in: _duration_pb2.Duration
+    def __init__(self, code: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_in: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class GetSessionRequest(_message.Message):
     __slots__ = ("tenant_id",)

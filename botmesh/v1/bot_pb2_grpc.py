@@ -64,6 +64,11 @@ class BotServiceStub:
                 request_serializer=botmesh_dot_v1_dot_bot__pb2.StreamQRRequest.SerializeToString,
                 response_deserializer=botmesh_dot_v1_dot_bot__pb2.StreamQRResponse.FromString,
                 _registered_method=True)
+        self.RequestPairingCode = channel.unary_unary(
+                '/botmesh.v1.BotService/RequestPairingCode',
+                request_serializer=botmesh_dot_v1_dot_bot__pb2.RequestPairingCodeRequest.SerializeToString,
+                response_deserializer=botmesh_dot_v1_dot_bot__pb2.RequestPairingCodeResponse.FromString,
+                _registered_method=True)
         self.GetSession = channel.unary_unary(
                 '/botmesh.v1.BotService/GetSession',
                 request_serializer=botmesh_dot_v1_dot_bot__pb2.GetSessionRequest.SerializeToString,
@@ -133,10 +138,24 @@ class BotServiceServicer:
 
     def StreamQR(self, request, context):
         """Streams the steps of pairing: codes as they rotate, then `paired` after the first login, then the stream ends OK.
-        A tenant that is paired already gets `paired` at once. Any number of callers may watch; all see the same codes.
-        Idempotent.
+        A tenant that is paired already gets `paired` at once. Any number of callers may watch; all see the same codes,
+        those of RequestPairingCode too. Idempotent.
 
         Errors: PAIRING_TIMED_OUT after 30 minutes without a scan, CLIENT_OUTDATED, ACCOUNT_BANNED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestPairingCode(self, request, context):
+        """Asks WhatsApp for a code that links the account of a phone number: its owner types it into the phone (WhatsApp >
+        Linked devices > Link a device > Link with phone number instead). StreamQR tells when the account is linked.
+        Idempotent while the code lives: the same number gets the same code again, without asking WhatsApp. One code lives
+        at a time: another number's takes its place.
+
+        Errors: INVALID_REQUEST for what is no phone number, SESSION_ALREADY_PAIRED, RATE_LIMITED when WhatsApp was asked
+        too often, PAIRING_REFUSED when WhatsApp gives this number no code, PASSKEY_REQUIRED, PAIRING_FAILED when the try
+        came to nothing, CLIENT_OUTDATED, ACCOUNT_BANNED, STORAGE_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -197,6 +216,11 @@ def add_BotServiceServicer_to_server(servicer, server):
                     servicer.StreamQR,
                     request_deserializer=botmesh_dot_v1_dot_bot__pb2.StreamQRRequest.FromString,
                     response_serializer=botmesh_dot_v1_dot_bot__pb2.StreamQRResponse.SerializeToString,
+            ),
+            'RequestPairingCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestPairingCode,
+                    request_deserializer=botmesh_dot_v1_dot_bot__pb2.RequestPairingCodeRequest.FromString,
+                    response_serializer=botmesh_dot_v1_dot_bot__pb2.RequestPairingCodeResponse.SerializeToString,
             ),
             'GetSession': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSession,
@@ -354,6 +378,33 @@ class BotService:
             '/botmesh.v1.BotService/StreamQR',
             botmesh_dot_v1_dot_bot__pb2.StreamQRRequest.SerializeToString,
             botmesh_dot_v1_dot_bot__pb2.StreamQRResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestPairingCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.v1.BotService/RequestPairingCode',
+            botmesh_dot_v1_dot_bot__pb2.RequestPairingCodeRequest.SerializeToString,
+            botmesh_dot_v1_dot_bot__pb2.RequestPairingCodeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,10 +66,20 @@ class BotServiceStub:
     """
     StreamQR: _grpc.UnaryStreamMultiCallable[_bot_pb2.StreamQRRequest, _bot_pb2.StreamQRResponse]
     """Streams the steps of pairing: codes as they rotate, then `paired` after the first login, then the stream ends OK.
-    A tenant that is paired already gets `paired` at once. Any number of callers may watch; all see the same codes.
-    Idempotent.
+    A tenant that is paired already gets `paired` at once. Any number of callers may watch; all see the same codes,
+    those of RequestPairingCode too. Idempotent.
 
     Errors: PAIRING_TIMED_OUT after 30 minutes without a scan, CLIENT_OUTDATED, ACCOUNT_BANNED.
+    """
+    RequestPairingCode: _grpc.UnaryUnaryMultiCallable[_bot_pb2.RequestPairingCodeRequest, _bot_pb2.RequestPairingCodeResponse]
+    """Asks WhatsApp for a code that links the account of a phone number: its owner types it into the phone (WhatsApp >
+    Linked devices > Link a device > Link with phone number instead). StreamQR tells when the account is linked.
+    Idempotent while the code lives: the same number gets the same code again, without asking WhatsApp. One code lives
+    at a time: another number's takes its place.
+
+    Errors: INVALID_REQUEST for what is no phone number, SESSION_ALREADY_PAIRED, RATE_LIMITED when WhatsApp was asked
+    too often, PAIRING_REFUSED when WhatsApp gives this number no code, PASSKEY_REQUIRED, PAIRING_FAILED when the try
+    came to nothing, CLIENT_OUTDATED, ACCOUNT_BANNED, STORAGE_FULL.
     """
     GetSession: _grpc.UnaryUnaryMultiCallable[_bot_pb2.GetSessionRequest, _bot_pb2.GetSessionResponse]
     """Tells where the tenant's session stands. Reads only."""
@@ -125,10 +135,20 @@ class BotServiceAsyncStub(BotServiceStub):
     """
     StreamQR: _aio.UnaryStreamMultiCallable[_bot_pb2.StreamQRRequest, _bot_pb2.StreamQRResponse]  # type: ignore[assignment]
     """Streams the steps of pairing: codes as they rotate, then `paired` after the first login, then the stream ends OK.
-    A tenant that is paired already gets `paired` at once. Any number of callers may watch; all see the same codes.
-    Idempotent.
+    A tenant that is paired already gets `paired` at once. Any number of callers may watch; all see the same codes,
+    those of RequestPairingCode too. Idempotent.
 
     Errors: PAIRING_TIMED_OUT after 30 minutes without a scan, CLIENT_OUTDATED, ACCOUNT_BANNED.
+    """
+    RequestPairingCode: _aio.UnaryUnaryMultiCallable[_bot_pb2.RequestPairingCodeRequest, _bot_pb2.RequestPairingCodeResponse]  # type: ignore[assignment]
+    """Asks WhatsApp for a code that links the account of a phone number: its owner types it into the phone (WhatsApp >
+    Linked devices > Link a device > Link with phone number instead). StreamQR tells when the account is linked.
+    Idempotent while the code lives: the same number gets the same code again, without asking WhatsApp. One code lives
+    at a time: another number's takes its place.
+
+    Errors: INVALID_REQUEST for what is no phone number, SESSION_ALREADY_PAIRED, RATE_LIMITED when WhatsApp was asked
+    too often, PAIRING_REFUSED when WhatsApp gives this number no code, PASSKEY_REQUIRED, PAIRING_FAILED when the try
+    came to nothing, CLIENT_OUTDATED, ACCOUNT_BANNED, STORAGE_FULL.
     """
     GetSession: _aio.UnaryUnaryMultiCallable[_bot_pb2.GetSessionRequest, _bot_pb2.GetSessionResponse]  # type: ignore[assignment]
     """Tells where the tenant's session stands. Reads only."""
@@ -211,10 +231,26 @@ class BotServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_bot_pb2.StreamQRResponse], _abc.AsyncIterator[_bot_pb2.StreamQRResponse]]:
         """Streams the steps of pairing: codes as they rotate, then `paired` after the first login, then the stream ends OK.
-        A tenant that is paired already gets `paired` at once. Any number of callers may watch; all see the same codes.
-        Idempotent.
+        A tenant that is paired already gets `paired` at once. Any number of callers may watch; all see the same codes,
+        those of RequestPairingCode too. Idempotent.
 
         Errors: PAIRING_TIMED_OUT after 30 minutes without a scan, CLIENT_OUTDATED, ACCOUNT_BANNED.
+        """
+
+    @_abc_1.abstractmethod
+    def RequestPairingCode(
+        self,
+        request: _bot_pb2.RequestPairingCodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bot_pb2.RequestPairingCodeResponse, _abc.Awaitable[_bot_pb2.RequestPairingCodeResponse]]:
+        """Asks WhatsApp for a code that links the account of a phone number: its owner types it into the phone (WhatsApp >
+        Linked devices > Link a device > Link with phone number instead). StreamQR tells when the account is linked.
+        Idempotent while the code lives: the same number gets the same code again, without asking WhatsApp. One code lives
+        at a time: another number's takes its place.
+
+        Errors: INVALID_REQUEST for what is no phone number, SESSION_ALREADY_PAIRED, RATE_LIMITED when WhatsApp was asked
+        too often, PAIRING_REFUSED when WhatsApp gives this number no code, PASSKEY_REQUIRED, PAIRING_FAILED when the try
+        came to nothing, CLIENT_OUTDATED, ACCOUNT_BANNED, STORAGE_FULL.
         """
 
     @_abc_1.abstractmethod

@@ -95,6 +95,26 @@ class Paired(_message.Message):
     phone_number: str
     def __init__(self, jid: _Optional[str] = ..., lid: _Optional[str] = ..., phone_number: _Optional[str] = ...) -> None: ...
 
+class PhoneCode(_message.Message):
+    __slots__ = ("phone_number", "code", "expire_time", "expires_in")
+    PHONE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_IN_FIELD_NUMBER: _ClassVar[int]
+    phone_number: str
+    code: str
+    expire_time: _timestamp_pb2.Timestamp
+    expires_in: _duration_pb2.Duration
+    def __init__(self, phone_number: _Optional[str] = ..., code: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_in: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class PasskeyRequired(_message.Message):
+    __slots__ = ("reason", "message")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
 class PairingFailed(_message.Message):
     __slots__ = ("reason", "message")
     REASON_FIELD_NUMBER: _ClassVar[int]

@@ -20,6 +20,8 @@ class ScanProblem(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SCAN_PROBLEM_USED: _ClassVar[ScanProblem]
     SCAN_PROBLEM_REFUSED: _ClassVar[ScanProblem]
     SCAN_PROBLEM_LOST: _ClassVar[ScanProblem]
+    SCAN_PROBLEM_WRONG: _ClassVar[ScanProblem]
+    SCAN_PROBLEM_PASSKEY: _ClassVar[ScanProblem]
 
 class Direction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -66,6 +68,8 @@ SCAN_PROBLEM_EXPIRED: ScanProblem
 SCAN_PROBLEM_USED: ScanProblem
 SCAN_PROBLEM_REFUSED: ScanProblem
 SCAN_PROBLEM_LOST: ScanProblem
+SCAN_PROBLEM_WRONG: ScanProblem
+SCAN_PROBLEM_PASSKEY: ScanProblem
 DIRECTION_UNSPECIFIED: Direction
 DIRECTION_RECEIVED: Direction
 DIRECTION_WRITTEN: Direction
@@ -146,6 +150,20 @@ class ScanRequest(_message.Message):
     def __init__(self, phone: _Optional[str] = ..., code: _Optional[str] = ...) -> None: ...
 
 class ScanResponse(_message.Message):
+    __slots__ = ("device",)
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    device: Device
+    def __init__(self, device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
+
+class EnterCodeRequest(_message.Message):
+    __slots__ = ("phone", "code")
+    PHONE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    phone: str
+    code: str
+    def __init__(self, phone: _Optional[str] = ..., code: _Optional[str] = ...) -> None: ...
+
+class EnterCodeResponse(_message.Message):
     __slots__ = ("device",)
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     device: Device
@@ -511,8 +529,18 @@ class Silence(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class RefusePhoneCode(_message.Message):
+    __slots__ = ("code",)
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    def __init__(self, code: _Optional[int] = ...) -> None: ...
+
+class RequirePasskey(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class Fault(_message.Message):
-    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "hold_query", "cut_line", "undecryptable", "phone", "recipient", "times", "duration", "acted")
+    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "hold_query", "cut_line", "undecryptable", "refuse_phone_code", "require_passkey", "phone", "recipient", "times", "duration", "acted")
     FAULT_ID_FIELD_NUMBER: _ClassVar[int]
     REFUSE_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     REFUSE_LOGIN_FIELD_NUMBER: _ClassVar[int]
@@ -523,6 +551,8 @@ class Fault(_message.Message):
     HOLD_QUERY_FIELD_NUMBER: _ClassVar[int]
     CUT_LINE_FIELD_NUMBER: _ClassVar[int]
     UNDECRYPTABLE_FIELD_NUMBER: _ClassVar[int]
+    REFUSE_PHONE_CODE_FIELD_NUMBER: _ClassVar[int]
+    REQUIRE_PASSKEY_FIELD_NUMBER: _ClassVar[int]
     PHONE_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_FIELD_NUMBER: _ClassVar[int]
     TIMES_FIELD_NUMBER: _ClassVar[int]
@@ -538,12 +568,14 @@ class Fault(_message.Message):
     hold_query: HoldQuery
     cut_line: CutLine
     undecryptable: Undecryptable
+    refuse_phone_code: RefusePhoneCode
+    require_passkey: RequirePasskey
     phone: str
     recipient: str
     times: int
     duration: _duration_pb2.Duration
     acted: int
-    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
+    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., refuse_phone_code: _Optional[_Union[RefusePhoneCode, _Mapping]] = ..., require_passkey: _Optional[_Union[RequirePasskey, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
 
 class SetFaultRequest(_message.Message):
     __slots__ = ("fault",)

@@ -50,6 +50,11 @@ class SandboxServiceStub:
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ScanRequest.SerializeToString,
                 response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ScanResponse.FromString,
                 _registered_method=True)
+        self.EnterCode = channel.unary_unary(
+                '/botmesh.sandbox.v1.SandboxService/EnterCode',
+                request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.EnterCodeRequest.SerializeToString,
+                response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.EnterCodeResponse.FromString,
+                _registered_method=True)
         self.WriteMessage = channel.unary_unary(
                 '/botmesh.sandbox.v1.SandboxService/WriteMessage',
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WriteMessageRequest.SerializeToString,
@@ -169,6 +174,16 @@ class SandboxServiceServicer:
         NOT_FOUND if no device shows it now, FAILED_PRECONDITION if it has expired or another scan
         uses it, ABORTED if the device refused or went away; the reason of the ErrorInfo is the
         ScanProblem's name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnterCode(self, request, context):
+        """EnterCode has a phone's user type in the code by which an unpaired device asked to be linked to
+        that number, and waits until that device has logged in. Not idempotent. Errors as those of
+        Scan: NOT_FOUND if no device asked for a code for this number, FAILED_PRECONDITION if the code
+        has expired, is wrong, is being used, or if the account asks for a passkey.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -331,6 +346,11 @@ def add_SandboxServiceServicer_to_server(servicer, server):
                     request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ScanRequest.FromString,
                     response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ScanResponse.SerializeToString,
             ),
+            'EnterCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnterCode,
+                    request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.EnterCodeRequest.FromString,
+                    response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.EnterCodeResponse.SerializeToString,
+            ),
             'WriteMessage': grpc.unary_unary_rpc_method_handler(
                     servicer.WriteMessage,
                     request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WriteMessageRequest.FromString,
@@ -487,6 +507,33 @@ class SandboxService:
             '/botmesh.sandbox.v1.SandboxService/Scan',
             botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ScanRequest.SerializeToString,
             botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ScanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnterCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.sandbox.v1.SandboxService/EnterCode',
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.EnterCodeRequest.SerializeToString,
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.EnterCodeResponse.FromString,
             options,
             channel_credentials,
             insecure,

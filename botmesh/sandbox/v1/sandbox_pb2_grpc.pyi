@@ -48,6 +48,12 @@ class SandboxServiceStub:
     uses it, ABORTED if the device refused or went away; the reason of the ErrorInfo is the
     ScanProblem's name.
     """
+    EnterCode: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.EnterCodeRequest, _sandbox_pb2.EnterCodeResponse]
+    """EnterCode has a phone's user type in the code by which an unpaired device asked to be linked to
+    that number, and waits until that device has logged in. Not idempotent. Errors as those of
+    Scan: NOT_FOUND if no device asked for a code for this number, FAILED_PRECONDITION if the code
+    has expired, is wrong, is being used, or if the account asks for a passkey.
+    """
     WriteMessage: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.WriteMessageRequest, _sandbox_pb2.WriteMessageResponse]
     """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
     with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
@@ -127,6 +133,12 @@ class SandboxServiceAsyncStub(SandboxServiceStub):
     NOT_FOUND if no device shows it now, FAILED_PRECONDITION if it has expired or another scan
     uses it, ABORTED if the device refused or went away; the reason of the ErrorInfo is the
     ScanProblem's name.
+    """
+    EnterCode: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.EnterCodeRequest, _sandbox_pb2.EnterCodeResponse]  # type: ignore[assignment]
+    """EnterCode has a phone's user type in the code by which an unpaired device asked to be linked to
+    that number, and waits until that device has logged in. Not idempotent. Errors as those of
+    Scan: NOT_FOUND if no device asked for a code for this number, FAILED_PRECONDITION if the code
+    has expired, is wrong, is being used, or if the account asks for a passkey.
     """
     WriteMessage: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.WriteMessageRequest, _sandbox_pb2.WriteMessageResponse]  # type: ignore[assignment]
     """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
@@ -216,6 +228,18 @@ class SandboxServiceServicer(metaclass=_abc_1.ABCMeta):
         NOT_FOUND if no device shows it now, FAILED_PRECONDITION if it has expired or another scan
         uses it, ABORTED if the device refused or went away; the reason of the ErrorInfo is the
         ScanProblem's name.
+        """
+
+    @_abc_1.abstractmethod
+    def EnterCode(
+        self,
+        request: _sandbox_pb2.EnterCodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.EnterCodeResponse, _abc.Awaitable[_sandbox_pb2.EnterCodeResponse]]:
+        """EnterCode has a phone's user type in the code by which an unpaired device asked to be linked to
+        that number, and waits until that device has logged in. Not idempotent. Errors as those of
+        Scan: NOT_FOUND if no device asked for a code for this number, FAILED_PRECONDITION if the code
+        has expired, is wrong, is being used, or if the account asks for a passkey.
         """
 
     @_abc_1.abstractmethod

@@ -160,6 +160,17 @@ class Node:
         finally:
             call.cancel()
 
+    async def request_code(
+        self, number: str = "+5215512345678", timeout: float = PATIENCE_S
+    ) -> bot_pb2.RequestPairingCodeResponse:
+        request = bot_pb2.RequestPairingCodeRequest(
+            tenant_id=self.identity.tenant_id, phone_number=number
+        )
+        with typed_errors():
+            return await self.stub.RequestPairingCode(
+                request, metadata=self.metadata, timeout=timeout
+            )
+
     async def log_out(self, *, force: bool = False) -> session_pb2.Session:
         request = bot_pb2.LogOutRequest(tenant_id=self.identity.tenant_id, force=force)
         with typed_errors():

@@ -29,6 +29,8 @@ class FakeWhatsApp:
     Attributes:
         answer: what a send does: return WhatsApp's id, or raise.
         login: what a new client says by itself.
+        numbers: those that a code was asked for.
+        pairing_code: the code for a number, or an error's text raised.
         catches_up: nothing waits for the session when it logs in.
     """
 
@@ -45,6 +47,8 @@ class FakeWhatsApp:
     can_log_out: bool = True
     catches_up: bool = True
     unreached: tuple[str, ...] = ()
+    numbers: list[str] = field(default_factory=list)
+    pairing_code: Callable[[str], str] = lambda _number: "ABCD-EFGH"
     in_hand: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def open(self, sink: SignalSink) -> None:
@@ -76,6 +80,10 @@ class FakeWhatsApp:
 
     async def account(self) -> Account | None:
         return self.stored
+
+    async def pair_phone(self, number: str) -> str:
+        self.numbers.append(number)
+        return self.pairing_code(number)
 
     async def log_out(self) -> None:
         if not self.can_log_out:
