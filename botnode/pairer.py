@@ -33,8 +33,8 @@ MAX_LEAKED_ROUNDS = 3
 # A person has to be able to type a phone code: one for which less is left gets a round of its own.
 LEAST_PHONE_CODE_LIFE = timedelta(seconds=60)
 PASSKEY = (
-    "WhatsApp asks for a passkey to link this account, which botmesh cannot give: remove the "
-    "passkey in WhatsApp > Settings > Account, or link an account that has none"
+    "WhatsApp asks for a passkey to link this account, which botmesh cannot give: link an account "
+    "that has none"
 )
 # The library's words for the end of a round of codes (whatsmeow's qrchan.go).
 _FAILURES = {

@@ -2,10 +2,11 @@
 
 import contextlib
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, Self
 
 import grpc
 import typer
@@ -15,9 +16,9 @@ from rich.text import Text
 
 from botmesh.cli import big_letters, output
 from botmesh.cli.connection import channel, timeout_s
+from botmesh.errors import REASONS, Reason
 from botmesh.v1 import (
     BotServiceStub,
-    PasskeyRequired,
     RequestPairingCodeRequest,
     RequestPairingCodeResponse,
     StreamQRRequest,
@@ -46,12 +47,14 @@ def pair(
         with _Steps(stub, tenant_id) as steps, _Screen(tenant_id, phone) as screen:
             while True:
                 screen.show(code)
-                if _paired(steps, screen, code):
+                if _paired(steps, screen, phone, code):
                     return
                 code = stub.RequestPairingCode(request, timeout=timeout_s())
 
 
-def _paired(steps: "_Steps", screen: "_Screen", code: RequestPairingCodeResponse) -> bool:
+def _paired(
+    steps: "_Steps", screen: "_Screen", phone: str, code: RequestPairingCodeResponse
+) -> bool:
     """Wait for the account to be linked; False when another code is needed."""
     until = time.monotonic() + code.expires_in.ToTimedelta().total_seconds()
     for step in steps.until(until):
@@ -64,16 +67,23 @@ def _paired(steps: "_Steps", screen: "_Screen", code: RequestPairingCodeResponse
                 return False
             case "passkey_required":
                 screen.tell(step)
-                _refuse(step.passkey_required)
+                _refuse(step.passkey_required.message, step.passkey_required.reason)
             case "phone_code" if step.phone_code.code != code.code:
-                return False  # somebody asked for another number, or ours was made anew
+                if _digits(step.phone_code.phone_number) != _digits(phone):
+                    # Not taken back: two commands would call at two phones in turn.
+                    _refuse("a code for another number was asked for meanwhile", "PAIRING_FAILED")
+                return False
             case _:
                 pass
     return False
 
 
-def _refuse(asked: PasskeyRequired) -> NoReturn:
-    output.fail(asked.message, reason=asked.reason, code="FAILED_PRECONDITION")
+def _refuse(message: str, reason: str) -> NoReturn:
+    output.fail(message, reason=reason, code=REASONS[Reason(reason)].code.name)
+
+
+def _digits(number: str) -> str:
+    return re.sub(r"\D", "", number)
 
 
 class _Steps:
@@ -84,7 +94,7 @@ class _Steps:
         self._found: queue.Queue[StreamQRResponse | grpc.RpcError | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, name="pairing-steps", daemon=True)
 
-    def __enter__(self) -> "_Steps":
+    def __enter__(self) -> Self:
         self._reader.start()
         return self
 
@@ -127,7 +137,7 @@ class _Screen:
             Live(console=output.console, transient=True, auto_refresh=False) if drawn else None
         )
 
-    def __enter__(self) -> "_Screen":
+    def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
         return self

@@ -208,6 +208,14 @@ class Node:
         with typed_errors():
             yield from call
 
+    def request_code(
+        self, number: str, timeout_s: float = PATIENCE_S
+    ) -> bot.RequestPairingCodeResponse:
+        """RequestPairingCode."""
+        request = bot.RequestPairingCodeRequest(tenant_id=self.tenant_id, phone_number=number)
+        with typed_errors():
+            return self.stub.RequestPairingCode(request, metadata=self.metadata, timeout=timeout_s)
+
     def log_out(self, *, force: bool = False) -> session_pb2.Session:
         """LogOut."""
         with typed_errors():
@@ -270,6 +278,9 @@ class Control:
 
     def scan(self, phone: str, code: str) -> None:
         self.stub.Scan(sandbox.ScanRequest(phone=phone, code=code), timeout=PATIENCE_S)
+
+    def enter(self, phone: str, code: str) -> None:
+        self.stub.EnterCode(sandbox.EnterCodeRequest(phone=phone, code=code), timeout=PATIENCE_S)
 
     def pair(self, node: Node, phone: str) -> session_pb2.Paired:
         """Scan what the botnode shows, until it is paired."""

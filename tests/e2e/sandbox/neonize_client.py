@@ -161,6 +161,12 @@ def picture(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def pair_phone(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
+    browser, system = (types.SimpleNamespace(name=name) for name in command["calls_itself"])
+    browser.value = 1
+    return {"code": client.PairPhone(command["number"], True, system, browser)}
+
+
 def log_out(client: NewClient, _command: dict[str, Any]) -> dict[str, Any]:
     client.logout()
     return {}
@@ -171,6 +177,7 @@ COMMANDS = {
     "mark_read": mark_read,
     "on_whatsapp": on_whatsapp,
     "picture": picture,
+    "pair_phone": pair_phone,
     "log_out": log_out,
     "groups": groups,
 }

@@ -161,14 +161,14 @@ class Node:
             call.cancel()
 
     async def request_code(
-        self, number: str = "+5215512345678", timeout: float = PATIENCE_S
+        self, number: str = "+5215512345678", timeout_s: float = PATIENCE_S
     ) -> bot_pb2.RequestPairingCodeResponse:
         request = bot_pb2.RequestPairingCodeRequest(
             tenant_id=self.identity.tenant_id, phone_number=number
         )
         with typed_errors():
             return await self.stub.RequestPairingCode(
-                request, metadata=self.metadata, timeout=timeout
+                request, metadata=self.metadata, timeout=timeout_s
             )
 
     async def log_out(self, *, force: bool = False) -> session_pb2.Session:

@@ -155,14 +155,6 @@ async def test_refused_for_good_ends_the_watchers(
     assert (await watching).reason is reason
 
 
-async def test_a_passkey_is_named(unpaired: Node) -> None:
-    steps = unpaired.stream_qr()
-    step = asyncio.ensure_future(anext(steps))
-    await eventually(lambda: unpaired.whatsapp.opened)
-    unpaired.whatsapp.say(PairingEnded("passkey-request"))
-    assert "passkey" in (await step).failed.message
-
-
 async def test_when_the_last_watcher_leaves_the_round_is_the_last(unpaired: Node) -> None:
     steps = unpaired.stream_qr()
     step = asyncio.ensure_future(anext(steps))

@@ -9,10 +9,20 @@ import pytest
 from botmesh.errors import MeshError, Reason
 from botnode import pairing
 from botnode.clock import now
-from botnode.pairing import AccountPaired, CodeShown, PairingHub, Step, TryFailed, draw
+from botnode.pairing import (
+    AccountPaired,
+    CodeShown,
+    PairingHub,
+    PasskeyAsked,
+    Step,
+    TryFailed,
+    draw,
+)
+from botnode.phone_codes import PhoneCode
 from botnode.ports import Account
 
 LIFE = timedelta(seconds=20)
+NUMBER = "+5215512345678"
 ACCOUNT = Account("5215512345678:1@s.whatsapp.net")
 
 
@@ -149,10 +159,87 @@ async def test_leaving_is_seen() -> None:
     await first(steps)
     await steps.aclose()
     assert not hub.watching
-    waiting = asyncio.ensure_future(hub.wait_for_watcher())
+    waiting = asyncio.ensure_future(hub.wait_until_wanted())
     await asyncio.sleep(0)
     assert not waiting.done()
     waiting.cancel()
+
+
+async def test_a_phone_code_stands_beside_the_code_on_show() -> None:
+    hub = PairingHub()
+    steps = hub.watch()
+    hub.show("A", LIFE)
+    await first(steps)
+    dies_at = asyncio.get_running_loop().time() + 100
+    hub.show_phone_code(NUMBER, "ABCD-EFGH", dies_at)
+    given = await first(steps)
+    assert isinstance(given, PhoneCode)
+    assert (given.number, given.code, given.dies_at) == (NUMBER, "ABCD-EFGH", dies_at)
+    hub.show("B", LIFE)
+    assert code_of(await first(steps)) == "B"
+    late = hub.watch()
+    assert {type(await first(late)) for _ in range(2)} == {CodeShown, PhoneCode}
+
+
+async def test_a_phone_code_that_dies_early_is_told() -> None:
+    hub = PairingHub()
+    steps = hub.watch()
+    hub.show_phone_code(NUMBER, "ABCD-EFGH", asyncio.get_running_loop().time() + 100)
+    await first(steps)
+    hub.end_round()
+    step = await first(steps)
+    assert isinstance(step, TryFailed)
+    assert "void" in step.message
+    assert hub.phone_codes.current is None
+
+
+async def test_a_phone_code_that_dies_in_its_time_is_not_told() -> None:
+    hub = PairingHub()
+    steps = hub.watch()
+    hub.show_phone_code(NUMBER, "ABCD-EFGH", asyncio.get_running_loop().time() + 1)
+    await first(steps)
+    hub.end_round()
+    hub.show("A", LIFE)
+    assert code_of(await first(steps)) == "A"
+
+
+async def test_a_passkey_voids_the_codes_and_fails_who_waits() -> None:
+    hub = PairingHub()
+    steps = hub.watch()
+    hub.show("A", LIFE)
+    await first(steps)
+    asking = asyncio.ensure_future(hub.phone_codes.request(NUMBER))
+    await asyncio.sleep(0)
+    hub.ask_passkey("a passkey, please")
+    assert await first(steps) == PasskeyAsked("a passkey, please")
+    with pytest.raises(MeshError) as error:
+        await asking
+    assert error.value.reason is Reason.PASSKEY_REQUIRED
+    hub.show("B", LIFE)
+    assert code_of(await first(steps)) == "B"
+
+
+async def test_waiting_for_a_phone_code_is_being_wanted() -> None:
+    hub = PairingHub()
+    assert not hub.wanted
+    asking = asyncio.ensure_future(hub.phone_codes.request(NUMBER))
+    async with asyncio.timeout(1):
+        await hub.wait_until_wanted()
+    assert hub.wanted
+    assert not hub.watching
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert not hub.wanted
+
+
+async def test_whoever_waits_for_a_phone_code_hears_of_the_account() -> None:
+    hub = PairingHub()
+    asking = asyncio.ensure_future(hub.phone_codes.request(NUMBER))
+    await asyncio.sleep(0)
+    hub.finish(ACCOUNT)
+    with pytest.raises(MeshError) as error:
+        await asking
+    assert error.value.reason is Reason.SESSION_ALREADY_PAIRED
 
 
 def test_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:

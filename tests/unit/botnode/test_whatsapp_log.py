@@ -3,7 +3,7 @@
 import pytest
 
 from botnode import whatsapp_events
-from botnode.ports import ClientOutdated, StreamReplaced
+from botnode.ports import ClientOutdated, PairingEnded, StreamReplaced
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,23 @@ def test_signals() -> None:
         whatsapp_events.signal_of_log("Client outdated (405) connect failure") == ClientOutdated()
     )
     assert whatsapp_events.signal_of_log("Successfully authenticated") is None
+
+
+def test_a_passkey_that_is_asked_for_in_an_unknown_form() -> None:
+    first = "Failed to parse passkey notification: missing <passkey_request_options> element"
+    assert whatsapp_events.signal_of_log(first) is None  # the library asks for it once more
+    second = "Failed to fetch passkey options: info query timed out"
+    assert whatsapp_events.signal_of_log(second) == PairingEnded("passkey-request")
+
+
+def test_a_code_that_was_typed_in_and_did_not_link() -> None:
+    start = "Failed to handle code pair notification: "
+    refused = whatsapp_events.signal_of_log(f"{start}info query returned status 400: bad-request")
+    assert isinstance(refused, PairingEnded)
+    assert "400: bad-request" in refused.outcome
+    # The code that is shown now works all the same.
+    for harmless in (
+        "received code pair notification without a pending pairing",
+        "pairing ref mismatch in code pair notification",
+    ):
+        assert whatsapp_events.signal_of_log(start + harmless) is None

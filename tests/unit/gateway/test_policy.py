@@ -57,6 +57,7 @@ REPEATED = {
     "ListMessages": "idempotent",
     "CancelMessage": "idempotent",
     "StreamQR": "idempotent",
+    "RequestPairingCode": "idempotent",
     "GetSession": "idempotent",
     "LogOut": "idempotent",
     "StreamEvents": "idempotent",

@@ -43,6 +43,21 @@ def test_the_code_that_is_on_show_is_not_repeated() -> None:
     assert pairing.request() == b"request"
 
 
+def test_a_phone_code_and_the_code_on_show_are_each_told_once() -> None:
+    def phone(text: str) -> bytes:
+        code = session_pb2.PhoneCode(code=text)
+        return bot_pb2.StreamQRResponse(phone_code=code).SerializeToString()
+
+    pairing = Pairing(b"request")
+    assert pairing.is_news(_code("1"))
+    assert pairing.is_news(phone("ABCD-EFGH"))
+    assert not pairing.is_news(_code("1"))
+    assert not pairing.is_news(phone("ABCD-EFGH"))
+    assert pairing.is_news(phone("JKLM-NPQR"))
+    passkey = bot_pb2.StreamQRResponse(passkey_required=session_pb2.PasskeyRequired())
+    assert pairing.is_news(passkey.SerializeToString())
+
+
 def test_pairing_is_not_resumed_for_ever() -> None:
     now = 0.0
     pairing = Pairing(b"request", clock=lambda: now)
