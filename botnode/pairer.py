@@ -9,7 +9,7 @@ import structlog
 from botmesh.errors import Reason
 from botnode.line import Line
 from botnode.pairing import CODE_LIFE, FIRST_CODE_LIFE, ROUND_LIFE
-from botnode.pairing_errors import pairing_error
+from botnode.pairing_errors import is_line_lost, pairing_error
 from botnode.ports import (
     ClientOutdated,
     Connected,
@@ -36,6 +36,7 @@ PASSKEY = (
     "WhatsApp asks for a passkey to link this account, which botmesh cannot give: link an account "
     "that has none"
 )
+_RAN_OUT = PairingEnded("timeout")
 # The library's words for the end of a round of codes (whatsmeow's qrchan.go).
 _FAILURES = {
     "timeout": "",  # the codes ran out, or the server closed the line
@@ -86,11 +87,22 @@ class Pairer:
         began: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         clerk = asyncio.create_task(self._give_phone_codes(began), name="phone-codes")
         try:
-            return await self._show_codes(began)
+            signal = await self._show_codes(began)
         finally:
             clerk.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await clerk
+        match signal:
+            case PairingEnded("success"):
+                self._hub.hide()
+                self._machine.move(_S.CONNECTING, account=await self._line.account())
+            case Connected(account):  # the store had an account after all
+                self._machine.move(_S.CONNECTING, account=account)
+                self._machine.move(_S.CONNECTED)
+            case _:
+                await self._end(signal)
+                return False
+        return True
 
     async def _give_phone_codes(self, began: "asyncio.Future[float]") -> None:
         """Get the phone codes that are asked for while a round lasts."""
@@ -100,44 +112,36 @@ class Pairer:
             number = await desk.next_number()
             left_s = dies_at - asyncio.get_running_loop().time()
             if left_s < LEAST_PHONE_CODE_LIFE.total_seconds():
-                self._line.hear(PairingEnded("timeout"))  # the next round begins now
+                self._line.hear(_RAN_OUT)  # the next round begins now
                 return
             try:
                 code = await self._line.pair_phone(number)
             except PairingCodeError as error:
+                if is_line_lost(str(error)):
+                    self._line.hear(_RAN_OUT)
+                    return
                 refusal = pairing_error(str(error))
                 log.warning("phone_code_refused", reason=refusal.reason, error=str(error))
                 desk.refuse(number, refusal)
             else:
                 self._hub.show_phone_code(number, code, dies_at)
 
-    async def _show_codes(self, began: "asyncio.Future[float]") -> bool:
-        shown = 0
+    async def _show_codes(self, began: "asyncio.Future[float]") -> Signal:
+        """Show the codes of a round until one is scanned, or it ends otherwise."""
         limit_s = self._line.timing.first_code_s
         while True:
             signal = await self._line.next(limit_s)
             match signal:
                 case QrCode(code):
-                    life = CODE_LIFE if shown else FIRST_CODE_LIFE
-                    if not shown:
+                    life = CODE_LIFE if began.done() else FIRST_CODE_LIFE
+                    if not began.done():
                         began.set_result(asyncio.get_running_loop().time())
-                    shown += 1
                     self._hub.show(code, life)
                     limit_s = life.total_seconds() + self._line.timing.code_slack_s
-                case PairingEnded("success"):
-                    self._hub.hide()
-                    self._machine.move(_S.CONNECTING, account=await self._line.account())
-                    return True
-                case Connected(account):  # the store had an account after all
-                    self._machine.move(_S.CONNECTING, account=account)
-                    self._machine.move(_S.CONNECTED)
-                    return True
                 case None:
-                    await self._end_leaking("" if shown else "WhatsApp sent no code")
-                    return False
+                    return _RAN_OUT if began.done() else PairingEnded("WhatsApp sent no code")
                 case _:
-                    await self._end(signal)
-                    return False
+                    return signal
 
     async def _end(self, signal: Signal) -> None:
         """The round is over without a scan."""

@@ -10,8 +10,17 @@ from botnode.phone_codes import RETRY_AFTER, rate_limited
 
 _STATUS = re.compile(r"^info query returned status (\d+)")
 _WRONG_NUMBER = re.compile(r"^phone number too short|^international phone number required")
+_LINE_LOST = re.compile(
+    r"^(no client is connected|client is nil|websocket not connected"
+    r"|websocket disconnected before info query)"
+)
 _SERVER_FAULT = 500
 _RATE_OVERLIMIT = "429"
+
+
+def is_line_lost(text: str) -> bool:
+    """Whether the line was lost, and the round of codes with it: the next one may give a code."""
+    return _LINE_LOST.match(text) is not None
 
 
 def pairing_error(text: str) -> MeshError:

@@ -31,6 +31,7 @@ from sandbox.wire.node import Node
 
 # The device's codes run out after 160 seconds, and with them its line.
 LIFE_SECONDS: Final = 180
+_ANSWER_SECONDS: Final = 15
 _PREFIX: Final = "link_code_pairing_"
 _TAG: Final = "link_code_companion_reg"
 _DISPLAY: Final = re.compile(
@@ -48,10 +49,13 @@ class _Asked:
         self.ref = f"3@{secrets.token_urlsafe(24)}"
         self.at = time.monotonic()
         self.finish: asyncio.Future[bytes] | None = None
+        self.superseded = False
 
     def over(self) -> bool:
         """Whether the code works no more."""
-        return self.offer.line.closed or time.monotonic() > self.at + LIFE_SECONDS
+        if self.superseded or self.offer.line.closed:
+            return True
+        return time.monotonic() > self.at + LIFE_SECONDS
 
 
 class CodePairing:
@@ -86,7 +90,10 @@ class CodePairing:
             wrapped = await asyncio.to_thread(link_code.wrap, ephemeral.public, text)
             theirs = await asyncio.to_thread(link_code.unwrap, asked.wrapped, text)
             asked.offer.line.send(self._notification(phone, asked, wrapped))
-            bundle = await asked.finish
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                bundle = await asked.finish
+        except TimeoutError:
+            raise ScanError(ScanProblem.LOST, "it does not answer") from None
         finally:
             asked.finish = None
         try:
@@ -133,6 +140,8 @@ class CodePairing:
         ):
             offer.line.send(_error(stanza, 400))
         else:
+            for other in self._asked.values():
+                other.superseded |= other.offer is offer  # a device knows its last code alone
             self._asked[phone.number] = asked = _Asked(offer, wrapped)
             ref = Node(f"{_PREFIX}ref", content=asked.ref.encode())
             offer.line.send(_result(stanza, [Node(_TAG, content=[ref])]))

@@ -216,6 +216,19 @@ async def test_a_code_with_too_little_time_gets_a_round_of_its_own(
     assert unpaired.whatsapp.numbers == [NUMBER]
 
 
+async def test_a_line_that_is_lost_meanwhile_is_followed_by_a_round_that_gives_the_code(
+    unpaired: Node,
+) -> None:
+    unpaired.whatsapp.pairing_code = refusing("websocket not connected")  # type: ignore[assignment]
+    task = await asked(unpaired)
+    unpaired.whatsapp.show("A")
+    await eventually(lambda: unpaired.whatsapp.opened == 2)
+    assert not task.done()
+    unpaired.whatsapp.pairing_code = lambda _: "ABCD-EFGH"
+    unpaired.whatsapp.show("B")
+    assert await task == "ABCD-EFGH"
+
+
 async def test_whatsapp_is_left_when_the_round_is_over(unpaired: Node) -> None:
     task = await asked(unpaired)
     unpaired.whatsapp.show("A")
