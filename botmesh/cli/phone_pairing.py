@@ -55,7 +55,7 @@ def pair(
 def _paired(
     steps: "_Steps", screen: "_Screen", phone: str, code: RequestPairingCodeResponse
 ) -> bool:
-    """Wait for the account to be linked; False when another code is needed."""
+    """Wait for the account to be linked; False when the code has to be asked for again."""
     until = time.monotonic() + code.expires_in.ToTimedelta().total_seconds()
     for step in steps.until(until):
         match step.WhichOneof("step"):
@@ -64,6 +64,10 @@ def _paired(
                 return True
             case "failed":
                 screen.tell(step)
+                return False
+            case "code":
+                # A new botnode process shows a QR code and knows nothing of ours. While ours
+                # lives, asking again gives the same, and WhatsApp is not asked.
                 return False
             case "passkey_required":
                 screen.tell(step)
@@ -131,6 +135,7 @@ class _Screen:
     """Where the code is shown: drawn in a terminal, a line elsewhere, JSON for scripts."""
 
     def __init__(self, tenant_id: str, phone: str) -> None:
+        self._shown = ""
         self._title = f"{tenant_id}, {phone}"
         drawn = output.console.is_terminal and not output.is_json()
         self._live = (
@@ -147,7 +152,10 @@ class _Screen:
             self._live.stop()
 
     def show(self, code: RequestPairingCodeResponse) -> None:
-        """Show a code instead of the one before."""
+        """Show a code instead of the one before, if it is another."""
+        if code.code == self._shown:
+            return
+        self._shown = code.code
         seconds = code.expires_in.ToTimedelta().total_seconds()
         if output.is_json():
             output.emit({"pairing_code": output.as_dict(code)})

@@ -96,6 +96,18 @@ def test_a_wrong_code_links_nothing(mesh: Mesh, tenant: str, phone: str) -> None
     assert command.wait() == 0
 
 
+def test_a_botnode_that_dies_is_followed_by_one_with_another_code(
+    mesh: Mesh, tenant: str, phone: str
+) -> None:
+    command = Typed(mesh, "pair", tenant, "--phone", phone)
+    first = command.code()
+    os.kill(mesh.tenant(tenant).pid, signal.SIGKILL)
+    eventually(lambda: command.code() != first)
+    mesh.run("sandbox", "enter", phone, command.code())
+    assert command.wait() == 0
+    assert command.printed.splitlines()[-1] == f"paired as {phone}"
+
+
 def test_in_a_terminal_the_code_is_big_and_ctrl_c_ends_it(
     mesh: Mesh, tenant: str, phone: str
 ) -> None:

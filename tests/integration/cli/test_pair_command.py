@@ -59,7 +59,6 @@ class Bots(BotServiceServicer):
         return response
 
     def StreamQR(self, request: StreamQRRequest, context: Any) -> Iterator[StreamQRResponse]:
-        yield StreamQRResponse(code=QRCode(code="a QR code, which is of no interest here"))
         while context.is_active():
             try:
                 step = self.steps.get(timeout=0.05)
@@ -128,6 +127,21 @@ def test_a_try_that_failed_is_told_and_followed_by_another_code(gateway: str, bo
     assert result.exit_code == 0
     assert "failed: no (PAIRING_FAILED)" in result.stdout
     assert result.stdout.splitlines()[-1] == f"paired as {NUMBER}"
+
+
+def test_a_new_botnode_process_is_asked_again(gateway: str, bots: Bots) -> None:
+    qr_code = StreamQRResponse(code=QRCode(code="of another round"))
+    bots.answers = [
+        ("ABCD-EFGH", 160, [qr_code]),
+        ("ABCD-EFGH", 100, [qr_code]),  # it was only the next code of the same round
+        ("JKLM-NPQR", 160, [PAIRED]),
+    ]
+    result = call(gateway)
+    assert result.exit_code == 0
+    assert [line for line in result.stdout.splitlines() if line.startswith("code")] == [
+        "code (160 s): ABCD-EFGH",
+        "code (160 s): JKLM-NPQR",
+    ]
 
 
 def test_a_passkey_ends_it(gateway: str, bots: Bots) -> None:
