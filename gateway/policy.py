@@ -54,7 +54,7 @@ POLICIES: Mapping[str, MethodPolicy] = MappingProxyType(
         "CancelMessage": MethodPolicy(15, attempts=4, idempotent=True),
         "StreamQR": MethodPolicy(30, attempts=4, idempotent=True),
         # Each time that WhatsApp is asked shows a notice on the phone, and counts against a limit.
-        "RequestPairingCode": MethodPolicy(40, attempts=2, idempotent=True),
+        "RequestPairingCode": MethodPolicy(40, attempts=3, idempotent=True),
         "GetSession": MethodPolicy(15, attempts=4, idempotent=True),
         "LogOut": MethodPolicy(40, attempts=3, idempotent=True),
         "StreamEvents": MethodPolicy(30, attempts=4, idempotent=True),

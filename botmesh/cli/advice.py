@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from botmesh.errors import MeshError, Reason
 
-_PAIR = "pair it: botmesh qr {tenant_id}, or botmesh pair {tenant_id} --phone NUMBER"
+_PAIR = "pair it: botmesh qr {tenant_id}"
 _BY_QR = "try its QR code instead: botmesh qr {tenant_id}"
 _WAIT = "see why: botmesh session {tenant_id}; or let the message wait: botmesh send --queue"
 _CURSOR = "start with the oldest event kept: --from oldest"

@@ -110,6 +110,9 @@ class FarSide:
     async def usual_LogOut(self, request: bytes, context: Any) -> bytes:
         return bot_pb2.LogOutResponse().SerializeToString()
 
+    async def usual_RequestPairingCode(self, request: bytes, context: Any) -> bytes:
+        return bot_pb2.RequestPairingCodeResponse(code="ABCD-EFGH").SerializeToString()
+
     async def usual_GetMessage(self, request: bytes, context: Any) -> bytes:
         return bot_pb2.GetMessageResponse().SerializeToString()
 
