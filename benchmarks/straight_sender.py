@@ -59,9 +59,9 @@ class Servicer(bot_pb2_grpc.BotServiceServicer):
     ) -> bot_pb2.SendMessageResponse:
         sent = await asyncio.get_running_loop().run_in_executor(
             self._threads,
-            self._whatsapp.send_text,
+            self._whatsapp.send,
             canonical_jid(request.to),
-            request.content.text.body,
+            request.content.SerializeToString(),
             os.urandom(32),
         )
         return bot_pb2.SendMessageResponse(
@@ -85,7 +85,8 @@ def send_all(whatsapp: NeonizeWhatsApp, jobs: list[Job]) -> list[Outcome]:
         for text in job.texts:
             begun, error = time.monotonic(), ""
             try:
-                whatsapp.send_text(jid, text, os.urandom(32))
+                content = message_pb2.MessageContent(text=message_pb2.TextContent(body=text))
+                whatsapp.send(jid, content.SerializeToString(), os.urandom(32))
             except SendError as failure:
                 error = str(failure)
             outcomes.append(Outcome(text, begun, time.monotonic(), error))

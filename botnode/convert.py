@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from botmesh.errors import Reason, invalid
+from botmesh.errors import Reason
 from botmesh.v1 import bot_pb2, event_pb2, message_pb2, session_pb2
 from botnode.events import Cursor, Latest, Oldest, Start, StoredEvent
 from botnode.identity import Identity
@@ -18,9 +18,6 @@ from botnode.pairing import AccountPaired, CodeShown, PasskeyAsked, Step, TryFai
 from botnode.phone_codes import PhoneCode
 from botnode.ports import ReceivedMessage
 from botnode.session import Session
-
-MOST_CHARACTERS = 65_536
-
 
 # -- into the contract
 
@@ -93,9 +90,7 @@ def change_to_pb(step: MessageStep) -> message_pb2.MessageChange:
 
 def received_to_pb(message: ReceivedMessage) -> message_pb2.ReceivedMessage:
     """A message that was received."""
-    content = None
-    if message.text is not None:
-        content = message_pb2.MessageContent(text=message_pb2.TextContent(body=message.text))
+    content = message.content
     return message_pb2.ReceivedMessage(
         whatsapp_id=message.whatsapp_id,
         chat_jid=message.chat_jid,
@@ -105,7 +100,11 @@ def received_to_pb(message: ReceivedMessage) -> message_pb2.ReceivedMessage:
         from_me=message.from_me,
         group=message.group,
         send_time=timestamp(message.time),
-        content=content,
+        content=None if content is None else message_pb2.MessageContent.FromString(content),
+        undecoded_kind=message.kind if content is None else "",
+        view_once=message.view_once,
+        ephemeral=message.ephemeral,
+        ephemeral_expiration=_duration(message.ephemeral_expiration),
     )
 
 
@@ -180,6 +179,14 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
     return stamp
 
 
+def _duration(value: timedelta | None) -> Duration | None:
+    if value is None:
+        return None
+    duration = Duration()
+    duration.FromTimedelta(value)
+    return duration
+
+
 def _cursor_to_pb(cursor: Cursor) -> event_pb2.EventCursor:
     return event_pb2.EventCursor(log_id=cursor.log_id, sequence=cursor.sequence)
 
@@ -215,28 +222,6 @@ def received_event(message: ReceivedMessage) -> bytes:
 
 
 # -- out of the contract
-
-
-def checked_content(content: message_pb2.MessageContent) -> bytes:
-    """A valid content as it is stored.
-
-    Raises:
-        MeshError: INVALID_REQUEST, naming the field.
-    """
-    kind = content.WhichOneof("kind")
-    if kind is None:
-        raise invalid("content", "one kind of content is required")
-    body = content.text.body
-    if not body.strip():
-        raise invalid("content.text.body", "must not be blank")
-    if len(body) > MOST_CHARACTERS:
-        raise invalid("content.text.body", f"has {len(body)} characters, {MOST_CHARACTERS} at most")
-    return content.SerializeToString(deterministic=True)
-
-
-def text_of(content: bytes) -> str:
-    """The text in a stored content."""
-    return message_pb2.MessageContent.FromString(content).text.body
 
 
 def start_of(request: bot_pb2.StreamEventsRequest) -> Start:

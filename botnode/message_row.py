@@ -34,6 +34,7 @@ CHANGE = Statement(
     .returning(messages)
 )
 _BY_ID = ALL.where(_C.message_id == bindparam("wanted"))
+_BY_WHATSAPP_ID = ALL.where(_C.whatsapp_id == bindparam("wanted"))
 _BY_REQUEST = ALL.where(_C.request_id == bindparam("wanted"))
 
 
@@ -45,6 +46,11 @@ def find(connection: Connection, message_id: str) -> OutboundMessage | None:
 def find_request(connection: Connection, request_id: str) -> OutboundMessage | None:
     """A message by the caller's id."""
     return one(connection, _BY_REQUEST, request_id)
+
+
+def find_whatsapp_id(connection: Connection, whatsapp_id: str) -> OutboundMessage | None:
+    """A message by WhatsApp's id."""
+    return one(connection, _BY_WHATSAPP_ID, whatsapp_id)
 
 
 def one(connection: Connection, query: Statement, wanted: str) -> OutboundMessage | None:

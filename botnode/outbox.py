@@ -1,10 +1,14 @@
 """Accepting messages: each is on disk before its sender hears of it, and waits for its outcome."""
 
 import asyncio
+import dataclasses
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
+
+from sqlalchemy import Connection
 
 from botmesh.errors import REASONS, MeshError, Reason
 from botnode import message_search
@@ -36,6 +40,8 @@ class SendCommand:
         content: as it is stored.
         content_hash: SHA-256 of content, recipient and options.
         expires_in: None for the usual time.
+        complete: what is stored in place of the content, in the transaction that accepts it: with
+            what the outbox knows of a message that it refers to. Takes the account's number.
     """
 
     request_id: str
@@ -45,6 +51,7 @@ class SendCommand:
     delivery: Delivery = Delivery.NOW
     expires_in: timedelta | None = None
     allow_duplicate: bool = False
+    complete: Callable[[Connection, str], bytes] | None = None
 
     @property
     def lifetime(self) -> timedelta:
@@ -129,6 +136,9 @@ class Outbox:
         if known is not None:
             again = self._rows.requeue(tx, known.message_id, message.account, message.expire_time)
             return again or known
+        if command.complete is not None:
+            content = command.complete(tx.connection, message.account)
+            message = dataclasses.replace(message, content=content)
         self._rows.insert(tx, message)
         return message
 

@@ -173,7 +173,10 @@ class ReceivedMessage:
 
     Attributes:
         sender_number: E.164, where WhatsApp tells it, else empty.
-        text: None for a kind of content that is not decoded yet.
+        kind: of content, in the protocol's own words.
+        content: a serialised MessageContent of the contract; None for a kind that is not decoded.
+        ephemeral: it disappears.
+        ephemeral_expiration: how long after it was sent, where that is known.
     """
 
     whatsapp_id: str
@@ -185,7 +188,10 @@ class ReceivedMessage:
     group: bool
     time: datetime
     kind: str
-    text: str | None
+    content: bytes | None
+    view_once: bool = False
+    ephemeral: bool = False
+    ephemeral_expiration: timedelta | None = None
 
 
 class Inbox(Protocol):
@@ -271,8 +277,13 @@ class WhatsApp(Protocol):
             SendError: WhatsApp could not be told.
         """
 
-    def send_text(self, recipient_jid: str, text: str, secret: bytes) -> Sent:
-        """Send a text; blocks, up to 75 seconds when no acknowledgement comes.
+    def send(self, recipient_jid: str, content: bytes, secret: bytes) -> Sent:
+        """Send a content; blocks, up to 75 seconds when no acknowledgement comes.
+
+        Args:
+            recipient_jid: a person or a group.
+            content: a serialised MessageContent of the contract.
+            secret: 32 bytes that the library stores with WhatsApp's id before the message leaves.
 
         Raises:
             SendError: with the library's text.

@@ -47,13 +47,11 @@ class Library:
 
     Attributes:
         whatsapp: the library.
-        text_of: the text in a stored content.
         find_ids: WhatsApp's ids of messages by their secrets, while the library runs; blocks.
         generation: of the library's store now, see `cut_sends`.
     """
 
     whatsapp: WhatsApp
-    text_of: Callable[[bytes], str]
     find_ids: Callable[[list[bytes]], dict[bytes, str]]
     generation: Callable[[], str]
 
@@ -340,13 +338,11 @@ class Pump:
         return hand
 
     def _call(self, hand: "_Hand") -> Callable[[], Sent]:
-        text = self._library.text_of(hand.message.content)
-
         def call() -> Sent:
             if time.monotonic() - hand.started > STALE_AFTER_S:
                 raise SendError(STOPPED_BEFORE)
-            return self._library.whatsapp.send_text(
-                hand.message.recipient_jid, text, hand.attempt.secret
+            return self._library.whatsapp.send(
+                hand.message.recipient_jid, hand.message.content, hand.attempt.secret
             )
 
         return call

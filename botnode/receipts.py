@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, select
 
 from botnode.clock import from_ms, now_ms, to_ms
 from botnode.message import OutboundMessage
-from botnode.message_row import ALL, DECRYPTION_CHANGED, Changer, one
+from botnode.message_row import ALL, DECRYPTION_CHANGED, Changer, find_whatsapp_id, one
 from botnode.ports import Receipt, ReceiptKind
 from botnode.statement import Statement
 from botnode.states import MessageState
@@ -35,7 +35,6 @@ _RANK = {
 }
 _C = messages.c
 
-_BY_WHATSAPP_ID = ALL.where(_C.whatsapp_id == bindparam("wanted"))
 _BY_EARLIER_ID = ALL.where(
     _C.earlier_whatsapp_id == bindparam("wanted"), _C.earlier_whatsapp_id != ""
 )
@@ -94,7 +93,7 @@ def apply_early(tx: Transaction, changer: Changer, whatsapp_id: str) -> Outbound
 
 
 def _apply(tx: Transaction, changer: Changer, notice: _Notice) -> OutboundMessage | None:
-    known = one(tx.connection, _BY_WHATSAPP_ID, notice.whatsapp_id) or one(
+    known = find_whatsapp_id(tx.connection, notice.whatsapp_id) or one(
         tx.connection, _BY_EARLIER_ID, notice.whatsapp_id
     )
     if known is None:

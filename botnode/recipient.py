@@ -13,6 +13,10 @@ _JID = re.compile(r"([0-9]+(?:-[0-9]+)?)@([a-z.]+)")
 _MOST = 64
 
 
+class NoJidError(ValueError):
+    """A text is neither a possible number nor a JID of the wanted kind; says why."""
+
+
 def canonical_jid(to: str) -> str:
     """The JID of a number in E.164 form or of a JID, in one spelling.
 
@@ -22,33 +26,52 @@ def canonical_jid(to: str) -> str:
     Raises:
         MeshError: RECIPIENT_INVALID, naming the field ``to``.
     """
+    try:
+        return _jid(to)
+    except NoJidError as error:
+        raise _invalid(str(error)) from None
+
+
+def person_jid(text: str) -> str:
+    """As `canonical_jid`, of a person.
+
+    Raises:
+        NoJidError: it is none.
+    """
+    jid = _jid(text)
+    if jid.endswith(f"@{GROUP_SERVER}"):
+        raise NoJidError("must be a person, not a group")
+    return jid
+
+
+def _jid(to: str) -> str:
     text = to.strip()
     if not text:
-        raise _invalid("is required")
+        raise NoJidError("is required")
     if len(text) > _MOST:
-        raise _invalid(f"is longer than {_MOST} characters")
+        raise NoJidError(f"is longer than {_MOST} characters")
     return _of_jid(text.lower()) if "@" in text else _of_number(text)
 
 
 def _of_number(text: str) -> str:
     if "+" not in text:
-        raise _invalid("must be a number with '+' and country code, or a JID")
+        raise NoJidError("must be a number with '+' and country code, or a JID")
     try:
         return f"{e164(text)[1:]}@{USER_SERVER}"
     except NumberError as error:
-        raise _invalid(str(error)) from None
+        raise NoJidError(str(error)) from None
 
 
 def _of_jid(text: str) -> str:
     found = _JID.fullmatch(text)
     if not found:
-        raise _invalid("is not a JID of a person or a group")
+        raise NoJidError("is not a JID of a person or a group")
     user, server = found.groups()
     if server == USER_SERVER:
         return _of_number(f"+{user}")
     if server == GROUP_SERVER or (server == LID_SERVER and user.isdigit()):
         return f"{user}@{server}"
-    raise _invalid(f"must be at {USER_SERVER}, {LID_SERVER} or {GROUP_SERVER}")
+    raise NoJidError(f"must be at {USER_SERVER}, {LID_SERVER} or {GROUP_SERVER}")
 
 
 def _invalid(what: str) -> MeshError:

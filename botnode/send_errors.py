@@ -31,6 +31,9 @@ class Verdict:
 # Ours, for a call that was not made.
 STOPPED_BEFORE = "the process was stopped before the call"
 
+# Ours, for a stored content that this version cannot send; what is wrong with it follows.
+UNBUILDABLE = "the content cannot be built"
+
 _REFUSED = "server returned error "
 _LINE_DOWN = (
     r"(websocket not connected|info query timed out"
@@ -50,6 +53,7 @@ _TABLE: tuple[tuple[re.Pattern[str], Verdict], ...] = tuple(
     for pattern, verdict in (
         (r"^no client is connected$", Verdict(Fate.RETRY, Reason.SESSION_DISCONNECTED)),
         (rf"^{STOPPED_BEFORE}$", Verdict(Fate.RETRY, Reason.SESSION_DISCONNECTED)),
+        (rf"^{UNBUILDABLE}", Verdict(Fate.FAILED, Reason.INTERNAL)),
         (r"^client is nil$", Verdict(Fate.RETRY, Reason.SESSION_DISCONNECTED)),
         (
             r"^failed to send message node: websocket not connected$",

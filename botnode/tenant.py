@@ -79,7 +79,6 @@ class Tenant:
             machine,
             Library(
                 self.whatsapp,
-                text_of=convert.text_of,
                 find_ids=folder.find_sent_ids_beside,
                 generation=lambda: cut_sends.generation_of(folder.session_db),
             ),

@@ -21,8 +21,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
+from google.protobuf.message import DecodeError
 
-from botnode import neonize_loader, whatsapp_events, whatsapp_pairing
+from botnode import neonize_loader, whatsapp_content, whatsapp_events, whatsapp_pairing
+from botnode.clock import now_ms
 from botnode.ports import (
     Account,
     Connected,
@@ -36,6 +38,7 @@ from botnode.ports import (
     Signal,
     SignalSink,
 )
+from botnode.send_errors import UNBUILDABLE
 from botnode.threads import in_daemon_thread
 
 log = structlog.get_logger(__name__)
@@ -68,6 +71,7 @@ class _Client:
 
     Attributes:
         live: Go knows the client: calls may be made.
+        account: the account that it is logged in as.
         logins: how often it has logged in.
         skipped: messages, and devices that they were not encrypted for.
         handling: an event is being handled; the next ones wait.
@@ -81,6 +85,7 @@ class _Client:
         self.opened_at = time.monotonic()
         self.handling = False
         self.heard_at = 0.0
+        self.account: Account | None = None
         self.logins = 0
         self.skipped: deque[tuple[str, str]] = deque(maxlen=MOST_SKIPPED)
         self.references: Any = None  # what Go calls back into must not be collected
@@ -234,12 +239,17 @@ class NeonizeWhatsApp:
             except Exception as error:
                 raise SendError(str(error)) from error
 
-    def send_text(self, recipient_jid: str, text: str, secret: bytes) -> Sent:
-        """Send a text; blocks, up to 75 seconds when no acknowledgement comes."""
+    def send(self, recipient_jid: str, content: bytes, secret: bytes) -> Sent:
+        """Send a content; blocks, up to 75 seconds when no acknowledgement comes."""
         library = self._loaded()
         user, _, server = recipient_jid.partition("@")
-        message = library.message(conversation=text)
-        message.messageContextInfo.messageSecret = secret
+        current, message = self._current, library.message()
+        account = current.account if current is not None else None
+        place = whatsapp_content.Place(recipient_jid, account, now_ms())
+        try:
+            whatsapp_content.build(message, content, place, secret)
+        except (ValueError, DecodeError) as error:
+            raise SendError(f"{UNBUILDABLE}: {error}") from error
         with self._call() as client:
             logins = client.logins
             try:
@@ -381,7 +391,8 @@ class _Wiring:
     def _on_connected(self, _: Any) -> None:
         neonize = self._client.neonize
         account = whatsapp_events.account_of(neonize.get_me())
-        self._emit(Connected(account or whatsapp_events.account_of(neonize.me)))
+        self._client.account = account or whatsapp_events.account_of(neonize.me)
+        self._emit(Connected(self._client.account))
 
     def _on_logged_out(self, event: Any) -> None:
         self._emit(whatsapp_events.logged_out(event))
@@ -396,7 +407,7 @@ class _Wiring:
         log.warning("whatsapp_stream_error", code=event.Code)
 
     def _on_message(self, event: Any) -> None:
-        message = whatsapp_events.received(event)
+        message = whatsapp_events.received(event, self._client.account)
         if message is not None:
             self._inbox.message(message)
 

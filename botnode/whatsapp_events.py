@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botnode import disk_errors
+from botnode import disk_errors, whatsapp_decoding
 from botnode.ports import (
     Account,
     CaughtUp,
@@ -182,42 +182,45 @@ def receipts(event: Any) -> Receipt | None:
     )
 
 
-def received(event: Any) -> ReceivedMessage | None:
-    """A message; None for what is no message to people (keys, receipts of other devices...)."""
-    info, content = event.Info, event.Message
+def received(event: Any, account: Account | None) -> ReceivedMessage | None:
+    """A message; None for what is no message to people (keys, receipts of other devices...).
+
+    Args:
+        event: the library's.
+        account: the own one.
+    """
+    info, message = event.Info, event.Message
     source = info.MessageSource
-    kind = _kind(content)
-    if kind in _NO_MESSAGES:
+    kind = _kind(message)
+    if not kind or (kind == "protocolMessage" and not whatsapp_decoding.is_message(message)):
         return None
+    sender = person(source.Sender)
+    envelope = whatsapp_decoding.Envelope(sender, source.IsFromMe, source.IsGroup, account)
+    content = whatsapp_decoding.decode(message, envelope)
+    expiration_s = whatsapp_decoding.expiration_s(message)
     return ReceivedMessage(
         whatsapp_id=info.ID,
         chat_jid=person(source.Chat),
-        sender_jid=person(source.Sender),
+        sender_jid=sender,
         sender_number=_number(source.Sender) or _number(source.SenderAlt),
         push_name=info.Pushname,
         from_me=source.IsFromMe,
         group=source.IsGroup,
         time=moment(info.Timestamp),
         kind=kind,
-        text=_text(content),
+        content=None if content is None else content.SerializeToString(deterministic=True),
+        view_once=event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension,
+        ephemeral=event.IsEphemeral or expiration_s > 0,
+        ephemeral_expiration=timedelta(seconds=expiration_s) if expiration_s else None,
     )
 
 
-_NO_MESSAGES = frozenset({"", "protocolMessage", "senderKeyDistributionMessage"})
 _SIDE_FIELDS = frozenset({"messageContextInfo", "senderKeyDistributionMessage"})
 
 
-def _kind(content: Any) -> str:
-    names = [field.name for field, _ in content.ListFields()]
+def _kind(message: Any) -> str:
+    names = [field.name for field, _ in message.ListFields()]
     return next((name for name in names if name not in _SIDE_FIELDS), "")
-
-
-def _text(content: Any) -> str | None:
-    if content.conversation:
-        return str(content.conversation)
-    if content.HasField("extendedTextMessage"):
-        return str(content.extendedTextMessage.text)
-    return None
 
 
 def _number(jid: Any) -> str:

@@ -91,8 +91,7 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
     @answering
     async def WriteMessage(self, request: pb.WriteMessageRequest, _context: Any) -> Any:
         phone, to = self._phone("phone", request.phone), self._chat("to", request.to)
-        if not request.text:
-            raise invalid("text", "it must not be empty")
+        content = conversion.content(request.text, request.content)
         if not phone.online:
             raise RefusedError(
                 grpc.StatusCode.FAILED_PRECONDITION, "PHONE_OFFLINE", "the phone is offline"
@@ -101,7 +100,7 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
             raise RefusedError(
                 grpc.StatusCode.FAILED_PRECONDITION, "NOT_IN_GROUP", "the phone is not in the group"
             )
-        message = self._network.mail.write(phone, to, request.text)
+        message = self._network.mail.write(phone, to, content)
         return pb.WriteMessageResponse(message=conversion.message(message))
 
     @answering

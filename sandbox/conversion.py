@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from botmesh.sandbox.v1 import sandbox_pb2 as pb
+from sandbox import protobufs
+from sandbox.content import text_content
 from sandbox.refusals import invalid
 from sandbox.state.devices import Device
 from sandbox.state.groups import Group
@@ -100,6 +105,20 @@ def unknown(item: UnknownThing) -> pb.Unknown:
         text=item.text,
         time=timestamp(item.at),
     )
+
+
+def content(text: str, message: bytes) -> Any:
+    """What a phone is to write: a text, or a whole message; raises RefusedError."""
+    if not text and not message:
+        raise invalid("text", "it must not be empty")
+    if text and message:
+        raise invalid("content", "it stands in place of a text: only one of them can be set")
+    if text:
+        return text_content(text)
+    try:
+        return protobufs.e2e.Message.FromString(message)
+    except DecodeError as error:
+        raise invalid("content", "it is no WAWebProtobufsE2E.Message") from error
 
 
 def number(field: str, value: str, *, optional: bool = False) -> str:

@@ -11,7 +11,7 @@ import time
 from typing import Any, Final
 
 from sandbox import stanzas
-from sandbox.content import sent_copy, text_content
+from sandbox.content import sent_copy
 from sandbox.delivery import Delivery
 from sandbox.faults import CutLine, Faults, HoldAck, SendError, Undecryptable
 from sandbox.handset import Handset
@@ -82,10 +82,9 @@ class Mail:
         elif hold.seconds is not None:
             asyncio.get_running_loop().call_later(hold.seconds, line.send, Node("ack", attrs))
 
-    def write(self, phone: Phone, chat: Chat, text: str) -> Message:
-        """A phone writes a text: to the chat's devices, and to its own."""
+    def write(self, phone: Phone, chat: Chat, content: Any) -> Message:
+        """A phone writes a message: to the chat's devices, and to its own."""
         message_id = "3A" + secrets.token_hex(9).upper()
-        content = text_content(text)
         with self._store.database.transaction():
             written = self._handset.note_written(phone, _name(chat), message_id, content)
             letter = Letter(phone, 0, chat)

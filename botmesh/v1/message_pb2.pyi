@@ -1,10 +1,12 @@
 import datetime
 
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -38,16 +40,120 @@ MESSAGE_STATE_READ: MessageState
 MESSAGE_STATE_FAILED: MessageState
 
 class MessageContent(_message.Message):
-    __slots__ = ("text",)
+    __slots__ = ("text", "location", "contacts", "poll", "reaction", "edit", "revoke", "quoted", "mentions", "forwarded", "forwarding_score")
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    CONTACTS_FIELD_NUMBER: _ClassVar[int]
+    POLL_FIELD_NUMBER: _ClassVar[int]
+    REACTION_FIELD_NUMBER: _ClassVar[int]
+    EDIT_FIELD_NUMBER: _ClassVar[int]
+    REVOKE_FIELD_NUMBER: _ClassVar[int]
+    QUOTED_FIELD_NUMBER: _ClassVar[int]
+    MENTIONS_FIELD_NUMBER: _ClassVar[int]
+    FORWARDED_FIELD_NUMBER: _ClassVar[int]
+    FORWARDING_SCORE_FIELD_NUMBER: _ClassVar[int]
     text: TextContent
-    def __init__(self, text: _Optional[_Union[TextContent, _Mapping]] = ...) -> None: ...
+    location: LocationContent
+    contacts: ContactsContent
+    poll: PollContent
+    reaction: ReactionContent
+    edit: EditContent
+    revoke: RevokeContent
+    quoted: QuotedMessage
+    mentions: _containers.RepeatedScalarFieldContainer[str]
+    forwarded: bool
+    forwarding_score: int
+    def __init__(self, text: _Optional[_Union[TextContent, _Mapping]] = ..., location: _Optional[_Union[LocationContent, _Mapping]] = ..., contacts: _Optional[_Union[ContactsContent, _Mapping]] = ..., poll: _Optional[_Union[PollContent, _Mapping]] = ..., reaction: _Optional[_Union[ReactionContent, _Mapping]] = ..., edit: _Optional[_Union[EditContent, _Mapping]] = ..., revoke: _Optional[_Union[RevokeContent, _Mapping]] = ..., quoted: _Optional[_Union[QuotedMessage, _Mapping]] = ..., mentions: _Optional[_Iterable[str]] = ..., forwarded: _Optional[bool] = ..., forwarding_score: _Optional[int] = ...) -> None: ...
+
+class MessageReference(_message.Message):
+    __slots__ = ("message_id", "whatsapp_id", "from_me", "sender_jid")
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    WHATSAPP_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_ME_FIELD_NUMBER: _ClassVar[int]
+    SENDER_JID_FIELD_NUMBER: _ClassVar[int]
+    message_id: str
+    whatsapp_id: str
+    from_me: bool
+    sender_jid: str
+    def __init__(self, message_id: _Optional[str] = ..., whatsapp_id: _Optional[str] = ..., from_me: _Optional[bool] = ..., sender_jid: _Optional[str] = ...) -> None: ...
+
+class QuotedMessage(_message.Message):
+    __slots__ = ("original", "content")
+    ORIGINAL_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    original: MessageReference
+    content: MessageContent
+    def __init__(self, original: _Optional[_Union[MessageReference, _Mapping]] = ..., content: _Optional[_Union[MessageContent, _Mapping]] = ...) -> None: ...
 
 class TextContent(_message.Message):
     __slots__ = ("body",)
     BODY_FIELD_NUMBER: _ClassVar[int]
     body: str
     def __init__(self, body: _Optional[str] = ...) -> None: ...
+
+class LocationContent(_message.Message):
+    __slots__ = ("degrees_latitude", "degrees_longitude", "name", "address", "url", "live")
+    DEGREES_LATITUDE_FIELD_NUMBER: _ClassVar[int]
+    DEGREES_LONGITUDE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    degrees_latitude: float
+    degrees_longitude: float
+    name: str
+    address: str
+    url: str
+    live: bool
+    def __init__(self, degrees_latitude: _Optional[float] = ..., degrees_longitude: _Optional[float] = ..., name: _Optional[str] = ..., address: _Optional[str] = ..., url: _Optional[str] = ..., live: _Optional[bool] = ...) -> None: ...
+
+class ContactsContent(_message.Message):
+    __slots__ = ("cards",)
+    CARDS_FIELD_NUMBER: _ClassVar[int]
+    cards: _containers.RepeatedCompositeFieldContainer[ContactCard]
+    def __init__(self, cards: _Optional[_Iterable[_Union[ContactCard, _Mapping]]] = ...) -> None: ...
+
+class ContactCard(_message.Message):
+    __slots__ = ("display_name", "phone_numbers", "vcard")
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    PHONE_NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    VCARD_FIELD_NUMBER: _ClassVar[int]
+    display_name: str
+    phone_numbers: _containers.RepeatedScalarFieldContainer[str]
+    vcard: str
+    def __init__(self, display_name: _Optional[str] = ..., phone_numbers: _Optional[_Iterable[str]] = ..., vcard: _Optional[str] = ...) -> None: ...
+
+class PollContent(_message.Message):
+    __slots__ = ("name", "options", "selectable_count")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    SELECTABLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    options: _containers.RepeatedScalarFieldContainer[str]
+    selectable_count: int
+    def __init__(self, name: _Optional[str] = ..., options: _Optional[_Iterable[str]] = ..., selectable_count: _Optional[int] = ...) -> None: ...
+
+class ReactionContent(_message.Message):
+    __slots__ = ("original", "emoji")
+    ORIGINAL_FIELD_NUMBER: _ClassVar[int]
+    EMOJI_FIELD_NUMBER: _ClassVar[int]
+    original: MessageReference
+    emoji: str
+    def __init__(self, original: _Optional[_Union[MessageReference, _Mapping]] = ..., emoji: _Optional[str] = ...) -> None: ...
+
+class EditContent(_message.Message):
+    __slots__ = ("original", "body")
+    ORIGINAL_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    original: MessageReference
+    body: str
+    def __init__(self, original: _Optional[_Union[MessageReference, _Mapping]] = ..., body: _Optional[str] = ...) -> None: ...
+
+class RevokeContent(_message.Message):
+    __slots__ = ("original",)
+    ORIGINAL_FIELD_NUMBER: _ClassVar[int]
+    original: MessageReference
+    def __init__(self, original: _Optional[_Union[MessageReference, _Mapping]] = ...) -> None: ...
 
 class Message(_message.Message):
     __slots__ = ("message_id", "tenant_id", "request_id", "recipient_jid", "whatsapp_id", "state", "reason", "content", "create_time", "sent_time", "delivered_time", "read_time", "update_time", "delivery", "expire_time", "allow_duplicate", "attempts", "account", "detail", "undecrypted")
@@ -112,7 +218,7 @@ class MessageChange(_message.Message):
     def __init__(self, create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[MessageState, str]] = ..., attempts: _Optional[int] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., undecrypted: _Optional[bool] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class ReceivedMessage(_message.Message):
-    __slots__ = ("whatsapp_id", "chat_jid", "sender_jid", "sender_number", "push_name", "from_me", "group", "send_time", "content")
+    __slots__ = ("whatsapp_id", "chat_jid", "sender_jid", "sender_number", "push_name", "from_me", "group", "send_time", "content", "undecoded_kind", "view_once", "ephemeral", "ephemeral_expiration")
     WHATSAPP_ID_FIELD_NUMBER: _ClassVar[int]
     CHAT_JID_FIELD_NUMBER: _ClassVar[int]
     SENDER_JID_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +228,10 @@ class ReceivedMessage(_message.Message):
     GROUP_FIELD_NUMBER: _ClassVar[int]
     SEND_TIME_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
+    UNDECODED_KIND_FIELD_NUMBER: _ClassVar[int]
+    VIEW_ONCE_FIELD_NUMBER: _ClassVar[int]
+    EPHEMERAL_FIELD_NUMBER: _ClassVar[int]
+    EPHEMERAL_EXPIRATION_FIELD_NUMBER: _ClassVar[int]
     whatsapp_id: str
     chat_jid: str
     sender_jid: str
@@ -131,4 +241,8 @@ class ReceivedMessage(_message.Message):
     group: bool
     send_time: _timestamp_pb2.Timestamp
     content: MessageContent
-    def __init__(self, whatsapp_id: _Optional[str] = ..., chat_jid: _Optional[str] = ..., sender_jid: _Optional[str] = ..., sender_number: _Optional[str] = ..., push_name: _Optional[str] = ..., from_me: _Optional[bool] = ..., group: _Optional[bool] = ..., send_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., content: _Optional[_Union[MessageContent, _Mapping]] = ...) -> None: ...
+    undecoded_kind: str
+    view_once: bool
+    ephemeral: bool
+    ephemeral_expiration: _duration_pb2.Duration
+    def __init__(self, whatsapp_id: _Optional[str] = ..., chat_jid: _Optional[str] = ..., sender_jid: _Optional[str] = ..., sender_number: _Optional[str] = ..., push_name: _Optional[str] = ..., from_me: _Optional[bool] = ..., group: _Optional[bool] = ..., send_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., content: _Optional[_Union[MessageContent, _Mapping]] = ..., undecoded_kind: _Optional[str] = ..., view_once: _Optional[bool] = ..., ephemeral: _Optional[bool] = ..., ephemeral_expiration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...

@@ -170,14 +170,16 @@ class EnterCodeResponse(_message.Message):
     def __init__(self, device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
 
 class WriteMessageRequest(_message.Message):
-    __slots__ = ("phone", "to", "text")
+    __slots__ = ("phone", "to", "text", "content")
     PHONE_FIELD_NUMBER: _ClassVar[int]
     TO_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
     phone: str
     to: str
     text: str
-    def __init__(self, phone: _Optional[str] = ..., to: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+    content: bytes
+    def __init__(self, phone: _Optional[str] = ..., to: _Optional[str] = ..., text: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
 
 class WriteMessageResponse(_message.Message):
     __slots__ = ("message",)

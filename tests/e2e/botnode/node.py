@@ -173,14 +173,22 @@ class Node:
         ).session
 
     def send(
-        self, to: str, text: str, *, timeout_s: float = 10, request_id: str = "", **options: Any
+        self,
+        to: str,
+        content: str | message_pb2.MessageContent,
+        *,
+        timeout_s: float = 10,
+        request_id: str = "",
+        **options: Any,
     ) -> message_pb2.Message:
         """SendMessage; a `MeshError` where it fails with one."""
+        if isinstance(content, str):
+            content = message_pb2.MessageContent(text=message_pb2.TextContent(body=content))
         request = bot.SendMessageRequest(
             tenant_id=self.tenant_id,
             request_id=request_id or str(uuid.uuid4()),
             to=to,
-            content=message_pb2.MessageContent(text=message_pb2.TextContent(body=text)),
+            content=content,
             **options,
         )
         with typed_errors():
@@ -236,6 +244,13 @@ class Node:
                     yield item.event
         finally:
             call.cancel()
+
+    def wait_received(self, whatsapp_id: str) -> message_pb2.ReceivedMessage:
+        """The received message with that id, from the event log."""
+        for event in self.events():
+            if event.message_received.whatsapp_id == whatsapp_id:
+                return event.message_received
+        raise AssertionError(f"{whatsapp_id} never came")
 
     def wait_message(self, message_id: str, state: str) -> message_pb2.Message:
         """The message's record in that state, from the event log."""
@@ -297,9 +312,16 @@ class Control:
         request.wait.FromSeconds(wait_s)
         return list(self.stub.ListMessages(request, timeout=wait_s + 5).messages)
 
-    def write(self, phone: str, to: str, text: str) -> str:
-        request = sandbox.WriteMessageRequest(phone=phone, to=to, text=text)
+    def write(self, phone: str, to: str, text: str | Any) -> str:
+        """A phone writes a text or any message of WhatsApp's; the message's id."""
+        said = {"text": text} if isinstance(text, str) else {"content": text.SerializeToString()}
+        request = sandbox.WriteMessageRequest(phone=phone, to=to, **said)
         return self.stub.WriteMessage(request, timeout=PATIENCE_S).message.message_id
+
+    def group(self, *phones: str) -> str:
+        """A new group's address."""
+        request = sandbox.CreateGroupRequest(phones=phones, subject="Ventas")
+        return self.stub.CreateGroup(request, timeout=5).group.group
 
     def read(self, phone: str, message_id: str) -> None:
         self.stub.MarkRead(sandbox.MarkReadRequest(phone=phone, message_id=message_id), timeout=5)

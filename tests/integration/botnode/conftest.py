@@ -46,6 +46,11 @@ TIMING = Timing(
 )
 
 
+def text_content(text: str) -> message_pb2.MessageContent:
+    """A text."""
+    return message_pb2.MessageContent(text=message_pb2.TextContent(body=text))
+
+
 class Node:
     """A botnode in this process, and a client of it."""
 
@@ -137,7 +142,7 @@ class Node:
         request = bot_pb2.SendMessageRequest(
             tenant_id=more.pop("tenant_id", self.identity.tenant_id),
             to=to,
-            content=message_pb2.MessageContent(text=message_pb2.TextContent(body=text)),
+            content=more.pop("content", None) or text_content(text),
             **more,
         )
         with typed_errors():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from botmesh.v1 import MessageContent
 from botnode.ports import (
     Account,
     CaughtUp,
@@ -43,6 +44,7 @@ class FakeWhatsApp:
     closed: int = 0
     hung_up: int = 0
     sent: list[tuple[str, str]] = field(default_factory=list)
+    contents: list[MessageContent] = field(default_factory=list)
     secrets: list[bytes] = field(default_factory=list)
     can_log_out: bool = True
     catches_up: bool = True
@@ -90,7 +92,9 @@ class FakeWhatsApp:
             raise SendError("websocket not connected")
         self.stored = None
 
-    def send_text(self, recipient_jid: str, text: str, secret: bytes) -> Sent:
+    def send(self, recipient_jid: str, content: bytes, secret: bytes) -> Sent:
+        self.contents.append(MessageContent.FromString(content))
+        text = self.contents[-1].text.body
         self.sent.append((recipient_jid, text))
         self.secrets.append(secret)
         self.in_hand.release()

@@ -15,7 +15,13 @@ from botmesh.v1 import bot_pb2
 from botnode import receipts
 from botnode.ports import Receipt, ReceiptKind, ReceivedMessage
 from botnode.store import Transaction
-from tests.integration.botnode.conftest import Node, error_of, eventually, typed_errors
+from tests.integration.botnode.conftest import (
+    Node,
+    error_of,
+    eventually,
+    text_content,
+    typed_errors,
+)
 from tests.integration.botnode.fake_whatsapp import ACCOUNT
 
 MESSAGE = ReceivedMessage(
@@ -28,7 +34,7 @@ MESSAGE = ReceivedMessage(
     group=False,
     time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     kind="conversation",
-    text="¿abren hoy?",
+    content=text_content("¿abren hoy?").SerializeToString(),
 )
 
 RECEIPT = Receipt(ReceiptKind.DELIVERED, ("3EB0",), "1@lid", "1@lid", MESSAGE.time)
@@ -49,9 +55,10 @@ async def test_a_message_is_an_event(node: Node) -> None:
 
 
 async def test_a_kind_that_is_not_decoded_is_told_without_content(node: Node) -> None:
-    await bring(node, dataclasses.replace(MESSAGE, kind="stickerMessage", text=None))
+    await bring(node, dataclasses.replace(MESSAGE, kind="stickerMessage", content=None))
     received = (await node.events(3))[2].message_received
     assert not received.HasField("content")
+    assert received.undecoded_kind == "stickerMessage"
 
 
 async def test_a_repeat_is_no_second_event(node: Node) -> None:

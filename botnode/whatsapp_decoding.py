@@ -1,0 +1,224 @@
+"""WhatsApp's own messages (waE2E.Message of neonize) as the contract's contents."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botmesh.v1 import message_pb2
+from botnode import vcard
+from botnode.ports import Account
+from botnode.whatsapp_content import is_own
+
+_POLLS = (
+    "pollCreationMessage",
+    "pollCreationMessageV2",
+    "pollCreationMessageV3",
+    "pollCreationMessageV5",
+)
+_CAPTIONED = ("imageMessage", "videoMessage", "documentMessage")
+_WITH_CONTEXT = (
+    "extendedTextMessage",
+    "locationMessage",
+    "liveLocationMessage",
+    "contactMessage",
+    "contactsArrayMessage",
+    *_POLLS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What is known of a message beside its content.
+
+    Attributes:
+        sender_jid: who wrote it, without a device.
+        from_me: the own account wrote it.
+        group: the chat is a group.
+        account: the own account.
+    """
+
+    sender_jid: str
+    from_me: bool
+    group: bool
+    account: Account | None
+
+
+def is_message(message: Any) -> bool:
+    """Whether a protocolMessage is one to people: an edit or a revocation, not keys or settings."""
+    protocol = message.protocolMessage
+    return bool(protocol.HasField("key")) and (
+        (protocol.type == protocol.REVOKE and protocol.HasField("type"))
+        or (protocol.type == protocol.MESSAGE_EDIT and protocol.HasField("editedMessage"))
+    )
+
+
+def decode(message: Any, envelope: Envelope) -> message_pb2.MessageContent | None:
+    """The content of a message; None for a kind that is not decoded."""
+    content = _kind(message, envelope)
+    if content is not None:
+        _read_context(message, content, envelope)
+    return content
+
+
+def expiration_s(message: Any) -> int:
+    """How long after it was sent a message disappears; 0 where it does not say."""
+    for field, value in message.ListFields():
+        if field.message_type and "contextInfo" in field.message_type.fields_by_name:
+            return int(value.contextInfo.expiration)
+    return 0
+
+
+def _kind(message: Any, envelope: Envelope) -> message_pb2.MessageContent | None:
+    if message.HasField("protocolMessage"):
+        return _protocol(message.protocolMessage, envelope)
+    if message.HasField("reactionMessage"):
+        content = message_pb2.MessageContent()
+        content.reaction.original.CopyFrom(_reference(message.reactionMessage.key, envelope))
+        content.reaction.emoji = message.reactionMessage.text
+        return content
+    for names, read in _READERS:
+        for name in names:
+            if message.HasField(name):
+                return read(getattr(message, name))
+    return None
+
+
+def _text(body: str) -> message_pb2.MessageContent:
+    return message_pb2.MessageContent(text=message_pb2.TextContent(body=body))
+
+
+def _extended_text(text: Any) -> message_pb2.MessageContent:
+    return _text(text.text)
+
+
+def _location(place: Any) -> message_pb2.MessageContent:
+    return message_pb2.MessageContent(
+        location=message_pb2.LocationContent(
+            degrees_latitude=place.degreesLatitude,
+            degrees_longitude=place.degreesLongitude,
+            name=place.name,
+            address=place.address,
+            url=place.URL,
+            live=place.isLive,
+        )
+    )
+
+
+def _live_location(place: Any) -> message_pb2.MessageContent:
+    return message_pb2.MessageContent(
+        location=message_pb2.LocationContent(
+            degrees_latitude=place.degreesLatitude,
+            degrees_longitude=place.degreesLongitude,
+            name=place.caption,
+            live=True,
+        )
+    )
+
+
+def _contact(contact: Any) -> message_pb2.MessageContent:
+    return _cards([contact])
+
+
+def _contacts(contacts: Any) -> message_pb2.MessageContent:
+    return _cards(contacts.contacts)
+
+
+def _cards(contacts: Any) -> message_pb2.MessageContent:
+    cards = [
+        message_pb2.ContactCard(
+            display_name=contact.displayName,
+            phone_numbers=vcard.numbers_of(contact.vcard),
+            vcard=contact.vcard,
+        )
+        for contact in contacts
+    ]
+    return message_pb2.MessageContent(contacts=message_pb2.ContactsContent(cards=cards))
+
+
+def _poll(poll: Any) -> message_pb2.MessageContent:
+    return message_pb2.MessageContent(
+        poll=message_pb2.PollContent(
+            name=poll.name,
+            options=[option.optionName for option in poll.options],
+            selectable_count=poll.selectableOptionsCount,
+        )
+    )
+
+
+_Reader = Callable[[Any], message_pb2.MessageContent]
+_READERS: tuple[tuple[tuple[str, ...], _Reader], ...] = (
+    (("conversation",), _text),
+    (("extendedTextMessage",), _extended_text),
+    (("locationMessage",), _location),
+    (("liveLocationMessage",), _live_location),
+    (("contactMessage",), _contact),
+    (("contactsArrayMessage",), _contacts),
+    (_POLLS, _poll),
+)
+
+
+def _protocol(protocol: Any, envelope: Envelope) -> message_pb2.MessageContent | None:
+    content = message_pb2.MessageContent()
+    original = _reference(protocol.key, envelope)
+    if protocol.type == protocol.REVOKE:
+        content.revoke.original.CopyFrom(original)
+        return content
+    body = _new_text(protocol.editedMessage)
+    if body is None:
+        return None
+    content.edit.original.CopyFrom(original)
+    content.edit.body = body
+    _read_context(protocol.editedMessage, content, envelope)
+    return content
+
+
+def _new_text(edited: Any) -> str | None:
+    if edited.HasField("conversation"):
+        return str(edited.conversation)
+    if edited.HasField("extendedTextMessage"):
+        return str(edited.extendedTextMessage.text)
+    for name in _CAPTIONED:
+        if edited.HasField(name):
+            return str(getattr(edited, name).caption)
+    return None
+
+
+def _reference(key: Any, envelope: Envelope) -> message_pb2.MessageReference:
+    """The message with a key, which is in its sender's words: ``fromMe`` is the sender's own."""
+    if envelope.from_me:
+        writer = "" if key.fromMe else key.participant or key.remoteJID
+        return message_pb2.MessageReference(
+            whatsapp_id=key.ID, from_me=key.fromMe, sender_jid=writer
+        )
+    if key.fromMe:
+        return message_pb2.MessageReference(whatsapp_id=key.ID, sender_jid=envelope.sender_jid)
+    if not envelope.group:
+        return message_pb2.MessageReference(whatsapp_id=key.ID, from_me=True)
+    return _by(key.ID, key.participant, envelope)
+
+
+def _by(whatsapp_id: str, writer: str, envelope: Envelope) -> message_pb2.MessageReference:
+    own = is_own(writer, envelope.account)
+    return message_pb2.MessageReference(
+        whatsapp_id=whatsapp_id, from_me=own, sender_jid="" if own else _person(writer)
+    )
+
+
+def _person(jid: str) -> str:
+    user, at, server = jid.partition("@")
+    return f"{user.partition(':')[0].partition('.')[0]}{at}{server}"
+
+
+def _read_context(message: Any, content: message_pb2.MessageContent, envelope: Envelope) -> None:
+    name = next((name for name in _WITH_CONTEXT if message.HasField(name)), None)
+    if name is None or not getattr(message, name).HasField("contextInfo"):
+        return
+    context = getattr(message, name).contextInfo
+    content.mentions.extend(context.mentionedJID)
+    content.forwarded = context.isForwarded
+    content.forwarding_score = context.forwardingScore
+    if context.stanzaID:
+        content.quoted.original.CopyFrom(_by(context.stanzaID, context.participant, envelope))
+        quoted = _kind(context.quotedMessage, envelope)
+        if quoted is not None:
+            content.quoted.content.CopyFrom(quoted)
