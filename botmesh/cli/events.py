@@ -11,6 +11,7 @@ from google.protobuf.empty_pb2 import Empty
 from botmesh.cli import output
 from botmesh.cli.chat import TenantId
 from botmesh.cli.connection import channel
+from botmesh.cli.content_words import content_words
 from botmesh.cli.message_record import recipient, state_word
 from botmesh.errors import Reason, from_rpc_error
 from botmesh.v1 import (
@@ -168,8 +169,12 @@ def _received(message: ReceivedMessage) -> str:
     direction = f"from own phone to {chat}" if message.from_me else f"from {writer}"
     if message.group and not message.from_me:
         direction = f"{direction} in {chat}"
-    text = message.content.text.body if message.content.HasField("text") else "(not text)"
+    text = content_words(message.content) if message.HasField("content") else _undecoded(message)
     return f"message {direction}: {output.one_line(text)}"
+
+
+def _undecoded(message: ReceivedMessage) -> str:
+    return f"({message.undecoded_kind or 'not decoded'})"
 
 
 def _which(message: Message) -> str:

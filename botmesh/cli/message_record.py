@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from botmesh.cli import output
+from botmesh.cli.content_words import content_words
 from botmesh.cli.times import seconds
 from botmesh.v1 import Delivery, GetMessageResponse, Message, MessageChange, MessageState
 
@@ -27,7 +28,7 @@ def row(message: Message) -> tuple[str, ...]:
         state,
         recipient(message.recipient_jid),
         message.message_id,
-        output.one_line(text_of(message), MOST_TEXT),
+        output.one_line(content_words(message.content), MOST_TEXT),
     )
 
 
@@ -67,11 +68,6 @@ def recipient(jid: str) -> str:
     return f"+{user}" if user != jid and user.isdigit() else jid
 
 
-def text_of(message: Message) -> str:
-    """What it says, as far as it is text."""
-    return message.content.text.body if message.content.HasField("text") else "(not text)"
-
-
 def _ids(message: Message) -> Iterable[tuple[str, object]]:
     return [
         ("state", state_word(message.state)),
@@ -96,7 +92,7 @@ def _rest(message: Message) -> Iterable[tuple[str, object]]:
         ("delivered", _time(message, "delivered_time")),
         ("read", _time(message, "read_time")),
         ("expires", _time(message, "expire_time") if _waits(message) else ""),
-        ("text", text_of(message)),
+        ("content", content_words(message.content)),
     ]
 
 

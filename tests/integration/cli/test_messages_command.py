@@ -267,7 +267,9 @@ def test_a_messages_timeline() -> None:
     result = _call(Outboxes(), "message", "norte-1", "--tenant", "norte")
     assert result.exit_code == 0
     *record, header, queued, failed = result.stdout.splitlines()
-    assert {"tenant", "message", "request", "text"} <= {line.split()[0] for line in record if line}
+    assert {"tenant", "message", "request", "content"} <= {
+        line.split()[0] for line in record if line
+    }
     assert header.split() == ["time", "state", "attempts", "event", "reason"]
     assert queued.split()[1:] == ["QUEUED", "7"]
     assert failed.split()[1:] == ["FAILED", "(undecrypted)", "1", "9", "RATE_LIMITED:", "slowly"]

@@ -54,9 +54,8 @@ def make_message() -> Callable[..., OutboundMessage]:
     def make(
         body: str = "hola", to: str = "5215512345678@s.whatsapp.net", **options: Any
     ) -> OutboundMessage:
-        content = convert.checked_content(
-            message_pb2.MessageContent(text=message_pb2.TextContent(body=body))
-        )
+        text = message_pb2.MessageContent(text=message_pb2.TextContent(body=body))
+        content = text.SerializeToString(deterministic=True)
         command = SendCommand(
             f"request-{next(_ids)}", to, content, hashlib.sha256(content).digest(), **options
         )
