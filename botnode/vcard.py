@@ -3,7 +3,7 @@
 import re
 
 _SPECIAL = re.compile(r"([\\,;])")
-_TEL = re.compile(r"^(?:[\w-]+\.)?TEL(?P<parameters>[^:]*):(?P<value>.*)$", re.IGNORECASE)
+_TEL = re.compile(r"^(?:[\w-]+\.)?TEL(?P<parameters>(?:;[^:]*)?):(?P<value>.*)$", re.IGNORECASE)
 _WAID = re.compile(r";waid=(\d+)", re.IGNORECASE)
 _FOLD = re.compile(r"\r?\n[ \t]")
 

@@ -1,0 +1,149 @@
+"""Contents that refer to messages of the outbox."""
+
+import sqlite3
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+
+from botmesh.errors import MeshError, Reason
+from botmesh.v1 import message_pb2
+from botnode.ports import Account, SendError
+from tests.integration.botnode.conftest import Node, error_of, text_content
+
+DELIVERY_QUEUE = message_pb2.DELIVERY_QUEUE
+
+
+def content_of(**fields: Any) -> message_pb2.MessageContent:
+    return json_format.ParseDict(fields, message_pb2.MessageContent())
+
+
+def edit(message_id: str, body: str = "dos") -> message_pb2.MessageContent:
+    return content_of(edit={"original": {"message_id": message_id}, "body": body})
+
+
+def fields_of(error: MeshError) -> list[str]:
+    assert error.reason is Reason.INVALID_REQUEST
+    return [violation.field for violation in error.violations]
+
+
+def age(node: Node, message_id: str, by: timedelta) -> None:
+    """Let a message have been sent earlier."""
+    with sqlite3.connect(node.folder.node_db) as database:
+        database.execute(
+            "UPDATE messages SET sent_ms = sent_ms - ? WHERE message_id = ?",
+            (int(by.total_seconds() * 1000), message_id),
+        )
+
+
+async def test_a_reference_is_completed(node: Node) -> None:
+    first = await node.send("uno")
+    edited = await node.send(content=edit(first.message_id))
+    original = edited.content.edit.original
+    assert (original.message_id, original.whatsapp_id) == (first.message_id, first.whatsapp_id)
+    assert original.from_me
+    assert node.whatsapp.contents[-1] == edited.content
+
+
+async def test_a_quotation_is_filled_in_without_what_surrounded_it(node: Node) -> None:
+    first = await node.send(content=content_of(text={"body": "uno"}, forwarded=True))
+    quoted = {"original": {"message_id": first.message_id}}
+    reply = await node.send(content=content_of(text={"body": "dos"}, quoted=quoted))
+    assert reply.content.quoted.content == text_content("uno")
+    given = {**quoted, "content": {"text": {"body": "otro"}}}
+    reply = await node.send(content=content_of(text={"body": "dos"}, quoted=given))
+    assert reply.content.quoted.content == text_content("otro")
+
+
+async def test_a_text_can_be_edited_for_twenty_minutes(node: Node) -> None:
+    first = await node.send("uno")
+    age(node, first.message_id, timedelta(minutes=19))
+    accepted = await node.send(content=edit(first.message_id), request_id="in-time")
+    age(node, first.message_id, timedelta(minutes=2))
+    error = await error_of(node.send(content=edit(first.message_id), request_id="late"))
+    assert fields_of(error) == ["content.edit.original"]
+    by_whatsapp_id = {"original": {"whatsapp_id": first.whatsapp_id, "from_me": True}}
+    late = content_of(edit={**by_whatsapp_id, "body": "dos"})
+    assert fields_of(await error_of(node.send(content=late))) == ["content.edit.original"]
+    # What was accepted in time is joined for ever.
+    again = await node.send(content=edit(first.message_id), request_id="in-time")
+    assert again.message_id == accepted.message_id
+    # What was refused is not bound to its id.
+    await node.send("otra cosa", request_id="late")
+
+
+async def test_a_deletion_has_no_such_limit(node: Node) -> None:
+    first = await node.send("uno")
+    age(node, first.message_id, timedelta(hours=1))
+    await node.send(content=content_of(revoke={"original": {"message_id": first.message_id}}))
+
+
+@pytest.mark.parametrize("kind", ["reaction", "edit", "revoke"])
+async def test_what_is_about_a_message_is_no_message(node: Node, kind: str) -> None:
+    first = await node.send("uno")
+    original = {"message_id": first.message_id}
+    about = {"original": original, "body": "dos"} if kind == "edit" else {"original": original}
+    second = await node.send(content=content_of(**{kind: about}))
+    original = {"message_id": second.message_id}
+    revoke = content_of(revoke={"original": original})
+    assert fields_of(await error_of(node.send(content=revoke))) == ["content.revoke.original"]
+    reply = content_of(text={"body": "tres"}, quoted={"original": original})
+    assert fields_of(await error_of(node.send(content=reply))) == ["content.quoted.original"]
+
+
+async def test_only_a_text_can_be_edited(node: Node) -> None:
+    poll = await node.send(content=content_of(poll={"name": "?", "options": ["a", "b"]}))
+    error = await error_of(node.send(content=edit(poll.message_id)))
+    assert fields_of(error) == ["content.edit.original"]
+
+
+async def test_a_message_that_the_outbox_cannot_refer_to(node: Node) -> None:
+    path = ["content.edit.original.message_id"]
+    assert fields_of(await error_of(node.send(content=edit("nobody")))) == path
+    first = await node.send("uno")
+    elsewhere = node.send(content=edit(first.message_id), to="+525512345679")
+    assert fields_of(await error_of(elsewhere)) == path
+
+    def fail(_to: str, _text: str) -> str:
+        raise SendError("server returned error 479")
+
+    answer, node.whatsapp.answer = node.whatsapp.answer, fail
+    failed = await error_of(node.send("dos"))
+    node.whatsapp.answer = answer
+    error = await error_of(node.send(content=edit(failed.metadata["message_id"])))
+    assert fields_of(error) == path
+    assert [content.text.body for content in node.whatsapp.contents] == ["uno", "dos"]
+
+
+async def test_a_message_of_another_account(node: Node) -> None:
+    first = await node.send("uno")
+    with sqlite3.connect(node.folder.node_db) as database:
+        database.execute("UPDATE messages SET account = '+15550001111'")
+    error = await error_of(node.send(content=edit(first.message_id)))
+    assert fields_of(error) == ["content.edit.original.message_id"]
+
+
+async def test_a_content_that_cannot_be_built_has_failed(node: Node) -> None:
+    def fail(_to: str, _text: str) -> str:
+        raise SendError("the content cannot be built: the content's kind is None")
+
+    node.whatsapp.answer = fail
+    error = await error_of(node.send("uno"))
+    assert error.reason is Reason.INTERNAL
+    assert error.metadata["message_id"]
+
+
+def test_the_account_is_as_the_chat_names_it() -> None:
+    from botnode.whatsapp_content import Place, is_own  # noqa: PLC0415
+
+    account = Account("5215512345678:3@s.whatsapp.net", "77@lid")
+    assert Place("1@s.whatsapp.net", account, 0).own_jid == "5215512345678@s.whatsapp.net"
+    assert Place("1@g.us", account, 0).own_jid == "77@lid"
+    assert Place("1@lid", account, 0).own_jid == "77@lid"
+    assert is_own("5215512345678:9@s.whatsapp.net", account)
+    assert is_own("77:2@lid", account)
+    assert not is_own("5215512345678@lid", account)
+    assert not is_own("77@s.whatsapp.net", account)
+    assert not is_own("", account)
+    assert not is_own("77@lid", None)
