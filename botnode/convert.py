@@ -88,9 +88,14 @@ def change_to_pb(step: MessageStep) -> message_pb2.MessageChange:
     )
 
 
-def received_to_pb(message: ReceivedMessage) -> message_pb2.ReceivedMessage:
-    """A message that was received."""
-    content = message.content
+def received_to_pb(
+    message: ReceivedMessage, own_id: Callable[[str], str]
+) -> message_pb2.ReceivedMessage:
+    """A message that was received; ``own_id`` gives our id for WhatsApp's of a message we sent."""
+    content = None
+    if message.content is not None:
+        content = message_pb2.MessageContent.FromString(message.content)
+        _name_originals(content, own_id)
     return message_pb2.ReceivedMessage(
         whatsapp_id=message.whatsapp_id,
         chat_jid=message.chat_jid,
@@ -100,12 +105,19 @@ def received_to_pb(message: ReceivedMessage) -> message_pb2.ReceivedMessage:
         from_me=message.from_me,
         group=message.group,
         send_time=timestamp(message.time),
-        content=None if content is None else message_pb2.MessageContent.FromString(content),
+        content=content,
         undecoded_kind=message.kind if content is None else "",
         view_once=message.view_once,
         ephemeral=message.ephemeral,
         ephemeral_expiration=_duration(message.ephemeral_expiration),
     )
+
+
+def _name_originals(content: message_pb2.MessageContent, own_id: Callable[[str], str]) -> None:
+    about = (content.reaction, content.edit, content.revoke, content.quoted)
+    for original in [part.original for part in about if part.HasField("original")]:
+        if original.from_me:
+            original.message_id = own_id(original.whatsapp_id)
 
 
 def step_to_pb(step: Step, time: float) -> bot_pb2.StreamQRResponse:
@@ -216,9 +228,9 @@ def message_event(tenant_id: str) -> Callable[[str, OutboundMessage], bytes]:
     return encode
 
 
-def received_event(message: ReceivedMessage) -> bytes:
-    """How a received message is written down."""
-    return event_pb2.Event(message_received=received_to_pb(message)).SerializeToString()
+def received_event(message: ReceivedMessage, own_id: Callable[[str], str]) -> bytes:
+    """How a received message is written down; ``own_id`` as in `received_to_pb`."""
+    return event_pb2.Event(message_received=received_to_pb(message, own_id)).SerializeToString()
 
 
 # -- out of the contract

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from botnode import receipts
 from botnode.message import OutboundMessage
+from botnode.message_row import find_whatsapp_id
 from botnode.messages import MessageRows
 from botnode.ports import Receipt, ReceivedMessage
 from botnode.store import Store, StoreClosedError, Transaction
@@ -28,7 +29,8 @@ class StoredInbox:
 
     Args:
         account: the number that the tenant has now, or empty.
-        encode: the event's content for a message.
+        encode: the event's content for a message; its second argument gives our id for WhatsApp's
+            of a message that we sent, or nothing.
         publish: told, on the loop, of messages whose state a receipt raised.
         crash: called, on the loop, when something could not be kept: WhatsApp was told that it
             arrived, so the process must not go on as if nothing had happened.
@@ -41,7 +43,7 @@ class StoredInbox:
         loop: asyncio.AbstractEventLoop,
         *,
         account: Callable[[], str],
-        encode: Callable[[ReceivedMessage], bytes],
+        encode: Callable[[ReceivedMessage, Callable[[str], str]], bytes],
         publish: Callable[..., None],
         crash: Callable[[], None],
     ) -> None:
@@ -71,7 +73,12 @@ class StoredInbox:
         known = select(inbound.c.sequence).filter_by(**key)
         if tx.connection.execute(known).first() is not None:
             return False
-        sequence = tx.append_event(EVENT_KIND, account, self._encode(message))
+
+        def own_id(whatsapp_id: str) -> str:
+            sent = find_whatsapp_id(tx.connection, whatsapp_id)
+            return sent.message_id if sent is not None and sent.account == account else ""
+
+        sequence = tx.append_event(EVENT_KIND, account, self._encode(message, own_id))
         tx.connection.execute(inbound.insert().values(sequence=sequence, **key))
         return True
 

@@ -1,4 +1,4 @@
-"""The messages that a content refers to, looked up in the outbox as the content is accepted."""
+"""The messages that a content refers to, looked up as the content is accepted."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from botmesh.errors import Violation, invalid, invalid_fields
-from botmesh.v1 import message_pb2
+from botmesh.v1 import event_pb2, message_pb2
 from botnode.clock import now
 from botnode.content_rules import QUOTING
+from botnode.inbound_search import payload_of
 from botnode.message import OutboundMessage
 from botnode.message_row import find, find_whatsapp_id
 from botnode.states import MessageState
@@ -46,8 +47,9 @@ def completion(content: message_pb2.MessageContent, recipient_jid: str) -> Compl
             if problems := list(_problems(known, about, kind, path)):
                 raise invalid_fields(problems)
             original.whatsapp_id, original.from_me = known.whatsapp_id, True
-            if result.HasField("quoted") and not result.quoted.HasField("content"):
-                _copy_kind(about, result.quoted.content)
+            _quote(result, about)
+        elif result.HasField("quoted"):
+            _quote(result, _received(connection, original, account, recipient_jid))
         return result.SerializeToString(deterministic=True)
 
     return complete
@@ -92,7 +94,20 @@ def _problems(
         yield Violation(path, f"was sent more than {minutes} minutes ago: too late to edit it")
 
 
-def _copy_kind(content: message_pb2.MessageContent, to: message_pb2.MessageContent) -> None:
-    """Copy a content without what surrounds it."""
-    kind: Any = content.WhichOneof("kind")
-    getattr(to, kind).CopyFrom(getattr(content, kind))
+def _received(
+    connection: Connection,
+    original: message_pb2.MessageReference,
+    account: str,
+    recipient_jid: str,
+) -> message_pb2.MessageContent:
+    """What a received message says; empty if it is not known."""
+    chats = (recipient_jid, original.sender_jid)  # a person's chat has the person's JID
+    payload = payload_of(connection, account, chats, original.sender_jid, original.whatsapp_id)
+    return event_pb2.Event.FromString(payload or b"").message_received.content
+
+
+def _quote(reply: message_pb2.MessageContent, about: message_pb2.MessageContent) -> None:
+    """Fill in what a reply quotes, without what surrounds it, unless the caller gave it."""
+    kind: Any = about.WhichOneof("kind")
+    if reply.HasField("quoted") and not reply.quoted.HasField("content") and kind in QUOTING:
+        getattr(reply.quoted.content, kind).CopyFrom(getattr(about, kind))

@@ -117,7 +117,7 @@ def test_a_reply_to_a_received_message(
     written = control.write(customer, chat if "@" in chat else shared_phone, "¿abren?")
     came = shared.wait_received(written)
     original = {"whatsapp_id": written, "sender_jid": came.sender_jid}
-    quoted = {"original": original, "content": {"text": {"body": came.content.text.body}}}
+    quoted = {"original": original}  # the event log knows what it says
     place = {"degrees_latitude": 1, "degrees_longitude": 2}
     shared.send(chat, content_of(location=place, quoted=quoted))
     context = last(control, customer, 2).locationMessage.contextInfo
@@ -257,7 +257,11 @@ def test_a_received_reply(
     assert came.content == text(
         "nada",
         quoted={
-            "original": {"whatsapp_id": sent.whatsapp_id, "from_me": True},
+            "original": {
+                "message_id": sent.message_id,
+                "whatsapp_id": sent.whatsapp_id,
+                "from_me": True,
+            },
             "content": {"text": {"body": "¿algo más?"}},
         },
         mentions=[own_lid(shared)],
@@ -279,7 +283,7 @@ def test_a_received_reaction(
     if "@" in chat:
         message.reactionMessage.key.participant = own_lid(shared)
     came = came_of(shared, control, customer, there, message)
-    original = {"whatsapp_id": sent.whatsapp_id, "from_me": True}
+    original = {"whatsapp_id": sent.whatsapp_id, "from_me": True, "message_id": sent.message_id}
     assert came.content == content_of(reaction={"original": original, "emoji": "❤️"})
 
 

@@ -1,5 +1,7 @@
 """Contents that refer to messages of the outbox."""
 
+import asyncio
+import dataclasses
 import sqlite3
 from datetime import timedelta
 from typing import Any
@@ -11,6 +13,8 @@ from botmesh.errors import MeshError, Reason
 from botmesh.v1 import message_pb2
 from botnode.ports import Account, SendError
 from tests.integration.botnode.conftest import Node, error_of, text_content
+from tests.integration.botnode.fake_whatsapp import ACCOUNT
+from tests.integration.botnode.test_receiving import MESSAGE
 
 DELIVERY_QUEUE = message_pb2.DELIVERY_QUEUE
 
@@ -147,3 +151,29 @@ def test_the_account_is_as_the_chat_names_it() -> None:
     assert not is_own("77@s.whatsapp.net", account)
     assert not is_own("", account)
     assert not is_own("77@lid", None)
+
+
+async def test_a_quotation_of_a_received_message(node: Node) -> None:
+    await asyncio.to_thread(node.whatsapp.inbox.message, MESSAGE)
+    original = {"whatsapp_id": MESSAGE.whatsapp_id, "sender_jid": MESSAGE.sender_jid}
+    reply = content_of(text={"body": "sí"}, quoted={"original": original})
+    accepted = await node.send(content=reply)
+    assert accepted.content.quoted.content == text_content("¿abren hoy?")
+    unknown = {**original, "whatsapp_id": "3EB0OTHER"}
+    reply = content_of(text={"body": "sí"}, quoted={"original": unknown})
+    assert not (await node.send(content=reply)).content.quoted.HasField("content")
+
+
+@pytest.mark.parametrize("account", [ACCOUNT.phone_number, "+15550001111"])
+async def test_a_received_reference_to_a_message_of_the_outbox(node: Node, account: str) -> None:
+    sent = await node.send("uno")
+    with sqlite3.connect(node.folder.node_db) as database:
+        database.execute("UPDATE messages SET account = ?", (account,))
+    original = {"whatsapp_id": sent.whatsapp_id, "from_me": True}
+    content = content_of(reaction={"original": original, "emoji": "👍"}).SerializeToString()
+    message = dataclasses.replace(MESSAGE, content=content)
+    await asyncio.to_thread(node.whatsapp.inbox.message, message)
+    events = await node.events(6)
+    found = [e.message_received for e in events if e.HasField("message_received")]
+    known = sent.message_id if account == ACCOUNT.phone_number else ""
+    assert found[0].content.reaction.original.message_id == known
