@@ -17,7 +17,16 @@ _WRAPPERS: Final = (
     "viewOnceMessageV2",
     "documentWithCaptionMessage",
 )
-_POLLS: Final = ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3")
+# Fields with what has a name -> its kind, and the field with the name.
+_NAMED: Final = {
+    "pollCreationMessage": ("poll", "name"),
+    "pollCreationMessageV2": ("poll", "name"),
+    "pollCreationMessageV3": ("poll", "name"),
+    "locationMessage": ("location", "name"),
+    "liveLocationMessage": ("location", "caption"),
+    "contactMessage": ("contact", "displayName"),
+    "contactsArrayMessage": ("contact", "displayName"),
+}
 
 
 def text_content(text: str) -> Any:
@@ -46,7 +55,7 @@ def with_sender_key(group: Jid, distribution: bytes, content: Any = None) -> Any
 
 
 def describe(content: Any) -> tuple[str, str]:
-    """A message's kind (text, edit, reaction, poll, revoke, other) and its text."""
+    """A message's kind (as the control API has it) and its text."""
     for name in _WRAPPERS:
         if content.HasField(name) and getattr(content, name).HasField("message"):
             return describe(getattr(content, name).message)
@@ -54,9 +63,9 @@ def describe(content: Any) -> tuple[str, str]:
         return _protocol(content.protocolMessage)
     if content.HasField("reactionMessage"):
         return "reaction", str(content.reactionMessage.text)
-    for name in _POLLS:
+    for name, (kind, field) in _NAMED.items():
         if content.HasField(name):
-            return "poll", str(getattr(content, name).name)
+            return kind, str(getattr(getattr(content, name), field))
     if content.HasField("conversation") or content.HasField("extendedTextMessage"):
         return "text", str(content.conversation or content.extendedTextMessage.text)
     return "other", ""

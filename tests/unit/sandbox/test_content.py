@@ -39,6 +39,18 @@ def poll(name: str) -> Any:
     return content
 
 
+def place(name: str) -> Any:
+    content = Message()
+    content.locationMessage.name = name
+    return content
+
+
+def contact(name: str) -> Any:
+    content = Message()
+    content.contactMessage.displayName = name
+    return content
+
+
 def vanishing(inner: Any) -> Any:
     content = Message()
     content.ephemeralMessage.message.CopyFrom(inner)
@@ -62,6 +74,8 @@ def image() -> Any:
         (reaction("👍"), "reaction", "👍"),
         (reaction(""), "reaction", ""),
         (poll("Shall we?"), "poll", "Shall we?"),
+        (place("Zócalo"), "location", "Zócalo"),
+        (contact("Ana"), "contact", "Ana"),
         (image(), "other", ""),
         (Message(), "other", ""),
     ],

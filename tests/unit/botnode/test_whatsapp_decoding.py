@@ -1,0 +1,126 @@
+"""WhatsApp's messages as the contract's contents: who a reference speaks of, and odd forms."""
+
+from typing import Any
+
+import pytest
+
+from botmesh.v1 import MessageContent, MessageReference
+from botnode import whatsapp_content, whatsapp_decoding
+from botnode.ports import Account
+from botnode.whatsapp_decoding import Envelope
+from sandbox import protobufs
+
+ME = Account("5215512345678:3@s.whatsapp.net", "77@lid")
+ANA, BETO = "1@lid", "2@lid"
+
+
+def envelope(*, from_me: bool = False, group: bool = False) -> Envelope:
+    return Envelope("77@lid" if from_me else ANA, from_me, group, ME)
+
+
+def reaction(**key: Any) -> Any:
+    message = protobufs.e2e.Message()
+    message.reactionMessage.text = "👍"
+    message.reactionMessage.key.ID = "3EB0"
+    for name, value in key.items():
+        setattr(message.reactionMessage.key, name, value)
+    return message
+
+
+def decode(message: Any, where: Envelope) -> MessageContent:
+    content = whatsapp_decoding.decode(message, where)
+    assert content is not None
+    return content
+
+
+@pytest.mark.parametrize(
+    ("key", "where", "wrote"),
+    [
+        # Another's key: from_me is the other's own.
+        ({"fromMe": True}, envelope(), ANA),
+        ({"fromMe": False}, envelope(), "me"),
+        ({"fromMe": True}, envelope(group=True), ANA),
+        ({"fromMe": False, "participant": "77:3@lid"}, envelope(group=True), "me"),
+        (
+            {"fromMe": False, "participant": "5215512345678@s.whatsapp.net"},
+            envelope(group=True),
+            "me",
+        ),
+        ({"fromMe": False, "participant": "2:5@lid"}, envelope(group=True), BETO),
+        # The own phone's key.
+        ({"fromMe": True}, envelope(from_me=True), "me"),
+        ({"fromMe": False, "remoteJID": ANA}, envelope(from_me=True), ANA),
+        (
+            {"fromMe": False, "remoteJID": "9@g.us", "participant": BETO},
+            envelope(from_me=True, group=True),
+            BETO,
+        ),
+    ],
+)
+def test_who_wrote_what_a_reference_names(key: dict[str, Any], where: Envelope, wrote: str) -> None:
+    expected = MessageReference(
+        whatsapp_id="3EB0", from_me=wrote == "me", sender_jid="" if wrote == "me" else wrote
+    )
+    assert decode(reaction(**key), where).reaction.original == expected
+
+
+@pytest.mark.parametrize("field", ["imageMessage", "videoMessage", "documentMessage"])
+def test_a_new_caption_is_an_edit(field: str) -> None:
+    message = protobufs.e2e.Message()
+    protocol = message.protocolMessage
+    protocol.type, protocol.key.ID, protocol.key.fromMe = protocol.MESSAGE_EDIT, "3EB0", True
+    getattr(protocol.editedMessage, field).caption = "nuevo"
+    assert whatsapp_decoding.is_message(message)
+    assert decode(message, envelope()).edit.body == "nuevo"
+
+
+def test_an_edit_of_what_is_not_decoded() -> None:
+    message = protobufs.e2e.Message()
+    protocol = message.protocolMessage
+    protocol.type, protocol.key.ID = protocol.MESSAGE_EDIT, "3EB0"
+    protocol.editedMessage.stickerMessage.mimetype = "image/webp"
+    assert whatsapp_decoding.decode(message, envelope()) is None
+
+
+@pytest.mark.parametrize("kind", ["EPHEMERAL_SETTING", "APP_STATE_SYNC_KEY_SHARE", "REVOKE"])
+def test_what_is_no_message_to_people(kind: str) -> None:
+    message = protobufs.e2e.Message()
+    message.protocolMessage.type = getattr(message.protocolMessage, kind)
+    assert not whatsapp_decoding.is_message(message)
+    message.protocolMessage.key.ID = "3EB0"
+    assert whatsapp_decoding.is_message(message) is (kind == "REVOKE")
+
+
+def test_a_quotation_of_what_is_not_decoded() -> None:
+    message = protobufs.e2e.Message()
+    message.extendedTextMessage.text = "¡bonita!"
+    context = message.extendedTextMessage.contextInfo
+    context.stanzaID, context.participant = "3EB0", "77:1@lid"
+    context.quotedMessage.imageMessage.caption = "foto"
+    quoted = decode(message, envelope()).quoted
+    assert quoted.original == MessageReference(whatsapp_id="3EB0", from_me=True)
+    assert not quoted.HasField("content")
+
+
+@pytest.mark.parametrize("field", ["imageMessage", "extendedTextMessage"])
+def test_when_a_message_disappears(field: str) -> None:
+    message = protobufs.e2e.Message()
+    message.messageContextInfo.messageSecret = bytes(32)
+    assert whatsapp_decoding.expiration_s(message) == 0
+    getattr(message, field).contextInfo.expiration = 604_800
+    assert whatsapp_decoding.expiration_s(message) == 604_800
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        MessageContent(),
+        MessageContent.FromString(bytes.fromhex("9a0600")),  # a field of a later version
+    ],
+)
+def test_a_content_of_no_known_kind_is_not_built(content: MessageContent) -> None:
+    place = whatsapp_content.Place("1@lid", ME, 0)
+    with pytest.raises(whatsapp_content.UnknownContentError):
+        whatsapp_content.build(
+            protobufs.e2e.Message(), content.SerializeToString(), place, bytes(32)
+        )
