@@ -117,6 +117,16 @@ async def test_random_bytes_hurt_nobody(world: Any) -> None:
         ("Scan", ScanRequest(phone="x", code="y"), "phone"),
         ("WriteMessage", WriteMessageRequest(phone="+5215550001", to="", text="a"), "to"),
         ("WriteMessage", WriteMessageRequest(phone="+5215550001", to="+5215550002"), "text"),
+        (
+            "WriteMessage",
+            WriteMessageRequest(phone="+5215550001", to="+5215550002", text="a", content=b"\x0a\0"),
+            "content",
+        ),
+        (
+            "WriteMessage",
+            WriteMessageRequest(phone="+5215550001", to="+5215550002", content=b"\xff"),
+            "content",
+        ),
         ("ListMessages", ListMessagesRequest(phone="+5215550001", page_size=1001), "page_size"),
         ("ListMessages", ListMessagesRequest(phone="+5215550001", wait_count=101), "wait_count"),
         ("SetPhone", SetPhoneRequest(phone="0"), "phone"),
