@@ -133,12 +133,12 @@ class Outbox:
                 f"{MAX_QUEUED} messages wait already",
                 retry_after=timedelta(seconds=1),
             )
-        if known is not None:
-            again = self._rows.requeue(tx, known.message_id, message.account, message.expire_time)
-            return again or known
         if command.complete is not None:
             content = command.complete(tx.connection, message.account)
             message = dataclasses.replace(message, content=content)
+        if known is not None:
+            again = self._rows.requeue(tx, known.message_id, message.account, message.expire_time)
+            return again or known
         self._rows.insert(tx, message)
         return message
 

@@ -11,6 +11,7 @@ from google.protobuf import json_format
 
 from botmesh.errors import MeshError, Reason
 from botmesh.v1 import message_pb2
+from botnode import outbox as outbox_module
 from botnode.ports import Account, SendError
 from tests.integration.botnode.conftest import Node, error_of, text_content
 from tests.integration.botnode.fake_whatsapp import ACCOUNT
@@ -75,6 +76,26 @@ async def test_a_text_can_be_edited_for_twenty_minutes(node: Node) -> None:
     assert again.message_id == accepted.message_id
     # What was refused is not bound to its id.
     await node.send("otra cosa", request_id="late")
+
+
+async def test_an_edit_that_failed_may_be_too_late_when_it_comes_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await node.send("uno")
+
+    def fail(_to: str, _text: str) -> str:
+        raise SendError("server returned error 429")
+
+    answer, node.whatsapp.answer = node.whatsapp.answer, fail
+    await error_of(node.send(content=edit(first.message_id), request_id="edit"))
+    node.whatsapp.answer = answer
+    monkeypatch.setattr(outbox_module, "ASK_AGAIN_AFTER_RATE_LIMIT", timedelta(0))
+    age(node, first.message_id, timedelta(minutes=21))
+    error = await error_of(node.send(content=edit(first.message_id), request_id="edit"))
+    assert fields_of(error) == ["content.edit.original"]
+    age(node, first.message_id, -timedelta(minutes=21))
+    again = await node.send(content=edit(first.message_id), request_id="edit")
+    assert again.content.edit.original.whatsapp_id == first.whatsapp_id
 
 
 async def test_a_deletion_has_no_such_limit(node: Node) -> None:
