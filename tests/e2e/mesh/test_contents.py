@@ -1,0 +1,60 @@
+"""The examples of docs/CONTENTS.md through the gateway, as a phone gets them."""
+
+import re
+import secrets
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botmesh import v1
+from botmesh.v1 import MessageContent, MessageState, SendMessageRequest
+from tests.e2e.mesh.harness import EXAMPLES, LIMIT_S, Mesh
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.parametrize("agent", ["embedded"], indirect=True, scope="module"),
+]
+
+TENANT = EXAMPLES[1]
+DOC = Path(__file__).resolve().parents[3] / "docs" / "CONTENTS.md"
+EXAMPLE = re.compile(r"^```python\n(content = .*?)^```", re.MULTILINE | re.DOTALL)
+KINDS = {
+    "text": 5,  # alone, with mentions, as a reply, forwarded; and the one that others refer to
+    "location": 1,
+    "contact": 1,
+    "poll": 1,
+    "reaction": 1,
+    "edit": 1,
+    "revoke": 1,
+}
+
+
+def _examples() -> list[MessageContent]:
+    scope: dict[str, Any] = {name: getattr(v1, name) for name in v1.__all__}
+    contents = []
+    for source in EXAMPLE.findall(DOC.read_text()):
+        exec(source, scope)
+        contents.append(scope["content"])
+    return contents
+
+
+def test_the_examples_arrive(mesh: Mesh) -> None:
+    customer = f"+52155{secrets.randbelow(10**8):08}"
+    first = mesh.send(TENANT, customer, "Son $10")
+    examples = _examples()
+    for content in examples:
+        for about in (content.edit, content.revoke):
+            if about.original.message_id:
+                about.original.message_id = first.message_id
+        request = SendMessageRequest(
+            tenant_id=TENANT, to=customer, content=content, request_id=str(uuid.uuid4())
+        )
+        sent = mesh.bots.SendMessage(request, timeout=LIMIT_S).message
+        assert sent.state >= MessageState.MESSAGE_STATE_SENT
+    found = [message.kind for message in mesh.inbox(customer, 1 + len(examples))]
+    assert {kind: found.count(kind) for kind in KINDS} == KINDS
+    listed = mesh.run("messages", TENANT, "--to", customer)
+    for words in ("(poll) ¿Cuándo paso?: hoy / mañana", "(contacts) Ana, taller", "(revoke) "):
+        assert words in listed
