@@ -6,6 +6,7 @@ import pytest
 from google.protobuf import json_format
 
 from botmesh.errors import Reason
+from botmesh.sandbox.v1 import sandbox_pb2 as sandbox
 from botmesh.v1 import message_pb2
 from sandbox import protobufs
 from tests.e2e.botnode.node import Control, Node, error_of, eventually
@@ -42,8 +43,6 @@ def own_lid(node: Node) -> str:
 
 
 def lid_of(control: Control, phone: str) -> str:
-    from botmesh.sandbox.v1 import sandbox_pb2 as sandbox  # noqa: PLC0415
-
     phones = control.stub.ListPhones(sandbox.ListPhonesRequest(), timeout=5).phones
     return next(item.lid for item in phones if item.number == phone)
 
@@ -343,9 +342,16 @@ def test_a_text_to_a_group_and_its_receipts(
     shared: Node, control: Control, shared_phone: str, customer: str, phone: str
 ) -> None:
     group = control.group(shared_phone, customer, phone)
+    control.stub.SetPhone(sandbox.SetPhoneRequest(phone=customer, online=False))
+    control.stub.SetPhone(sandbox.SetPhoneRequest(phone=phone, online=False))
     sent = shared.send(group, "a todos")
-    assert sent.recipient_jid == group
+    assert (sent.recipient_jid, sent.state) == (group, S.MESSAGE_STATE_SENT)
+    control.stub.SetPhone(sandbox.SetPhoneRequest(phone=phone, online=True))
+    shared.wait_message(sent.message_id, "DELIVERED")  # one of two has it
+    control.read(phone, sent.whatsapp_id)
+    shared.wait_message(sent.message_id, "READ")
+    control.stub.SetPhone(sandbox.SetPhoneRequest(phone=customer, online=True))
     for member in (customer, phone):
         assert [(m.chat, m.text) for m in control.inbox(member)] == [(group, "a todos")]
-    control.read(phone, sent.whatsapp_id)
-    eventually(lambda: shared.get(message_id=sent.message_id).message.state == S.MESSAGE_STATE_READ)
+    last = shared.get(message_id=sent.message_id)  # the other's delivery lowers nothing
+    assert last.message.state == S.MESSAGE_STATE_READ
