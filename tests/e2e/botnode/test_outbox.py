@@ -19,10 +19,12 @@ S = message_pb2.MessageState
 class Send(threading.Thread):
     """A send in the background; its outcome when it has ended."""
 
-    def __init__(self, node: Node, to: str, text: str, **options: Any) -> None:
+    def __init__(
+        self, node: Node, to: str, content: str | message_pb2.MessageContent, **options: Any
+    ) -> None:
         super().__init__(daemon=True)
         self.request_id = str(uuid.uuid4())
-        self._call = lambda: node.send(to, text, request_id=self.request_id, **options)
+        self._call = lambda: node.send(to, content, request_id=self.request_id, **options)
         self.outcome: Any = None
         self.start()
 
