@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from botnode import whatsapp as whatsapp_module
-from botnode.whatsapp import NeonizeWhatsApp, _Client
+from botnode import whatsapp_client as client_module
+from botnode.whatsapp import NeonizeWhatsApp
+from botnode.whatsapp_client import Client
 
 
 class Neonize:
@@ -45,7 +46,7 @@ async def test_a_close_that_was_cancelled_is_waited_for_by_the_next_one() -> Non
 async def test_what_the_library_holds_is_handled_before_it_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(whatsapp_module, "QUIET_S", 0.05)
+    monkeypatch.setattr(client_module, "QUIET_S", 0.05)
     neonize = Neonize()
     neonize.go.set()
     whatsapp, client = _whatsapp(neonize)
@@ -59,7 +60,7 @@ async def test_what_the_library_holds_is_handled_before_it_is_stopped(
 
 
 async def test_a_full_disk_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whatsapp_module, "DRAIN_S", 0.05)
+    monkeypatch.setattr(client_module, "DRAIN_S", 0.05)
     neonize = Neonize()
     neonize.go.set()
     whatsapp, client = _whatsapp(neonize)
@@ -82,9 +83,9 @@ async def test_hanging_up_lets_the_call_in_hand_end() -> None:
     await whatsapp.hang_up(0.0)
 
 
-def _whatsapp(neonize: Neonize) -> tuple[NeonizeWhatsApp, _Client]:
+def _whatsapp(neonize: Neonize) -> tuple[NeonizeWhatsApp, Client]:
     inbox: Any = None
     whatsapp = NeonizeWhatsApp("session.db", inbox, asyncio.get_running_loop())
-    whatsapp._current = client = _Client(neonize, lambda _: None)
+    whatsapp._current = client = Client(neonize, lambda _: None)
     client.live = True
     return whatsapp, client
