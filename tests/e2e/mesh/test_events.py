@@ -244,6 +244,8 @@ def test_the_command_follows_over_a_gateway_that_dies(mesh: Mesh) -> None:
     place = mesh.run("events", MUNDO).splitlines()[-1].split()[0]
     assert mesh.run("events", MUNDO, "--from", place) == ""
     command = [sys.executable, "-m", "botmesh", "events", MUNDO, "--follow", "--from", place]
+    # What a shell starts in the background does not hear of Ctrl+C, nor do its children.
+    command = ["env", "--default-signal=INT", *command]
     with subprocess.Popen(command, env=mesh.env, stdout=subprocess.PIPE, text=True) as follower:
         assert follower.stdout is not None
         _write(mesh, texts[1])

@@ -17,8 +17,14 @@ from registry.tenant import ObservedState
 from tests.integration.host.harness import Mesh, eventually, is_alive, is_connected
 
 
+def _free_port() -> int:
+    """A port that no other mesh on the machine has, as the first ones of every mesh may be."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 async def test_a_tenant_runs_and_its_row_says_so(shared: Mesh) -> None:
-    await shared.tenants.create("mundo-apple", "Mundo Apple")
+    await shared.tenants.create("mundo-apple", "Mundo Apple", bot_port=_free_port())
     [tenant] = await shared.until_running("mundo-apple")
     seen = shared.seen("mundo-apple")
     assert tenant.address == f"127.0.0.1:{tenant.bot_port}"
