@@ -169,6 +169,8 @@ class Mail:
         own = {}
         for jid, body in stanzas.bodies(stanza):
             owner = self._store.phones.at(jid)
+            if owner is not None and owner not in members and isinstance(chat, Group):
+                continue  # who left the group a moment ago, and its sender has not heard of it
             if owner is None or owner not in members:
                 self._unknown.report(Kind.STANZA, str(device.jid), str(stanza))
                 continue

@@ -179,9 +179,9 @@ def test_the_lock_file_was_replaced(
 ) -> None:
     """As on a file system without locks: the new holder does not wait for the old one's death.
 
-    A line that was cut, as any is after half a minute, is dialled again by the library before
-    anybody here can act: the new holder is thrown out. On a line that is still open WhatsApp's
-    word waits that the old one was replaced.
+    A line that was cut, as any is after half a minute, is mostly dialled again by the library
+    before anybody here can act: the new holder is thrown out, and comes back. On a line that is
+    still open WhatsApp's word waits that the old one was replaced.
     """
     callers = stop_with_messages(paired, control, phone, customer)
     if cut:
@@ -190,7 +190,6 @@ def test_the_lock_file_was_replaced(
     new = make_node().start()
     new.wait_state("CONNECTED")
     see_it_fenced(paired, new, control, customer, callers)
-    assert not cut or any(line.get("state") == "REPLACED" for line in new.lines)
 
 
 def test_consul_gave_the_lock_to_another(
