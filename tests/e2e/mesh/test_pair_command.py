@@ -44,7 +44,8 @@ class Typed:
     def __init__(self, mesh: Mesh, *arguments: str, terminal: bool = False) -> None:
         self._reading, writing = pty.openpty() if terminal else os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "botmesh", *arguments],
+            # What a shell starts in the background does not hear of Ctrl+C, nor do its children.
+            ["env", "--default-signal=INT", sys.executable, "-m", "botmesh", *arguments],
             env=mesh.env | {"TERM": "xterm", "COLUMNS": "100"},
             stdout=writing,
             stderr=writing,
