@@ -1,5 +1,6 @@
 """A whole mesh while its Consul agent is away, and when it comes back."""
 
+import http.client
 import re
 import urllib.error
 import urllib.request
@@ -80,7 +81,7 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True
-    except urllib.error.URLError:
+    except (OSError, http.client.HTTPException):  # refused, or cut off while it ends
         return False
 
 
