@@ -22,20 +22,24 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from botmesh.v1 import chat_pb2 as botmesh_dot_v1_dot_chat__pb2
+from botmesh.v1 import contact_pb2 as botmesh_dot_v1_dot_contact__pb2
+from botmesh.v1 import group_pb2 as botmesh_dot_v1_dot_group__pb2
+from botmesh.v1 import media_pb2 as botmesh_dot_v1_dot_media__pb2
 from botmesh.v1 import message_pb2 as botmesh_dot_v1_dot_message__pb2
 from botmesh.v1 import session_pb2 as botmesh_dot_v1_dot_session__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x62otmesh/v1/event.proto\x12\nbotmesh.v1\x1a\x18\x62otmesh/v1/message.proto\x1a\x18\x62otmesh/v1/session.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\x0b\x45ventCursor\x12\x0e\n\x06log_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\"\xdc\x02\n\x05\x45vent\x12\'\n\x06\x63ursor\x18\x01 \x01(\x0b\x32\x17.botmesh.v1.EventCursor\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x10message_received\x18\x04 \x01(\x0b\x32\x1b.botmesh.v1.ReceivedMessageH\x00\x12\x34\n\x15message_state_changed\x18\x05 \x01(\x0b\x32\x13.botmesh.v1.MessageH\x00\x12\x34\n\x15session_state_changed\x18\x06 \x01(\x0b\x32\x13.botmesh.v1.SessionH\x00\x12\x39\n\x1amessage_decryption_changed\x18\x07 \x01(\x0b\x32\x13.botmesh.v1.MessageH\x00\x42\x06\n\x04kindb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x62otmesh/v1/event.proto\x12\nbotmesh.v1\x1a\x15\x62otmesh/v1/chat.proto\x1a\x18\x62otmesh/v1/contact.proto\x1a\x16\x62otmesh/v1/group.proto\x1a\x16\x62otmesh/v1/media.proto\x1a\x18\x62otmesh/v1/message.proto\x1a\x18\x62otmesh/v1/session.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\x0b\x45ventCursor\x12\x0e\n\x06log_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\"\x91\x06\n\x05\x45vent\x12\'\n\x06\x63ursor\x18\x01 \x01(\x0b\x32\x17.botmesh.v1.EventCursor\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x10message_received\x18\x04 \x01(\x0b\x32\x1b.botmesh.v1.ReceivedMessageH\x00\x12\x34\n\x15message_state_changed\x18\x05 \x01(\x0b\x32\x13.botmesh.v1.MessageH\x00\x12\x34\n\x15session_state_changed\x18\x06 \x01(\x0b\x32\x13.botmesh.v1.SessionH\x00\x12\x39\n\x1amessage_decryption_changed\x18\x07 \x01(\x0b\x32\x13.botmesh.v1.MessageH\x00\x12\x41\n\x15message_undecryptable\x18\x08 \x01(\x0b\x32 .botmesh.v1.UndecryptableMessageH\x00\x12\x30\n\rmedia_changed\x18\t \x01(\x0b\x32\x17.botmesh.v1.StoredMediaH\x00\x12\x30\n\rgroup_changed\x18\n \x01(\x0b\x32\x17.botmesh.v1.GroupChangeH\x00\x12/\n\x0cgroup_joined\x18\x0b \x01(\x0b\x32\x17.botmesh.v1.GroupJoinedH\x00\x12\x36\n\x10presence_changed\x18\x0c \x01(\x0b\x32\x1a.botmesh.v1.PresenceChangeH\x00\x12\x32\n\x0etyping_changed\x18\r \x01(\x0b\x32\x18.botmesh.v1.TypingChangeH\x00\x12\x34\n\x0fpicture_changed\x18\x0e \x01(\x0b\x32\x19.botmesh.v1.PictureChangeH\x00\x12\x39\n\x12\x62lock_list_changed\x18\x0f \x01(\x0b\x32\x1b.botmesh.v1.BlockListChangeH\x00\x42\x06\n\x04kindb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'botmesh.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENTCURSOR']._serialized_start=123
-  _globals['_EVENTCURSOR']._serialized_end=170
-  _globals['_EVENT']._serialized_start=173
-  _globals['_EVENT']._serialized_end=521
+  _globals['_EVENTCURSOR']._serialized_start=220
+  _globals['_EVENTCURSOR']._serialized_end=267
+  _globals['_EVENT']._serialized_start=270
+  _globals['_EVENT']._serialized_end=1055
 # @@protoc_insertion_point(module_scope)

@@ -26,43 +26,61 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62otmesh/v1/message.proto\x12\nbotmesh.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x03\n\x0eMessageContent\x12\'\n\x04text\x18\x01 \x01(\x0b\x32\x17.botmesh.v1.TextContentH\x00\x12/\n\x08location\x18\x02 \x01(\x0b\x32\x1b.botmesh.v1.LocationContentH\x00\x12/\n\x08\x63ontacts\x18\x03 \x01(\x0b\x32\x1b.botmesh.v1.ContactsContentH\x00\x12\'\n\x04poll\x18\x04 \x01(\x0b\x32\x17.botmesh.v1.PollContentH\x00\x12/\n\x08reaction\x18\x05 \x01(\x0b\x32\x1b.botmesh.v1.ReactionContentH\x00\x12\'\n\x04\x65\x64it\x18\x06 \x01(\x0b\x32\x17.botmesh.v1.EditContentH\x00\x12+\n\x06revoke\x18\x07 \x01(\x0b\x32\x19.botmesh.v1.RevokeContentH\x00\x12)\n\x06quoted\x18\x10 \x01(\x0b\x32\x19.botmesh.v1.QuotedMessage\x12\x10\n\x08mentions\x18\x11 \x03(\t\x12\x11\n\tforwarded\x18\x12 \x01(\x08\x12\x18\n\x10\x66orwarding_score\x18\x13 \x01(\rB\x06\n\x04kind\"`\n\x10MessageReference\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x13\n\x0bwhatsapp_id\x18\x02 \x01(\t\x12\x0f\n\x07\x66rom_me\x18\x03 \x01(\x08\x12\x12\n\nsender_jid\x18\x04 \x01(\t\"l\n\rQuotedMessage\x12.\n\x08original\x18\x01 \x01(\x0b\x32\x1c.botmesh.v1.MessageReference\x12+\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x1a.botmesh.v1.MessageContent\"\x1b\n\x0bTextContent\x12\x0c\n\x04\x62ody\x18\x01 \x01(\t\"\x80\x01\n\x0fLocationContent\x12\x18\n\x10\x64\x65grees_latitude\x18\x01 \x01(\x01\x12\x19\n\x11\x64\x65grees_longitude\x18\x02 \x01(\x01\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\x12\x0b\n\x03url\x18\x05 \x01(\t\x12\x0c\n\x04live\x18\x06 \x01(\x08\"9\n\x0f\x43ontactsContent\x12&\n\x05\x63\x61rds\x18\x01 \x03(\x0b\x32\x17.botmesh.v1.ContactCard\"I\n\x0b\x43ontactCard\x12\x14\n\x0c\x64isplay_name\x18\x01 \x01(\t\x12\x15\n\rphone_numbers\x18\x02 \x03(\t\x12\r\n\x05vcard\x18\x03 \x01(\t\"F\n\x0bPollContent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07options\x18\x02 \x03(\t\x12\x18\n\x10selectable_count\x18\x03 \x01(\r\"P\n\x0fReactionContent\x12.\n\x08original\x18\x01 \x01(\x0b\x32\x1c.botmesh.v1.MessageReference\x12\r\n\x05\x65moji\x18\x02 \x01(\t\"K\n\x0b\x45\x64itContent\x12.\n\x08original\x18\x01 \x01(\x0b\x32\x1c.botmesh.v1.MessageReference\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\"?\n\rRevokeContent\x12.\n\x08original\x18\x01 \x01(\x0b\x32\x1c.botmesh.v1.MessageReference\"\x84\x05\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rrecipient_jid\x18\x04 \x01(\t\x12\x13\n\x0bwhatsapp_id\x18\x05 \x01(\t\x12\'\n\x05state\x18\x06 \x01(\x0e\x32\x18.botmesh.v1.MessageState\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12+\n\x07\x63ontent\x18\x08 \x01(\x0b\x32\x1a.botmesh.v1.MessageContent\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsent_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x64\x65livered_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tread_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08\x64\x65livery\x18\x0e \x01(\x0e\x32\x14.botmesh.v1.Delivery\x12/\n\x0b\x65xpire_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61llow_duplicate\x18\x10 \x01(\x08\x12\x10\n\x08\x61ttempts\x18\x11 \x01(\x05\x12\x0f\n\x07\x61\x63\x63ount\x18\x12 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x13 \x01(\t\x12\x13\n\x0bundecrypted\x18\x14 \x01(\x08\"\xc2\x01\n\rMessageChange\x12/\n\x0b\x63reate_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.botmesh.v1.MessageState\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x13\n\x0bundecrypted\x18\x06 \x01(\x08\x12\x10\n\x08sequence\x18\x07 \x01(\x03\"\xe9\x02\n\x0fReceivedMessage\x12\x13\n\x0bwhatsapp_id\x18\x01 \x01(\t\x12\x10\n\x08\x63hat_jid\x18\x02 \x01(\t\x12\x12\n\nsender_jid\x18\x03 \x01(\t\x12\x15\n\rsender_number\x18\x04 \x01(\t\x12\x11\n\tpush_name\x18\x05 \x01(\t\x12\x0f\n\x07\x66rom_me\x18\x06 \x01(\x08\x12\r\n\x05group\x18\x07 \x01(\x08\x12-\n\tsend_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x63ontent\x18\t \x01(\x0b\x32\x1a.botmesh.v1.MessageContent\x12\x16\n\x0eundecoded_kind\x18\n \x01(\t\x12\x11\n\tview_once\x18\x0b \x01(\x08\x12\x11\n\tephemeral\x18\x0c \x01(\x08\x12\x37\n\x14\x65phemeral_expiration\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration*J\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x44\x45LIVERY_NOW\x10\x01\x12\x12\n\x0e\x44\x45LIVERY_QUEUE\x10\x02*\xe4\x01\n\x0cMessageState\x12\x1d\n\x19MESSAGE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14MESSAGE_STATE_QUEUED\x10\x01\x12\x19\n\x15MESSAGE_STATE_SENDING\x10\x02\x12\x19\n\x15MESSAGE_STATE_UNKNOWN\x10\x03\x12\x16\n\x12MESSAGE_STATE_SENT\x10\x04\x12\x1b\n\x17MESSAGE_STATE_DELIVERED\x10\x05\x12\x16\n\x12MESSAGE_STATE_READ\x10\x06\x12\x18\n\x14MESSAGE_STATE_FAILED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62otmesh/v1/message.proto\x12\nbotmesh.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x05\n\x0eMessageContent\x12\'\n\x04text\x18\x01 \x01(\x0b\x32\x17.botmesh.v1.TextContentH\x00\x12/\n\x08location\x18\x02 \x01(\x0b\x32\x1b.botmesh.v1.LocationContentH\x00\x12/\n\x08\x63ontacts\x18\x03 \x01(\x0b\x32\x1b.botmesh.v1.ContactsContentH\x00\x12\'\n\x04poll\x18\x04 \x01(\x0b\x32\x17.botmesh.v1.PollContentH\x00\x12/\n\x08reaction\x18\x05 \x01(\x0b\x32\x1b.botmesh.v1.ReactionContentH\x00\x12\'\n\x04\x65\x64it\x18\x06 \x01(\x0b\x32\x17.botmesh.v1.EditContentH\x00\x12+\n\x06revoke\x18\x07 \x01(\x0b\x32\x19.botmesh.v1.RevokeContentH\x00\x12)\n\x05image\x18\x08 \x01(\x0b\x32\x18.botmesh.v1.ImageContentH\x00\x12)\n\x05video\x18\t \x01(\x0b\x32\x18.botmesh.v1.VideoContentH\x00\x12)\n\x05\x61udio\x18\n \x01(\x0b\x32\x18.botmesh.v1.AudioContentH\x00\x12/\n\x08\x64ocument\x18\x0b \x01(\x0b\x32\x1b.botmesh.v1.DocumentContentH\x00\x12-\n\x07sticker\x18\x0c \x01(\x0b\x32\x1a.botmesh.v1.StickerContentH\x00\x12\x30\n\tpoll_vote\x18\r \x01(\x0b\x32\x1b.botmesh.v1.PollVoteContentH\x00\x12)\n\x06quoted\x18\x10 \x01(\x0b\x32\x19.botmesh.v1.QuotedMessage\x12\x10\n\x08mentions\x18\x11 \x03(\t\x12\x11\n\tforwarded\x18\x12 \x01(\x08\x12\x18\n\x10\x66orwarding_score\x18\x13 \x01(\rB\x06\n\x04kind\"`\n\x10MessageReference\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x13\n\x0bwhatsapp_id\x18\x02 \x01(\t\x12\x0f\n\x07\x66rom_me\x18\x03 \x01(\x08\x12\x12\n\nsender_jid\x18\x04 \x01(\t\"l\n\rQuotedMessage\x12.\n\x08original\x18\x01 \x01(\x0b\x32\x1c.botmesh.v1.MessageReference\x12+\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x1a.botmesh.v1.MessageContent\"J\n\x0bTextContent\x12\x0c\n\x04\x62ody\x18\x01 \x01(\t\x12-\n\x0clink_preview\x18\x02 \x01(\x0b\x32\x17.botmesh.v1.LinkPreview\"Q\n\x0bLinkPreview\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x11\n\tthumbnail\x18\x04 \x01(\x0c\"o\n\x05Media\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12\x12\n\x08media_id\x18\x02 \x01(\tH\x00\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\x0c\x42\x08\n\x06source\"s\n\x0cImageContent\x12 \n\x05media\x18\x01 \x01(\x0b\x32\x11.botmesh.v1.Media\x12\x0f\n\x07\x63\x61ption\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\x11\n\tthumbnail\x18\x05 \x01(\x0c\"\xb6\x01\n\x0cVideoContent\x12 \n\x05media\x18\x01 \x01(\x0b\x32\x11.botmesh.v1.Media\x12\x0f\n\x07\x63\x61ption\x18\x02 \x01(\t\x12\x14\n\x0cgif_playback\x18\x03 \x01(\x08\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12+\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tthumbnail\x18\x07 \x01(\x0c\"~\n\x0c\x41udioContent\x12 \n\x05media\x18\x01 \x01(\x0b\x32\x11.botmesh.v1.Media\x12\r\n\x05voice\x18\x02 \x01(\x08\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08waveform\x18\x04 \x01(\x0c\"~\n\x0f\x44ocumentContent\x12 \n\x05media\x18\x01 \x01(\x0b\x32\x11.botmesh.v1.Media\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x03 \x01(\t\x12\x12\n\npage_count\x18\x04 \x01(\r\x12\x11\n\tthumbnail\x18\x05 \x01(\x0c\"c\n\x0eStickerContent\x12 \n\x05media\x18\x01 \x01(\x0b\x32\x11.botmesh.v1.Media\x12\x10\n\x08\x61nimated\x18\x02 \x01(\x08\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\"i\n\x0fPollVoteContent\x12.\n\x08original\x18\x01 \x01(\x0b\x32\x1c.botmesh.v1.MessageReference\x12\x0f\n\x07options\x18\x02 \x03(\t\x12\x15\n\roption_sha256\x18\x03 \x03(\x0c\"\x80\x01\n\x0fLocationContent\x12\x18\n\x10\x64\x65grees_latitude\x18\x01 \x01(\x01\x12\x19\n\x11\x64\x65grees_longitude\x18\x02 \x01(\x01\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\x12\x0b\n\x03url\x18\x05 \x01(\t\x12\x0c\n\x04live\x18\x06 \x01(\x08\"9\n\x0f\x43ontactsContent\x12&\n\x05\x63\x61rds\x18\x01 \x03(\x0b\x32\x17.botmesh.v1.ContactCard\"I\n\x0b\x43ontactCard\x12\x14\n\x0c\x64isplay_name\x18\x01 \x01(\t\x12\x15\n\rphone_numbers\x18\x02 \x03(\t\x12\r\n\x05vcard\x18\x03 \x01(\t\"F\n\x0bPollContent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07options\x18\x02 \x03(\t\x12\x18\n\x10selectable_count\x18\x03 \x01(\r\"P\n\x0fReactionContent\x12.\n\x08original\x18\x01 \x01(\x0b\x32\x1c.botmesh.v1.MessageReference\x12\r\n\x05\x65moji\x18\x02 \x01(\t\"K\n\x0b\x45\x64itContent\x12.\n\x08original\x18\x01 \x01(\x0b\x32\x1c.botmesh.v1.MessageReference\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\"?\n\rRevokeContent\x12.\n\x08original\x18\x01 \x01(\x0b\x32\x1c.botmesh.v1.MessageReference\"\xb1\x05\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rrecipient_jid\x18\x04 \x01(\t\x12\x13\n\x0bwhatsapp_id\x18\x05 \x01(\t\x12\'\n\x05state\x18\x06 \x01(\x0e\x32\x18.botmesh.v1.MessageState\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12+\n\x07\x63ontent\x18\x08 \x01(\x0b\x32\x1a.botmesh.v1.MessageContent\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsent_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x64\x65livered_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tread_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08\x64\x65livery\x18\x0e \x01(\x0e\x32\x14.botmesh.v1.Delivery\x12/\n\x0b\x65xpire_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61llow_duplicate\x18\x10 \x01(\x08\x12\x10\n\x08\x61ttempts\x18\x11 \x01(\x05\x12\x0f\n\x07\x61\x63\x63ount\x18\x12 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x13 \x01(\t\x12\x13\n\x0bundecrypted\x18\x14 \x01(\x08\x12\x17\n\x0f\x64\x65livered_count\x18\x15 \x01(\x05\x12\x12\n\nread_count\x18\x16 \x01(\x05\"\xc2\x01\n\rMessageChange\x12/\n\x0b\x63reate_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.botmesh.v1.MessageState\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x13\n\x0bundecrypted\x18\x06 \x01(\x08\x12\x10\n\x08sequence\x18\x07 \x01(\x03\"\xe8\x01\n\x14UndecryptableMessage\x12\x13\n\x0bwhatsapp_id\x18\x01 \x01(\t\x12\x10\n\x08\x63hat_jid\x18\x02 \x01(\t\x12\x12\n\nsender_jid\x18\x03 \x01(\t\x12\x15\n\rsender_number\x18\x04 \x01(\t\x12\x11\n\tpush_name\x18\x05 \x01(\t\x12\r\n\x05group\x18\x06 \x01(\x08\x12-\n\tsend_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bunavailable\x18\x08 \x01(\x08\x12\x18\n\x10unavailable_kind\x18\t \x01(\t\"\xe9\x02\n\x0fReceivedMessage\x12\x13\n\x0bwhatsapp_id\x18\x01 \x01(\t\x12\x10\n\x08\x63hat_jid\x18\x02 \x01(\t\x12\x12\n\nsender_jid\x18\x03 \x01(\t\x12\x15\n\rsender_number\x18\x04 \x01(\t\x12\x11\n\tpush_name\x18\x05 \x01(\t\x12\x0f\n\x07\x66rom_me\x18\x06 \x01(\x08\x12\r\n\x05group\x18\x07 \x01(\x08\x12-\n\tsend_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x63ontent\x18\t \x01(\x0b\x32\x1a.botmesh.v1.MessageContent\x12\x16\n\x0eundecoded_kind\x18\n \x01(\t\x12\x11\n\tview_once\x18\x0b \x01(\x08\x12\x11\n\tephemeral\x18\x0c \x01(\x08\x12\x37\n\x14\x65phemeral_expiration\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration*J\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x44\x45LIVERY_NOW\x10\x01\x12\x12\n\x0e\x44\x45LIVERY_QUEUE\x10\x02*\xe4\x01\n\x0cMessageState\x12\x1d\n\x19MESSAGE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14MESSAGE_STATE_QUEUED\x10\x01\x12\x19\n\x15MESSAGE_STATE_SENDING\x10\x02\x12\x19\n\x15MESSAGE_STATE_UNKNOWN\x10\x03\x12\x16\n\x12MESSAGE_STATE_SENT\x10\x04\x12\x1b\n\x17MESSAGE_STATE_DELIVERED\x10\x05\x12\x16\n\x12MESSAGE_STATE_READ\x10\x06\x12\x18\n\x14MESSAGE_STATE_FAILED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'botmesh.v1.message_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DELIVERY']._serialized_start=2559
-  _globals['_DELIVERY']._serialized_end=2633
-  _globals['_MESSAGESTATE']._serialized_start=2636
-  _globals['_MESSAGESTATE']._serialized_end=2864
+  _globals['_DELIVERY']._serialized_start=4123
+  _globals['_DELIVERY']._serialized_end=4197
+  _globals['_MESSAGESTATE']._serialized_start=4200
+  _globals['_MESSAGESTATE']._serialized_end=4428
   _globals['_MESSAGECONTENT']._serialized_start=106
-  _globals['_MESSAGECONTENT']._serialized_end=551
-  _globals['_MESSAGEREFERENCE']._serialized_start=553
-  _globals['_MESSAGEREFERENCE']._serialized_end=649
-  _globals['_QUOTEDMESSAGE']._serialized_start=651
-  _globals['_QUOTEDMESSAGE']._serialized_end=759
-  _globals['_TEXTCONTENT']._serialized_start=761
-  _globals['_TEXTCONTENT']._serialized_end=788
-  _globals['_LOCATIONCONTENT']._serialized_start=791
-  _globals['_LOCATIONCONTENT']._serialized_end=919
-  _globals['_CONTACTSCONTENT']._serialized_start=921
-  _globals['_CONTACTSCONTENT']._serialized_end=978
-  _globals['_CONTACTCARD']._serialized_start=980
-  _globals['_CONTACTCARD']._serialized_end=1053
-  _globals['_POLLCONTENT']._serialized_start=1055
-  _globals['_POLLCONTENT']._serialized_end=1125
-  _globals['_REACTIONCONTENT']._serialized_start=1127
-  _globals['_REACTIONCONTENT']._serialized_end=1207
-  _globals['_EDITCONTENT']._serialized_start=1209
-  _globals['_EDITCONTENT']._serialized_end=1284
-  _globals['_REVOKECONTENT']._serialized_start=1286
-  _globals['_REVOKECONTENT']._serialized_end=1349
-  _globals['_MESSAGE']._serialized_start=1352
-  _globals['_MESSAGE']._serialized_end=1996
-  _globals['_MESSAGECHANGE']._serialized_start=1999
-  _globals['_MESSAGECHANGE']._serialized_end=2193
-  _globals['_RECEIVEDMESSAGE']._serialized_start=2196
-  _globals['_RECEIVEDMESSAGE']._serialized_end=2557
+  _globals['_MESSAGECONTENT']._serialized_end=826
+  _globals['_MESSAGEREFERENCE']._serialized_start=828
+  _globals['_MESSAGEREFERENCE']._serialized_end=924
+  _globals['_QUOTEDMESSAGE']._serialized_start=926
+  _globals['_QUOTEDMESSAGE']._serialized_end=1034
+  _globals['_TEXTCONTENT']._serialized_start=1036
+  _globals['_TEXTCONTENT']._serialized_end=1110
+  _globals['_LINKPREVIEW']._serialized_start=1112
+  _globals['_LINKPREVIEW']._serialized_end=1193
+  _globals['_MEDIA']._serialized_start=1195
+  _globals['_MEDIA']._serialized_end=1306
+  _globals['_IMAGECONTENT']._serialized_start=1308
+  _globals['_IMAGECONTENT']._serialized_end=1423
+  _globals['_VIDEOCONTENT']._serialized_start=1426
+  _globals['_VIDEOCONTENT']._serialized_end=1608
+  _globals['_AUDIOCONTENT']._serialized_start=1610
+  _globals['_AUDIOCONTENT']._serialized_end=1736
+  _globals['_DOCUMENTCONTENT']._serialized_start=1738
+  _globals['_DOCUMENTCONTENT']._serialized_end=1864
+  _globals['_STICKERCONTENT']._serialized_start=1866
+  _globals['_STICKERCONTENT']._serialized_end=1965
+  _globals['_POLLVOTECONTENT']._serialized_start=1967
+  _globals['_POLLVOTECONTENT']._serialized_end=2072
+  _globals['_LOCATIONCONTENT']._serialized_start=2075
+  _globals['_LOCATIONCONTENT']._serialized_end=2203
+  _globals['_CONTACTSCONTENT']._serialized_start=2205
+  _globals['_CONTACTSCONTENT']._serialized_end=2262
+  _globals['_CONTACTCARD']._serialized_start=2264
+  _globals['_CONTACTCARD']._serialized_end=2337
+  _globals['_POLLCONTENT']._serialized_start=2339
+  _globals['_POLLCONTENT']._serialized_end=2409
+  _globals['_REACTIONCONTENT']._serialized_start=2411
+  _globals['_REACTIONCONTENT']._serialized_end=2491
+  _globals['_EDITCONTENT']._serialized_start=2493
+  _globals['_EDITCONTENT']._serialized_end=2568
+  _globals['_REVOKECONTENT']._serialized_start=2570
+  _globals['_REVOKECONTENT']._serialized_end=2633
+  _globals['_MESSAGE']._serialized_start=2636
+  _globals['_MESSAGE']._serialized_end=3325
+  _globals['_MESSAGECHANGE']._serialized_start=3328
+  _globals['_MESSAGECHANGE']._serialized_end=3522
+  _globals['_UNDECRYPTABLEMESSAGE']._serialized_start=3525
+  _globals['_UNDECRYPTABLEMESSAGE']._serialized_end=3757
+  _globals['_RECEIVEDMESSAGE']._serialized_start=3760
+  _globals['_RECEIVEDMESSAGE']._serialized_end=4121
 # @@protoc_insertion_point(module_scope)

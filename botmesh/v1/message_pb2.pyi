@@ -40,7 +40,7 @@ MESSAGE_STATE_READ: MessageState
 MESSAGE_STATE_FAILED: MessageState
 
 class MessageContent(_message.Message):
-    __slots__ = ("text", "location", "contacts", "poll", "reaction", "edit", "revoke", "quoted", "mentions", "forwarded", "forwarding_score")
+    __slots__ = ("text", "location", "contacts", "poll", "reaction", "edit", "revoke", "image", "video", "audio", "document", "sticker", "poll_vote", "quoted", "mentions", "forwarded", "forwarding_score")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LOCATION_FIELD_NUMBER: _ClassVar[int]
     CONTACTS_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +48,12 @@ class MessageContent(_message.Message):
     REACTION_FIELD_NUMBER: _ClassVar[int]
     EDIT_FIELD_NUMBER: _ClassVar[int]
     REVOKE_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    VIDEO_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    STICKER_FIELD_NUMBER: _ClassVar[int]
+    POLL_VOTE_FIELD_NUMBER: _ClassVar[int]
     QUOTED_FIELD_NUMBER: _ClassVar[int]
     MENTIONS_FIELD_NUMBER: _ClassVar[int]
     FORWARDED_FIELD_NUMBER: _ClassVar[int]
@@ -59,11 +65,17 @@ class MessageContent(_message.Message):
     reaction: ReactionContent
     edit: EditContent
     revoke: RevokeContent
+    image: ImageContent
+    video: VideoContent
+    audio: AudioContent
+    document: DocumentContent
+    sticker: StickerContent
+    poll_vote: PollVoteContent
     quoted: QuotedMessage
     mentions: _containers.RepeatedScalarFieldContainer[str]
     forwarded: bool
     forwarding_score: int
-    def __init__(self, text: _Optional[_Union[TextContent, _Mapping]] = ..., location: _Optional[_Union[LocationContent, _Mapping]] = ..., contacts: _Optional[_Union[ContactsContent, _Mapping]] = ..., poll: _Optional[_Union[PollContent, _Mapping]] = ..., reaction: _Optional[_Union[ReactionContent, _Mapping]] = ..., edit: _Optional[_Union[EditContent, _Mapping]] = ..., revoke: _Optional[_Union[RevokeContent, _Mapping]] = ..., quoted: _Optional[_Union[QuotedMessage, _Mapping]] = ..., mentions: _Optional[_Iterable[str]] = ..., forwarded: _Optional[bool] = ..., forwarding_score: _Optional[int] = ...) -> None: ...
+    def __init__(self, text: _Optional[_Union[TextContent, _Mapping]] = ..., location: _Optional[_Union[LocationContent, _Mapping]] = ..., contacts: _Optional[_Union[ContactsContent, _Mapping]] = ..., poll: _Optional[_Union[PollContent, _Mapping]] = ..., reaction: _Optional[_Union[ReactionContent, _Mapping]] = ..., edit: _Optional[_Union[EditContent, _Mapping]] = ..., revoke: _Optional[_Union[RevokeContent, _Mapping]] = ..., image: _Optional[_Union[ImageContent, _Mapping]] = ..., video: _Optional[_Union[VideoContent, _Mapping]] = ..., audio: _Optional[_Union[AudioContent, _Mapping]] = ..., document: _Optional[_Union[DocumentContent, _Mapping]] = ..., sticker: _Optional[_Union[StickerContent, _Mapping]] = ..., poll_vote: _Optional[_Union[PollVoteContent, _Mapping]] = ..., quoted: _Optional[_Union[QuotedMessage, _Mapping]] = ..., mentions: _Optional[_Iterable[str]] = ..., forwarded: _Optional[bool] = ..., forwarding_score: _Optional[int] = ...) -> None: ...
 
 class MessageReference(_message.Message):
     __slots__ = ("message_id", "whatsapp_id", "from_me", "sender_jid")
@@ -86,10 +98,118 @@ class QuotedMessage(_message.Message):
     def __init__(self, original: _Optional[_Union[MessageReference, _Mapping]] = ..., content: _Optional[_Union[MessageContent, _Mapping]] = ...) -> None: ...
 
 class TextContent(_message.Message):
-    __slots__ = ("body",)
+    __slots__ = ("body", "link_preview")
     BODY_FIELD_NUMBER: _ClassVar[int]
+    LINK_PREVIEW_FIELD_NUMBER: _ClassVar[int]
     body: str
-    def __init__(self, body: _Optional[str] = ...) -> None: ...
+    link_preview: LinkPreview
+    def __init__(self, body: _Optional[str] = ..., link_preview: _Optional[_Union[LinkPreview, _Mapping]] = ...) -> None: ...
+
+class LinkPreview(_message.Message):
+    __slots__ = ("url", "title", "description", "thumbnail")
+    URL_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    THUMBNAIL_FIELD_NUMBER: _ClassVar[int]
+    url: str
+    title: str
+    description: str
+    thumbnail: bytes
+    def __init__(self, url: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., thumbnail: _Optional[bytes] = ...) -> None: ...
+
+class Media(_message.Message):
+    __slots__ = ("data", "media_id", "content_type", "size_bytes", "sha256")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    media_id: str
+    content_type: str
+    size_bytes: int
+    sha256: bytes
+    def __init__(self, data: _Optional[bytes] = ..., media_id: _Optional[str] = ..., content_type: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ...) -> None: ...
+
+class ImageContent(_message.Message):
+    __slots__ = ("media", "caption", "width", "height", "thumbnail")
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    CAPTION_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    THUMBNAIL_FIELD_NUMBER: _ClassVar[int]
+    media: Media
+    caption: str
+    width: int
+    height: int
+    thumbnail: bytes
+    def __init__(self, media: _Optional[_Union[Media, _Mapping]] = ..., caption: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., thumbnail: _Optional[bytes] = ...) -> None: ...
+
+class VideoContent(_message.Message):
+    __slots__ = ("media", "caption", "gif_playback", "width", "height", "duration", "thumbnail")
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    CAPTION_FIELD_NUMBER: _ClassVar[int]
+    GIF_PLAYBACK_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    THUMBNAIL_FIELD_NUMBER: _ClassVar[int]
+    media: Media
+    caption: str
+    gif_playback: bool
+    width: int
+    height: int
+    duration: _duration_pb2.Duration
+    thumbnail: bytes
+    def __init__(self, media: _Optional[_Union[Media, _Mapping]] = ..., caption: _Optional[str] = ..., gif_playback: _Optional[bool] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., thumbnail: _Optional[bytes] = ...) -> None: ...
+
+class AudioContent(_message.Message):
+    __slots__ = ("media", "voice", "duration", "waveform")
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    VOICE_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    WAVEFORM_FIELD_NUMBER: _ClassVar[int]
+    media: Media
+    voice: bool
+    duration: _duration_pb2.Duration
+    waveform: bytes
+    def __init__(self, media: _Optional[_Union[Media, _Mapping]] = ..., voice: _Optional[bool] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., waveform: _Optional[bytes] = ...) -> None: ...
+
+class DocumentContent(_message.Message):
+    __slots__ = ("media", "file_name", "caption", "page_count", "thumbnail")
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    FILE_NAME_FIELD_NUMBER: _ClassVar[int]
+    CAPTION_FIELD_NUMBER: _ClassVar[int]
+    PAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    THUMBNAIL_FIELD_NUMBER: _ClassVar[int]
+    media: Media
+    file_name: str
+    caption: str
+    page_count: int
+    thumbnail: bytes
+    def __init__(self, media: _Optional[_Union[Media, _Mapping]] = ..., file_name: _Optional[str] = ..., caption: _Optional[str] = ..., page_count: _Optional[int] = ..., thumbnail: _Optional[bytes] = ...) -> None: ...
+
+class StickerContent(_message.Message):
+    __slots__ = ("media", "animated", "width", "height")
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    ANIMATED_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    media: Media
+    animated: bool
+    width: int
+    height: int
+    def __init__(self, media: _Optional[_Union[Media, _Mapping]] = ..., animated: _Optional[bool] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+
+class PollVoteContent(_message.Message):
+    __slots__ = ("original", "options", "option_sha256")
+    ORIGINAL_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    OPTION_SHA256_FIELD_NUMBER: _ClassVar[int]
+    original: MessageReference
+    options: _containers.RepeatedScalarFieldContainer[str]
+    option_sha256: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, original: _Optional[_Union[MessageReference, _Mapping]] = ..., options: _Optional[_Iterable[str]] = ..., option_sha256: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class LocationContent(_message.Message):
     __slots__ = ("degrees_latitude", "degrees_longitude", "name", "address", "url", "live")
@@ -156,7 +276,7 @@ class RevokeContent(_message.Message):
     def __init__(self, original: _Optional[_Union[MessageReference, _Mapping]] = ...) -> None: ...
 
 class Message(_message.Message):
-    __slots__ = ("message_id", "tenant_id", "request_id", "recipient_jid", "whatsapp_id", "state", "reason", "content", "create_time", "sent_time", "delivered_time", "read_time", "update_time", "delivery", "expire_time", "allow_duplicate", "attempts", "account", "detail", "undecrypted")
+    __slots__ = ("message_id", "tenant_id", "request_id", "recipient_jid", "whatsapp_id", "state", "reason", "content", "create_time", "sent_time", "delivered_time", "read_time", "update_time", "delivery", "expire_time", "allow_duplicate", "attempts", "account", "detail", "undecrypted", "delivered_count", "read_count")
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +297,8 @@ class Message(_message.Message):
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     UNDECRYPTED_FIELD_NUMBER: _ClassVar[int]
+    DELIVERED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    READ_COUNT_FIELD_NUMBER: _ClassVar[int]
     message_id: str
     tenant_id: str
     request_id: str
@@ -197,7 +319,9 @@ class Message(_message.Message):
     account: str
     detail: str
     undecrypted: bool
-    def __init__(self, message_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., recipient_jid: _Optional[str] = ..., whatsapp_id: _Optional[str] = ..., state: _Optional[_Union[MessageState, str]] = ..., reason: _Optional[str] = ..., content: _Optional[_Union[MessageContent, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sent_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_duplicate: _Optional[bool] = ..., attempts: _Optional[int] = ..., account: _Optional[str] = ..., detail: _Optional[str] = ..., undecrypted: _Optional[bool] = ...) -> None: ...
+    delivered_count: int
+    read_count: int
+    def __init__(self, message_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., recipient_jid: _Optional[str] = ..., whatsapp_id: _Optional[str] = ..., state: _Optional[_Union[MessageState, str]] = ..., reason: _Optional[str] = ..., content: _Optional[_Union[MessageContent, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sent_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivered_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_duplicate: _Optional[bool] = ..., attempts: _Optional[int] = ..., account: _Optional[str] = ..., detail: _Optional[str] = ..., undecrypted: _Optional[bool] = ..., delivered_count: _Optional[int] = ..., read_count: _Optional[int] = ...) -> None: ...
 
 class MessageChange(_message.Message):
     __slots__ = ("create_time", "state", "attempts", "reason", "detail", "undecrypted", "sequence")
@@ -216,6 +340,28 @@ class MessageChange(_message.Message):
     undecrypted: bool
     sequence: int
     def __init__(self, create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[MessageState, str]] = ..., attempts: _Optional[int] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., undecrypted: _Optional[bool] = ..., sequence: _Optional[int] = ...) -> None: ...
+
+class UndecryptableMessage(_message.Message):
+    __slots__ = ("whatsapp_id", "chat_jid", "sender_jid", "sender_number", "push_name", "group", "send_time", "unavailable", "unavailable_kind")
+    WHATSAPP_ID_FIELD_NUMBER: _ClassVar[int]
+    CHAT_JID_FIELD_NUMBER: _ClassVar[int]
+    SENDER_JID_FIELD_NUMBER: _ClassVar[int]
+    SENDER_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    PUSH_NAME_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    SEND_TIME_FIELD_NUMBER: _ClassVar[int]
+    UNAVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    UNAVAILABLE_KIND_FIELD_NUMBER: _ClassVar[int]
+    whatsapp_id: str
+    chat_jid: str
+    sender_jid: str
+    sender_number: str
+    push_name: str
+    group: bool
+    send_time: _timestamp_pb2.Timestamp
+    unavailable: bool
+    unavailable_kind: str
+    def __init__(self, whatsapp_id: _Optional[str] = ..., chat_jid: _Optional[str] = ..., sender_jid: _Optional[str] = ..., sender_number: _Optional[str] = ..., push_name: _Optional[str] = ..., group: _Optional[bool] = ..., send_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unavailable: _Optional[bool] = ..., unavailable_kind: _Optional[str] = ...) -> None: ...
 
 class ReceivedMessage(_message.Message):
     __slots__ = ("whatsapp_id", "chat_jid", "sender_jid", "sender_number", "push_name", "from_me", "group", "send_time", "content", "undecoded_kind", "view_once", "ephemeral", "ephemeral_expiration")

@@ -26,25 +26,27 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62otmesh/v1/session.proto\x12\nbotmesh.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf6\x02\n\x07Session\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.botmesh.v1.SessionState\x12.\n\nstate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03jid\x18\x04 \x01(\t\x12\x0b\n\x03lid\x18\x05 \x01(\t\x12\x14\n\x0cphone_number\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x12\n\nlast_error\x18\x08 \x01(\t\x12\x33\n\x0f\x62\x61n_expire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08instance\x18\n \x01(\t\x12\r\n\x05\x65poch\x18\x0b \x01(\x03\x12\x0f\n\x07version\x18\x0c \x01(\t\x12.\n\nstart_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cstorage_full\x18\x0e \x01(\x08\"\x83\x01\n\x06QRCode\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0b\n\x03png\x18\x02 \x01(\x0c\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nexpires_in\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"8\n\x06Paired\x12\x0b\n\x03jid\x18\x01 \x01(\t\x12\x0b\n\x03lid\x18\x02 \x01(\t\x12\x14\n\x0cphone_number\x18\x03 \x01(\t\"\x8f\x01\n\tPhoneCode\x12\x14\n\x0cphone_number\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nexpires_in\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"2\n\x0fPasskeyRequired\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"0\n\rPairingFailed\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t*\xa3\x03\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SESSION_STATE_STARTING\x10\x01\x12#\n\x1fSESSION_STATE_WAITING_FOR_LEASE\x10\x02\x12\x1a\n\x16SESSION_STATE_UNPAIRED\x10\x03\x12\x19\n\x15SESSION_STATE_PAIRING\x10\x04\x12\x1c\n\x18SESSION_STATE_CONNECTING\x10\x05\x12\x1b\n\x17SESSION_STATE_CONNECTED\x10\x06\x12\x16\n\x12SESSION_STATE_DEAF\x10\x07\x12\x1e\n\x1aSESSION_STATE_RECONNECTING\x10\x08\x12\x1c\n\x18SESSION_STATE_LOGGED_OUT\x10\t\x12\x1a\n\x16SESSION_STATE_REPLACED\x10\n\x12\x18\n\x14SESSION_STATE_BANNED\x10\x0b\x12\x1a\n\x16SESSION_STATE_OUTDATED\x10\x0c\x12\x19\n\x15SESSION_STATE_STOPPED\x10\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62otmesh/v1/session.proto\x12\nbotmesh.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x03\n\x07Session\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.botmesh.v1.SessionState\x12.\n\nstate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03jid\x18\x04 \x01(\t\x12\x0b\n\x03lid\x18\x05 \x01(\t\x12\x14\n\x0cphone_number\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x12\n\nlast_error\x18\x08 \x01(\t\x12\x33\n\x0f\x62\x61n_expire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08instance\x18\n \x01(\t\x12\r\n\x05\x65poch\x18\x0b \x01(\x03\x12\x0f\n\x07version\x18\x0c \x01(\t\x12.\n\nstart_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cstorage_full\x18\x0e \x01(\x08\x12\x33\n\x0flast_heard_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06pacing\x18\x10 \x01(\x0b\x32\x18.botmesh.v1.PacingStatus\"\xdf\x01\n\x0cPacingStatus\x12\x1b\n\x13messages_per_minute\x18\x01 \x01(\x05\x12\x19\n\x11new_chats_per_day\x18\x02 \x01(\x05\x12\x11\n\tnew_chats\x18\x03 \x01(\x05\x12\x39\n\x15new_chats_resume_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10new_chats_reason\x18\x05 \x01(\t\x12/\n\x0bresume_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x06QRCode\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0b\n\x03png\x18\x02 \x01(\x0c\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nexpires_in\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"8\n\x06Paired\x12\x0b\n\x03jid\x18\x01 \x01(\t\x12\x0b\n\x03lid\x18\x02 \x01(\t\x12\x14\n\x0cphone_number\x18\x03 \x01(\t\"\x8f\x01\n\tPhoneCode\x12\x14\n\x0cphone_number\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nexpires_in\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"2\n\x0fPasskeyRequired\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"0\n\rPairingFailed\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t*\xa3\x03\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SESSION_STATE_STARTING\x10\x01\x12#\n\x1fSESSION_STATE_WAITING_FOR_LEASE\x10\x02\x12\x1a\n\x16SESSION_STATE_UNPAIRED\x10\x03\x12\x19\n\x15SESSION_STATE_PAIRING\x10\x04\x12\x1c\n\x18SESSION_STATE_CONNECTING\x10\x05\x12\x1b\n\x17SESSION_STATE_CONNECTED\x10\x06\x12\x16\n\x12SESSION_STATE_DEAF\x10\x07\x12\x1e\n\x1aSESSION_STATE_RECONNECTING\x10\x08\x12\x1c\n\x18SESSION_STATE_LOGGED_OUT\x10\t\x12\x1a\n\x16SESSION_STATE_REPLACED\x10\n\x12\x18\n\x14SESSION_STATE_BANNED\x10\x0b\x12\x1a\n\x16SESSION_STATE_OUTDATED\x10\x0c\x12\x19\n\x15SESSION_STATE_STOPPED\x10\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'botmesh.v1.session_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SESSIONSTATE']._serialized_start=923
-  _globals['_SESSIONSTATE']._serialized_end=1342
+  _globals['_SESSIONSTATE']._serialized_start=1244
+  _globals['_SESSIONSTATE']._serialized_end=1663
   _globals['_SESSION']._serialized_start=106
-  _globals['_SESSION']._serialized_end=480
-  _globals['_QRCODE']._serialized_start=483
-  _globals['_QRCODE']._serialized_end=614
-  _globals['_PAIRED']._serialized_start=616
-  _globals['_PAIRED']._serialized_end=672
-  _globals['_PHONECODE']._serialized_start=675
-  _globals['_PHONECODE']._serialized_end=818
-  _globals['_PASSKEYREQUIRED']._serialized_start=820
-  _globals['_PASSKEYREQUIRED']._serialized_end=870
-  _globals['_PAIRINGFAILED']._serialized_start=872
-  _globals['_PAIRINGFAILED']._serialized_end=920
+  _globals['_SESSION']._serialized_end=575
+  _globals['_PACINGSTATUS']._serialized_start=578
+  _globals['_PACINGSTATUS']._serialized_end=801
+  _globals['_QRCODE']._serialized_start=804
+  _globals['_QRCODE']._serialized_end=935
+  _globals['_PAIRED']._serialized_start=937
+  _globals['_PAIRED']._serialized_end=993
+  _globals['_PHONECODE']._serialized_start=996
+  _globals['_PHONECODE']._serialized_end=1139
+  _globals['_PASSKEYREQUIRED']._serialized_start=1141
+  _globals['_PASSKEYREQUIRED']._serialized_end=1191
+  _globals['_PAIRINGFAILED']._serialized_start=1193
+  _globals['_PAIRINGFAILED']._serialized_end=1241
 # @@protoc_insertion_point(module_scope)

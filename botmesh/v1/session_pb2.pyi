@@ -42,7 +42,7 @@ SESSION_STATE_OUTDATED: SessionState
 SESSION_STATE_STOPPED: SessionState
 
 class Session(_message.Message):
-    __slots__ = ("tenant_id", "state", "state_time", "jid", "lid", "phone_number", "reason", "last_error", "ban_expire_time", "instance", "epoch", "version", "start_time", "storage_full")
+    __slots__ = ("tenant_id", "state", "state_time", "jid", "lid", "phone_number", "reason", "last_error", "ban_expire_time", "instance", "epoch", "version", "start_time", "storage_full", "last_heard_time", "pacing")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     STATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,8 @@ class Session(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     STORAGE_FULL_FIELD_NUMBER: _ClassVar[int]
+    LAST_HEARD_TIME_FIELD_NUMBER: _ClassVar[int]
+    PACING_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     state: SessionState
     state_time: _timestamp_pb2.Timestamp
@@ -71,7 +73,25 @@ class Session(_message.Message):
     version: str
     start_time: _timestamp_pb2.Timestamp
     storage_full: bool
-    def __init__(self, tenant_id: _Optional[str] = ..., state: _Optional[_Union[SessionState, str]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., jid: _Optional[str] = ..., lid: _Optional[str] = ..., phone_number: _Optional[str] = ..., reason: _Optional[str] = ..., last_error: _Optional[str] = ..., ban_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., instance: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., storage_full: _Optional[bool] = ...) -> None: ...
+    last_heard_time: _timestamp_pb2.Timestamp
+    pacing: PacingStatus
+    def __init__(self, tenant_id: _Optional[str] = ..., state: _Optional[_Union[SessionState, str]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., jid: _Optional[str] = ..., lid: _Optional[str] = ..., phone_number: _Optional[str] = ..., reason: _Optional[str] = ..., last_error: _Optional[str] = ..., ban_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., instance: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., storage_full: _Optional[bool] = ..., last_heard_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pacing: _Optional[_Union[PacingStatus, _Mapping]] = ...) -> None: ...
+
+class PacingStatus(_message.Message):
+    __slots__ = ("messages_per_minute", "new_chats_per_day", "new_chats", "new_chats_resume_time", "new_chats_reason", "resume_time")
+    MESSAGES_PER_MINUTE_FIELD_NUMBER: _ClassVar[int]
+    NEW_CHATS_PER_DAY_FIELD_NUMBER: _ClassVar[int]
+    NEW_CHATS_FIELD_NUMBER: _ClassVar[int]
+    NEW_CHATS_RESUME_TIME_FIELD_NUMBER: _ClassVar[int]
+    NEW_CHATS_REASON_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TIME_FIELD_NUMBER: _ClassVar[int]
+    messages_per_minute: int
+    new_chats_per_day: int
+    new_chats: int
+    new_chats_resume_time: _timestamp_pb2.Timestamp
+    new_chats_reason: str
+    resume_time: _timestamp_pb2.Timestamp
+    def __init__(self, messages_per_minute: _Optional[int] = ..., new_chats_per_day: _Optional[int] = ..., new_chats: _Optional[int] = ..., new_chats_resume_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., new_chats_reason: _Optional[str] = ..., resume_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class QRCode(_message.Message):
     __slots__ = ("code", "png", "expire_time", "expires_in")

@@ -23,54 +23,57 @@ _sym_db = _symbol_database.Default()
 
 
 from botmesh.v1 import session_pb2 as botmesh_dot_v1_dot_session__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x62otmesh/v1/tenant.proto\x12\nbotmesh.v1\x1a\x18\x62otmesh/v1/session.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x03\n\x06Tenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x62ot_port\x18\x03 \x01(\x05\x12/\n\rdesired_state\x18\x04 \x01(\x0e\x32\x18.botmesh.v1.DesiredState\x12\x31\n\x0eobserved_state\x18\x05 \x01(\x0e\x32\x19.botmesh.v1.ObservedState\x12\x1a\n\x12\x64\x65sired_generation\x18\x06 \x01(\x03\x12\x1b\n\x13observed_generation\x18\x07 \x01(\x03\x12\x14\n\x0cphone_number\x18\x08 \x01(\t\x12/\n\rsession_state\x18\t \x01(\x0e\x32\x18.botmesh.v1.SessionState\x12\x0f\n\x07\x61\x64\x64ress\x18\n \x01(\t\x12\x0b\n\x03pid\x18\x0b \x01(\x05\x12\x10\n\x08restarts\x18\x0c \x01(\x05\x12\x11\n\tlast_exit\x18\r \x01(\t\x12\x0c\n\x04home\x18\x0e \x01(\t\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\x13\x43reateTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x62ot_port\x18\x03 \x01(\x05\x12\x0f\n\x07stopped\x18\x04 \x01(\x08\":\n\x14\x43reateTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\"%\n\x10GetTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"7\n\x11GetTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\";\n\x12ListTenantsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x13ListTenantsResponse\x12#\n\x07tenants\x18\x01 \x03(\x0b\x32\x12.botmesh.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x13UpdateTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08\x62ot_port\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x07\n\x05_nameB\x0b\n\t_bot_port\":\n\x14UpdateTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\"=\n\x13\x44\x65leteTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65lete_data\x18\x02 \x01(\x08\":\n\x14\x44\x65leteTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\"\'\n\x12StartTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"9\n\x13StartTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\"&\n\x11StopTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"8\n\x12StopTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\")\n\x14RestartTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\";\n\x15RestartTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant*~\n\x0c\x44\x65siredState\x12\x1d\n\x19\x44\x45SIRED_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45SIRED_STATE_RUNNING\x10\x01\x12\x19\n\x15\x44\x45SIRED_STATE_STOPPED\x10\x02\x12\x19\n\x15\x44\x45SIRED_STATE_DELETED\x10\x03*\xf9\x01\n\rObservedState\x12\x1e\n\x1aOBSERVED_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OBSERVED_STATE_STARTING\x10\x01\x12\x1a\n\x16OBSERVED_STATE_RUNNING\x10\x02\x12\x1b\n\x17OBSERVED_STATE_STOPPING\x10\x03\x12\x1a\n\x16OBSERVED_STATE_STOPPED\x10\x04\x12\x1e\n\x1aOBSERVED_STATE_BACKING_OFF\x10\x05\x12\x19\n\x15OBSERVED_STATE_FAILED\x10\x06\x12\x1b\n\x17OBSERVED_STATE_DELETING\x10\x07\x32\x95\x05\n\rTenantService\x12Q\n\x0c\x43reateTenant\x12\x1f.botmesh.v1.CreateTenantRequest\x1a .botmesh.v1.CreateTenantResponse\x12H\n\tGetTenant\x12\x1c.botmesh.v1.GetTenantRequest\x1a\x1d.botmesh.v1.GetTenantResponse\x12N\n\x0bListTenants\x12\x1e.botmesh.v1.ListTenantsRequest\x1a\x1f.botmesh.v1.ListTenantsResponse\x12Q\n\x0cUpdateTenant\x12\x1f.botmesh.v1.UpdateTenantRequest\x1a .botmesh.v1.UpdateTenantResponse\x12Q\n\x0c\x44\x65leteTenant\x12\x1f.botmesh.v1.DeleteTenantRequest\x1a .botmesh.v1.DeleteTenantResponse\x12N\n\x0bStartTenant\x12\x1e.botmesh.v1.StartTenantRequest\x1a\x1f.botmesh.v1.StartTenantResponse\x12K\n\nStopTenant\x12\x1d.botmesh.v1.StopTenantRequest\x1a\x1e.botmesh.v1.StopTenantResponse\x12T\n\rRestartTenant\x12 .botmesh.v1.RestartTenantRequest\x1a!.botmesh.v1.RestartTenantResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x62otmesh/v1/tenant.proto\x12\nbotmesh.v1\x1a\x18\x62otmesh/v1/session.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x04\n\x06Tenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x62ot_port\x18\x03 \x01(\x05\x12/\n\rdesired_state\x18\x04 \x01(\x0e\x32\x18.botmesh.v1.DesiredState\x12\x31\n\x0eobserved_state\x18\x05 \x01(\x0e\x32\x19.botmesh.v1.ObservedState\x12\x1a\n\x12\x64\x65sired_generation\x18\x06 \x01(\x03\x12\x1b\n\x13observed_generation\x18\x07 \x01(\x03\x12\x14\n\x0cphone_number\x18\x08 \x01(\t\x12/\n\rsession_state\x18\t \x01(\x0e\x32\x18.botmesh.v1.SessionState\x12\x0f\n\x07\x61\x64\x64ress\x18\n \x01(\t\x12\x0b\n\x03pid\x18\x0b \x01(\x05\x12\x10\n\x08restarts\x18\x0c \x01(\x05\x12\x11\n\tlast_exit\x18\r \x01(\t\x12\x0c\n\x04home\x18\x0e \x01(\t\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x06pacing\x18\x11 \x01(\x0b\x32\x12.botmesh.v1.Pacing\x12\x11\n\tproxy_url\x18\x12 \x01(\t\"\xd7\x01\n\x06Pacing\x12 \n\x13messages_per_minute\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1e\n\x11new_chats_per_day\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12.\n\x0bleast_pause\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nmost_pause\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\n\x14_messages_per_minuteB\x14\n\x12_new_chats_per_day\"\x90\x01\n\x13\x43reateTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x62ot_port\x18\x03 \x01(\x05\x12\x0f\n\x07stopped\x18\x04 \x01(\x08\x12\"\n\x06pacing\x18\x05 \x01(\x0b\x32\x12.botmesh.v1.Pacing\x12\x11\n\tproxy_url\x18\x06 \x01(\t\":\n\x14\x43reateTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\"%\n\x10GetTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"7\n\x11GetTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\";\n\x12ListTenantsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x13ListTenantsResponse\x12#\n\x07tenants\x18\x01 \x03(\x0b\x32\x12.botmesh.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb2\x01\n\x13UpdateTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08\x62ot_port\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\"\n\x06pacing\x18\x04 \x01(\x0b\x32\x12.botmesh.v1.Pacing\x12\x16\n\tproxy_url\x18\x05 \x01(\tH\x02\x88\x01\x01\x42\x07\n\x05_nameB\x0b\n\t_bot_portB\x0c\n\n_proxy_url\":\n\x14UpdateTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\"=\n\x13\x44\x65leteTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65lete_data\x18\x02 \x01(\x08\":\n\x14\x44\x65leteTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\"\'\n\x12StartTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"9\n\x13StartTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\"&\n\x11StopTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"8\n\x12StopTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant\")\n\x14RestartTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\";\n\x15RestartTenantResponse\x12\"\n\x06tenant\x18\x01 \x01(\x0b\x32\x12.botmesh.v1.Tenant*~\n\x0c\x44\x65siredState\x12\x1d\n\x19\x44\x45SIRED_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45SIRED_STATE_RUNNING\x10\x01\x12\x19\n\x15\x44\x45SIRED_STATE_STOPPED\x10\x02\x12\x19\n\x15\x44\x45SIRED_STATE_DELETED\x10\x03*\xf9\x01\n\rObservedState\x12\x1e\n\x1aOBSERVED_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OBSERVED_STATE_STARTING\x10\x01\x12\x1a\n\x16OBSERVED_STATE_RUNNING\x10\x02\x12\x1b\n\x17OBSERVED_STATE_STOPPING\x10\x03\x12\x1a\n\x16OBSERVED_STATE_STOPPED\x10\x04\x12\x1e\n\x1aOBSERVED_STATE_BACKING_OFF\x10\x05\x12\x19\n\x15OBSERVED_STATE_FAILED\x10\x06\x12\x1b\n\x17OBSERVED_STATE_DELETING\x10\x07\x32\x95\x05\n\rTenantService\x12Q\n\x0c\x43reateTenant\x12\x1f.botmesh.v1.CreateTenantRequest\x1a .botmesh.v1.CreateTenantResponse\x12H\n\tGetTenant\x12\x1c.botmesh.v1.GetTenantRequest\x1a\x1d.botmesh.v1.GetTenantResponse\x12N\n\x0bListTenants\x12\x1e.botmesh.v1.ListTenantsRequest\x1a\x1f.botmesh.v1.ListTenantsResponse\x12Q\n\x0cUpdateTenant\x12\x1f.botmesh.v1.UpdateTenantRequest\x1a .botmesh.v1.UpdateTenantResponse\x12Q\n\x0c\x44\x65leteTenant\x12\x1f.botmesh.v1.DeleteTenantRequest\x1a .botmesh.v1.DeleteTenantResponse\x12N\n\x0bStartTenant\x12\x1e.botmesh.v1.StartTenantRequest\x1a\x1f.botmesh.v1.StartTenantResponse\x12K\n\nStopTenant\x12\x1d.botmesh.v1.StopTenantRequest\x1a\x1e.botmesh.v1.StopTenantResponse\x12T\n\rRestartTenant\x12 .botmesh.v1.RestartTenantRequest\x1a!.botmesh.v1.RestartTenantResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'botmesh.v1.tenant_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DESIREDSTATE']._serialized_start=1551
-  _globals['_DESIREDSTATE']._serialized_end=1677
-  _globals['_OBSERVEDSTATE']._serialized_start=1680
-  _globals['_OBSERVEDSTATE']._serialized_end=1929
-  _globals['_TENANT']._serialized_start=99
-  _globals['_TENANT']._serialized_end=565
-  _globals['_CREATETENANTREQUEST']._serialized_start=567
-  _globals['_CREATETENANTREQUEST']._serialized_end=656
-  _globals['_CREATETENANTRESPONSE']._serialized_start=658
-  _globals['_CREATETENANTRESPONSE']._serialized_end=716
-  _globals['_GETTENANTREQUEST']._serialized_start=718
-  _globals['_GETTENANTREQUEST']._serialized_end=755
-  _globals['_GETTENANTRESPONSE']._serialized_start=757
-  _globals['_GETTENANTRESPONSE']._serialized_end=812
-  _globals['_LISTTENANTSREQUEST']._serialized_start=814
-  _globals['_LISTTENANTSREQUEST']._serialized_end=873
-  _globals['_LISTTENANTSRESPONSE']._serialized_start=875
-  _globals['_LISTTENANTSRESPONSE']._serialized_end=958
-  _globals['_UPDATETENANTREQUEST']._serialized_start=960
-  _globals['_UPDATETENANTREQUEST']._serialized_end=1064
-  _globals['_UPDATETENANTRESPONSE']._serialized_start=1066
-  _globals['_UPDATETENANTRESPONSE']._serialized_end=1124
-  _globals['_DELETETENANTREQUEST']._serialized_start=1126
-  _globals['_DELETETENANTREQUEST']._serialized_end=1187
-  _globals['_DELETETENANTRESPONSE']._serialized_start=1189
-  _globals['_DELETETENANTRESPONSE']._serialized_end=1247
-  _globals['_STARTTENANTREQUEST']._serialized_start=1249
-  _globals['_STARTTENANTREQUEST']._serialized_end=1288
-  _globals['_STARTTENANTRESPONSE']._serialized_start=1290
-  _globals['_STARTTENANTRESPONSE']._serialized_end=1347
-  _globals['_STOPTENANTREQUEST']._serialized_start=1349
-  _globals['_STOPTENANTREQUEST']._serialized_end=1387
-  _globals['_STOPTENANTRESPONSE']._serialized_start=1389
-  _globals['_STOPTENANTRESPONSE']._serialized_end=1445
-  _globals['_RESTARTTENANTREQUEST']._serialized_start=1447
-  _globals['_RESTARTTENANTREQUEST']._serialized_end=1488
-  _globals['_RESTARTTENANTRESPONSE']._serialized_start=1490
-  _globals['_RESTARTTENANTRESPONSE']._serialized_end=1549
-  _globals['_TENANTSERVICE']._serialized_start=1932
-  _globals['_TENANTSERVICE']._serialized_end=2593
+  _globals['_DESIREDSTATE']._serialized_start=1987
+  _globals['_DESIREDSTATE']._serialized_end=2113
+  _globals['_OBSERVEDSTATE']._serialized_start=2116
+  _globals['_OBSERVEDSTATE']._serialized_end=2365
+  _globals['_TENANT']._serialized_start=131
+  _globals['_TENANT']._serialized_end=652
+  _globals['_PACING']._serialized_start=655
+  _globals['_PACING']._serialized_end=870
+  _globals['_CREATETENANTREQUEST']._serialized_start=873
+  _globals['_CREATETENANTREQUEST']._serialized_end=1017
+  _globals['_CREATETENANTRESPONSE']._serialized_start=1019
+  _globals['_CREATETENANTRESPONSE']._serialized_end=1077
+  _globals['_GETTENANTREQUEST']._serialized_start=1079
+  _globals['_GETTENANTREQUEST']._serialized_end=1116
+  _globals['_GETTENANTRESPONSE']._serialized_start=1118
+  _globals['_GETTENANTRESPONSE']._serialized_end=1173
+  _globals['_LISTTENANTSREQUEST']._serialized_start=1175
+  _globals['_LISTTENANTSREQUEST']._serialized_end=1234
+  _globals['_LISTTENANTSRESPONSE']._serialized_start=1236
+  _globals['_LISTTENANTSRESPONSE']._serialized_end=1319
+  _globals['_UPDATETENANTREQUEST']._serialized_start=1322
+  _globals['_UPDATETENANTREQUEST']._serialized_end=1500
+  _globals['_UPDATETENANTRESPONSE']._serialized_start=1502
+  _globals['_UPDATETENANTRESPONSE']._serialized_end=1560
+  _globals['_DELETETENANTREQUEST']._serialized_start=1562
+  _globals['_DELETETENANTREQUEST']._serialized_end=1623
+  _globals['_DELETETENANTRESPONSE']._serialized_start=1625
+  _globals['_DELETETENANTRESPONSE']._serialized_end=1683
+  _globals['_STARTTENANTREQUEST']._serialized_start=1685
+  _globals['_STARTTENANTREQUEST']._serialized_end=1724
+  _globals['_STARTTENANTRESPONSE']._serialized_start=1726
+  _globals['_STARTTENANTRESPONSE']._serialized_end=1783
+  _globals['_STOPTENANTREQUEST']._serialized_start=1785
+  _globals['_STOPTENANTREQUEST']._serialized_end=1823
+  _globals['_STOPTENANTRESPONSE']._serialized_start=1825
+  _globals['_STOPTENANTRESPONSE']._serialized_end=1881
+  _globals['_RESTARTTENANTREQUEST']._serialized_start=1883
+  _globals['_RESTARTTENANTREQUEST']._serialized_end=1924
+  _globals['_RESTARTTENANTRESPONSE']._serialized_start=1926
+  _globals['_RESTARTTENANTRESPONSE']._serialized_end=1985
+  _globals['_TENANTSERVICE']._serialized_start=2368
+  _globals['_TENANTSERVICE']._serialized_end=3029
 # @@protoc_insertion_point(module_scope)

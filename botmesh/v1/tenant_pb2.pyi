@@ -1,6 +1,7 @@
 import datetime
 
 from botmesh.v1 import session_pb2 as _session_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -42,7 +43,7 @@ OBSERVED_STATE_FAILED: ObservedState
 OBSERVED_STATE_DELETING: ObservedState
 
 class Tenant(_message.Message):
-    __slots__ = ("tenant_id", "name", "bot_port", "desired_state", "observed_state", "desired_generation", "observed_generation", "phone_number", "session_state", "address", "pid", "restarts", "last_exit", "home", "create_time", "update_time")
+    __slots__ = ("tenant_id", "name", "bot_port", "desired_state", "observed_state", "desired_generation", "observed_generation", "phone_number", "session_state", "address", "pid", "restarts", "last_exit", "home", "create_time", "update_time", "pacing", "proxy_url")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     BOT_PORT_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +60,8 @@ class Tenant(_message.Message):
     HOME_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    PACING_FIELD_NUMBER: _ClassVar[int]
+    PROXY_URL_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     name: str
     bot_port: int
@@ -75,19 +78,37 @@ class Tenant(_message.Message):
     home: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, tenant_id: _Optional[str] = ..., name: _Optional[str] = ..., bot_port: _Optional[int] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., observed_state: _Optional[_Union[ObservedState, str]] = ..., desired_generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., phone_number: _Optional[str] = ..., session_state: _Optional[_Union[_session_pb2.SessionState, str]] = ..., address: _Optional[str] = ..., pid: _Optional[int] = ..., restarts: _Optional[int] = ..., last_exit: _Optional[str] = ..., home: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    pacing: Pacing
+    proxy_url: str
+    def __init__(self, tenant_id: _Optional[str] = ..., name: _Optional[str] = ..., bot_port: _Optional[int] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., observed_state: _Optional[_Union[ObservedState, str]] = ..., desired_generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., phone_number: _Optional[str] = ..., session_state: _Optional[_Union[_session_pb2.SessionState, str]] = ..., address: _Optional[str] = ..., pid: _Optional[int] = ..., restarts: _Optional[int] = ..., last_exit: _Optional[str] = ..., home: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pacing: _Optional[_Union[Pacing, _Mapping]] = ..., proxy_url: _Optional[str] = ...) -> None: ...
+
+class Pacing(_message.Message):
+    __slots__ = ("messages_per_minute", "new_chats_per_day", "least_pause", "most_pause")
+    MESSAGES_PER_MINUTE_FIELD_NUMBER: _ClassVar[int]
+    NEW_CHATS_PER_DAY_FIELD_NUMBER: _ClassVar[int]
+    LEAST_PAUSE_FIELD_NUMBER: _ClassVar[int]
+    MOST_PAUSE_FIELD_NUMBER: _ClassVar[int]
+    messages_per_minute: int
+    new_chats_per_day: int
+    least_pause: _duration_pb2.Duration
+    most_pause: _duration_pb2.Duration
+    def __init__(self, messages_per_minute: _Optional[int] = ..., new_chats_per_day: _Optional[int] = ..., least_pause: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., most_pause: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class CreateTenantRequest(_message.Message):
-    __slots__ = ("tenant_id", "name", "bot_port", "stopped")
+    __slots__ = ("tenant_id", "name", "bot_port", "stopped", "pacing", "proxy_url")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     BOT_PORT_FIELD_NUMBER: _ClassVar[int]
     STOPPED_FIELD_NUMBER: _ClassVar[int]
+    PACING_FIELD_NUMBER: _ClassVar[int]
+    PROXY_URL_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     name: str
     bot_port: int
     stopped: bool
-    def __init__(self, tenant_id: _Optional[str] = ..., name: _Optional[str] = ..., bot_port: _Optional[int] = ..., stopped: _Optional[bool] = ...) -> None: ...
+    pacing: Pacing
+    proxy_url: str
+    def __init__(self, tenant_id: _Optional[str] = ..., name: _Optional[str] = ..., bot_port: _Optional[int] = ..., stopped: _Optional[bool] = ..., pacing: _Optional[_Union[Pacing, _Mapping]] = ..., proxy_url: _Optional[str] = ...) -> None: ...
 
 class CreateTenantResponse(_message.Message):
     __slots__ = ("tenant",)
@@ -124,14 +145,18 @@ class ListTenantsResponse(_message.Message):
     def __init__(self, tenants: _Optional[_Iterable[_Union[Tenant, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateTenantRequest(_message.Message):
-    __slots__ = ("tenant_id", "name", "bot_port")
+    __slots__ = ("tenant_id", "name", "bot_port", "pacing", "proxy_url")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     BOT_PORT_FIELD_NUMBER: _ClassVar[int]
+    PACING_FIELD_NUMBER: _ClassVar[int]
+    PROXY_URL_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     name: str
     bot_port: int
-    def __init__(self, tenant_id: _Optional[str] = ..., name: _Optional[str] = ..., bot_port: _Optional[int] = ...) -> None: ...
+    pacing: Pacing
+    proxy_url: str
+    def __init__(self, tenant_id: _Optional[str] = ..., name: _Optional[str] = ..., bot_port: _Optional[int] = ..., pacing: _Optional[_Union[Pacing, _Mapping]] = ..., proxy_url: _Optional[str] = ...) -> None: ...
 
 class UpdateTenantResponse(_message.Message):
     __slots__ = ("tenant",)

@@ -111,7 +111,8 @@ class TenantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTenant(self, request, context):
-        """Changes a tenant's name or port. A new port is used from the botnode's next start on. Idempotent.
+        """Changes a tenant's name, port, pacing or proxy. A new port is used from the botnode's next start on; a new pacing or
+        proxy restarts it. Idempotent.
 
         Errors: PORT_TAKEN.
         """

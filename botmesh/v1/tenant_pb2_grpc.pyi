@@ -47,7 +47,8 @@ class TenantServiceStub:
     ListTenants: _grpc.UnaryUnaryMultiCallable[_tenant_pb2.ListTenantsRequest, _tenant_pb2.ListTenantsResponse]
     """Lists tenants in the order of their ids, page by page (AIP-158)."""
     UpdateTenant: _grpc.UnaryUnaryMultiCallable[_tenant_pb2.UpdateTenantRequest, _tenant_pb2.UpdateTenantResponse]
-    """Changes a tenant's name or port. A new port is used from the botnode's next start on. Idempotent.
+    """Changes a tenant's name, port, pacing or proxy. A new port is used from the botnode's next start on; a new pacing or
+    proxy restarts it. Idempotent.
 
     Errors: PORT_TAKEN.
     """
@@ -81,7 +82,8 @@ class TenantServiceAsyncStub(TenantServiceStub):
     ListTenants: _aio.UnaryUnaryMultiCallable[_tenant_pb2.ListTenantsRequest, _tenant_pb2.ListTenantsResponse]  # type: ignore[assignment]
     """Lists tenants in the order of their ids, page by page (AIP-158)."""
     UpdateTenant: _aio.UnaryUnaryMultiCallable[_tenant_pb2.UpdateTenantRequest, _tenant_pb2.UpdateTenantResponse]  # type: ignore[assignment]
-    """Changes a tenant's name or port. A new port is used from the botnode's next start on. Idempotent.
+    """Changes a tenant's name, port, pacing or proxy. A new port is used from the botnode's next start on; a new pacing or
+    proxy restarts it. Idempotent.
 
     Errors: PORT_TAKEN.
     """
@@ -136,7 +138,8 @@ class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tenant_pb2.UpdateTenantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tenant_pb2.UpdateTenantResponse, _abc.Awaitable[_tenant_pb2.UpdateTenantResponse]]:
-        """Changes a tenant's name or port. A new port is used from the botnode's next start on. Idempotent.
+        """Changes a tenant's name, port, pacing or proxy. A new port is used from the botnode's next start on; a new pacing or
+        proxy restarts it. Idempotent.
 
         Errors: PORT_TAKEN.
         """
