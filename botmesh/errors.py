@@ -59,6 +59,22 @@ class Reason(StrEnum):
     PAIRING_REFUSED = "PAIRING_REFUSED"
     PASSKEY_REQUIRED = "PASSKEY_REQUIRED"
     SEND_OUTCOME_UNKNOWN = "SEND_OUTCOME_UNKNOWN"
+    WHATSAPP_UNANSWERED = "WHATSAPP_UNANSWERED"
+    WHATSAPP_REFUSED = "WHATSAPP_REFUSED"
+    MEDIA_NOT_FOUND = "MEDIA_NOT_FOUND"
+    MEDIA_INCOMPLETE = "MEDIA_INCOMPLETE"
+    MEDIA_OFFSET_WRONG = "MEDIA_OFFSET_WRONG"
+    MEDIA_ID_REUSED = "MEDIA_ID_REUSED"
+    MEDIA_TOO_LARGE = "MEDIA_TOO_LARGE"
+    MEDIA_DAMAGED = "MEDIA_DAMAGED"
+    MEDIA_EXPIRED = "MEDIA_EXPIRED"
+    MEDIA_TRANSFER_FAILED = "MEDIA_TRANSFER_FAILED"
+    CONVERSION_UNAVAILABLE = "CONVERSION_UNAVAILABLE"
+    GROUP_NOT_FOUND = "GROUP_NOT_FOUND"
+    GROUP_FORBIDDEN = "GROUP_FORBIDDEN"
+    INVITE_LINK_INVALID = "INVITE_LINK_INVALID"
+    PICTURE_NOT_FOUND = "PICTURE_NOT_FOUND"
+    PUSH_NAME_MISSING = "PUSH_NAME_MISSING"
     INTERNAL = "INTERNAL"
 
 
@@ -249,6 +265,67 @@ REASONS: Mapping[Reason, ReasonSpec] = MappingProxyType(
             False,
             True,
             "The send was cut: the message arrived once or not at all; nothing repeats it.",
+        ),
+        Reason.WHATSAPP_UNANSWERED: ReasonSpec(
+            _C.DEADLINE_EXCEEDED,
+            True,
+            True,
+            "WhatsApp gave no answer in time; what was asked of it may have happened.",
+        ),
+        Reason.WHATSAPP_REFUSED: ReasonSpec(
+            _C.FAILED_PRECONDITION, False, True, "WhatsApp refused; the message has its words."
+        ),
+        Reason.MEDIA_NOT_FOUND: ReasonSpec(
+            _C.NOT_FOUND, False, False, "The tenant has no such media; it may have been forgotten."
+        ),
+        Reason.MEDIA_INCOMPLETE: ReasonSpec(
+            _C.FAILED_PRECONDITION, False, False, "The media's upload is not whole yet."
+        ),
+        Reason.MEDIA_OFFSET_WRONG: ReasonSpec(
+            _C.OUT_OF_RANGE,
+            False,
+            False,
+            "The upload does not go on where it broke off; GetMedia tells where that is.",
+        ),
+        Reason.MEDIA_ID_REUSED: ReasonSpec(
+            _C.ALREADY_EXISTS, False, False, "The media_id stands for other media already."
+        ),
+        Reason.MEDIA_TOO_LARGE: ReasonSpec(
+            _C.INVALID_ARGUMENT, False, False, "The media is larger than is allowed."
+        ),
+        Reason.MEDIA_DAMAGED: ReasonSpec(
+            _C.DATA_LOSS, False, True, "The media's size or hash is not the announced one."
+        ),
+        Reason.MEDIA_EXPIRED: ReasonSpec(
+            _C.FAILED_PRECONDITION, False, False, "WhatsApp does not keep the media any more."
+        ),
+        Reason.MEDIA_TRANSFER_FAILED: ReasonSpec(
+            _C.UNAVAILABLE, True, True, "The media could not be moved to or from WhatsApp."
+        ),
+        Reason.CONVERSION_UNAVAILABLE: ReasonSpec(
+            _C.FAILED_PRECONDITION,
+            False,
+            True,
+            "The media must be converted for phones, and the botnode has no ffmpeg for it.",
+        ),
+        Reason.GROUP_NOT_FOUND: ReasonSpec(_C.NOT_FOUND, False, False, "There is no such group."),
+        Reason.GROUP_FORBIDDEN: ReasonSpec(
+            _C.PERMISSION_DENIED,
+            False,
+            False,
+            "The account is not in the group, or not its admin.",
+        ),
+        Reason.INVITE_LINK_INVALID: ReasonSpec(
+            _C.NOT_FOUND, False, False, "The invite link leads nowhere, or was taken back."
+        ),
+        Reason.PICTURE_NOT_FOUND: ReasonSpec(
+            _C.NOT_FOUND, False, False, "There is no picture, or none that this account may see."
+        ),
+        Reason.PUSH_NAME_MISSING: ReasonSpec(
+            _C.FAILED_PRECONDITION,
+            True,
+            False,
+            "WhatsApp has not told the account's name yet, without which it takes no presence.",
         ),
         Reason.INTERNAL: ReasonSpec(
             _C.INTERNAL, False, True, "A fault in botmesh; the log of the answering process tells."

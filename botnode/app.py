@@ -27,7 +27,6 @@ from botmesh.rpc.server import (
     bind,
     create_server,
 )
-from botmesh.v1 import bot_pb2, bot_pb2_grpc
 from botnode import trust
 from botnode.clock import now
 from botnode.folder import TenantFolder, check_account
@@ -36,7 +35,7 @@ from botnode.lease import FolderLease
 from botnode.line import Process
 from botnode.ownership import Owned, take
 from botnode.presence import InConsul, Presence, Unannounced
-from botnode.servicer import BotServicer
+from botnode.services import SERVICES, Services
 from botnode.session import Session, SessionMachine
 from botnode.settings import BotnodeSettings
 from botnode.states import SessionState
@@ -50,7 +49,6 @@ from registry.discovery.port import ALIVE_SERVICE
 
 log = structlog.get_logger(__name__)
 
-SERVICE = bot_pb2.DESCRIPTOR.services_by_name["BotService"].full_name
 # How long a stop waits for the send that the library has in hand.
 DRAIN_S = 3.0
 # A free lease in Consul is had within this; who waits longer says so.
@@ -77,7 +75,7 @@ class Botnode:
         self._status = StatusPipe(settings.status_fd, self._identity)
         self._machine = SessionMachine()
         self._machine.observe(self._status.session)
-        self._servicer = BotServicer(self._identity, self._machine)
+        self._services = Services(self._identity, self._machine)
         self._unlinked = False
         self._is_lost = False
         self._telling: set[asyncio.Task[None]] = set()
@@ -101,7 +99,7 @@ class Botnode:
         try:
             if await self._acquire(lease, address):
                 tenant = await self._open_tenant(folder, lease, sandbox=data_dir.is_sandbox)
-                self._servicer.serve(tenant)
+                self._services.serve(tenant)
                 self._status.ready(address, tenant.epoch)
                 await self._presence.announce(tenant.epoch)
                 notify_ready()
@@ -127,8 +125,8 @@ class Botnode:
 
     async def _listen(self, data_dir: DataDir) -> tuple[grpc.aio.Server, Health, str]:
         server = create_server([ErrorInterceptor(), SecretInterceptor(data_dir.secret)])
-        bot_pb2_grpc.add_BotServiceServicer_to_server(self._servicer, server)
-        health = await add_health_and_reflection(server, [SERVICE])
+        self._services.add_to(server)
+        health = await add_health_and_reflection(server, SERVICES)
         # Answers until the process ends: whoever watches the process itself asks for this name.
         await health.servicer.set(ALIVE_SERVICE, health_pb2.HealthCheckResponse.SERVING)
         await self._show_storage(health, self._machine.current)
@@ -284,7 +282,7 @@ class Botnode:
             await tenant.leave_whatsapp()  # before all else: the successor is thrown out by us
         await self._presence.withdraw()
         self._status.stopping()
-        self._servicer.stop()
+        self._services.stop()
         hung_up = tenant is None or await tenant.stop(0.0 if self._is_lost else DRAIN_S)
         await server.stop(SERVER_GRACE_S)
         log.info("botnode_stopped")

@@ -91,6 +91,13 @@ class StoredInbox:
             )
             self._on_loop(self._publish, *raised)
 
+    def notice(self, kind: str, event: bytes) -> None:
+        """Keep another event."""
+        account = self._account()
+        with self._must_keep():
+            self._store.write_and_wait(lambda tx: tx.append_event(kind, account, event))
+            log.info("notice_received", kind=kind)
+
     def untraceable(self) -> None:
         """Keep that the library's store has no record of the message that is being sent."""
         with self._must_keep():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +203,14 @@ class Inbox(Protocol):
     def receipt(self, receipt: Receipt) -> None:
         """Keep a receipt."""
 
+    def notice(self, kind: str, event: bytes) -> None:
+        """Keep another event, as the event log has it.
+
+        Args:
+            kind: of event: the field of the contract's Event that it sets.
+            event: a serialised Event of the contract.
+        """
+
     def untraceable(self) -> None:
         """Keep that the library's store has no record of the message that is being sent."""
 
@@ -232,11 +240,20 @@ class SendError(Exception):
         self.line_lost = line_lost
 
 
+class QueryError(Exception):
+    """The library could not be asked, or answered with an error; the text is the library's own."""
+
+
+class UnansweredError(Exception):
+    """The library gave no answer in time, and may still be about it."""
+
+
 class PairingCodeError(Exception):
     """The library got no code for a phone number; the text is the library's own."""
 
 
 SignalSink = Callable[[Signal], None]
+T = TypeVar("T")
 
 
 class WhatsApp(Protocol):
@@ -268,6 +285,18 @@ class WhatsApp(Protocol):
 
         Raises:
             PairingCodeError: with the library's text.
+        """
+
+    async def ask(self, question: Callable[[Any], T], timeout_s: float) -> T:
+        """Let a question be put to the library's client, on a thread of its own.
+
+        Args:
+            question: gets the library's client; only adapters beside this one know what that is.
+            timeout_s: how long to wait for its answer.
+
+        Raises:
+            QueryError: no client is connected, or the library's call failed.
+            UnansweredError: the time is over; the call goes on by itself.
         """
 
     async def log_out(self) -> None:

@@ -21,6 +21,7 @@ from botnode.ownership import Owned
 from botnode.pairing import PairingHub
 from botnode.ports import Inbox, WhatsApp
 from botnode.pump import Library
+from botnode.questions import Questions
 from botnode.session import SessionMachine
 from botnode.session_record import SessionRecord
 from botnode.states import SessionState
@@ -93,6 +94,7 @@ class Tenant:
             caught_up=self.outbox.pump.caught_up,
             timing=timing or Timing(),
         )
+        self.questions = Questions(machine, self.whatsapp)
         self._connector = Connector(self.line)
         self._record = SessionRecord(self._store, convert.session_event(identity, owned.epoch))
 

@@ -15,7 +15,8 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -27,10 +28,12 @@ from botnode.ports import (
     Ended,
     Inbox,
     PairingCodeError,
+    QueryError,
     SendError,
     Sent,
     Signal,
     SignalSink,
+    UnansweredError,
 )
 from botnode.send_errors import UNBUILDABLE
 from botnode.threads import in_daemon_thread
@@ -43,6 +46,8 @@ LOOKUP_S = 0.5
 DEVICE_NAME = "botmesh"
 # Ours, for a call that Go never saw; `send_errors` has it.
 NOT_CONNECTED = "no client is connected"
+
+T = TypeVar("T")
 
 
 class NeonizeWhatsApp:
@@ -181,6 +186,22 @@ class NeonizeWhatsApp:
                 raise PairingCodeError(str(error)) from error
 
         return await in_daemon_thread(pair, "neonize-pair-phone")
+
+    async def ask(self, question: Callable[[Any], T], timeout_s: float) -> T:
+        """Let a question be put to the library's client, on a thread of its own."""
+
+        def put() -> T:
+            try:
+                with self._call() as client:
+                    return question(client.neonize)
+            except Exception as error:
+                raise QueryError(str(error) or type(error).__name__) from error
+
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await in_daemon_thread(put, "neonize-ask")
+        except TimeoutError:
+            raise UnansweredError(f"no answer in {timeout_s:.0f} s") from None
 
     async def log_out(self) -> None:
         """Unlink the account at WhatsApp and delete its keys."""

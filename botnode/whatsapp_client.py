@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from botnode import neonize_loader, whatsapp_events
+from botnode import neonize_loader, whatsapp_events, whatsapp_notices
 from botnode.ports import Account, Connected, Inbox, PairingEnded, QrCode, Signal
 
 log = structlog.get_logger(__name__)
@@ -129,6 +129,8 @@ class Wiring:
         event(proto.ReceiptEv)(self._guard(self._on_receipt))
         for name in _SIGNAL_EVENTS:
             event(getattr(proto, f"{name}Ev"))(self._guard(self._on_simple))
+        for name, translate in whatsapp_notices.NOTICES.items():
+            event(getattr(proto, f"{name}Ev"))(self._guard(self._notice(translate)))
         self._client.references = (
             self._on_qr,
             self._on_status,
@@ -207,6 +209,15 @@ class Wiring:
         message = whatsapp_events.received(event, self._client.account)
         if message is not None:
             self._inbox.message(message)
+
+    def _notice(self, translate: whatsapp_notices.Translate) -> Callable[[Any], None]:
+        def keep(event: Any) -> None:
+            told = translate(event, self._client.account)
+            kind = told.WhichOneof("kind") if told is not None else None
+            if told is not None and kind is not None:
+                self._inbox.notice(kind, told.SerializeToString())
+
+        return keep
 
     def _on_receipt(self, event: Any) -> None:
         receipt = whatsapp_events.receipts(event)

@@ -202,7 +202,7 @@ def received(event: Any, account: Account | None) -> ReceivedMessage | None:
         whatsapp_id=info.ID,
         chat_jid=person(source.Chat),
         sender_jid=sender,
-        sender_number=_number(source.Sender) or _number(source.SenderAlt),
+        sender_number=number(source.Sender) or number(source.SenderAlt),
         push_name=info.Pushname,
         from_me=source.IsFromMe,
         group=source.IsGroup,
@@ -223,7 +223,8 @@ def _kind(message: Any) -> str:
     return next((name for name in names if name not in _SIDE_FIELDS), "")
 
 
-def _number(jid: Any) -> str:
+def number(jid: Any) -> str:
+    """The number in a JID, in E.164 form; empty for a JID without one."""
     return f"+{jid.User}" if jid.Server == USER_SERVER and jid.User.isdigit() else ""
 
 

@@ -13,7 +13,8 @@ from botmesh.rpc.interceptors import ErrorInterceptor
 from botmesh.rpc.lifecycle import StopSignal, notify_ready, watch_liveness
 from botmesh.rpc.server import Health, add_health_and_reflection, bind, create_server
 from botmesh.v1 import tenant_pb2, tenant_pb2_grpc
-from gateway.bot_servicer import SERVICE, BotServicer
+from gateway import bot_servicer
+from gateway.bot_servicer import BotServicer
 from gateway.channels import Channels
 from gateway.credentials import Credentials
 from gateway.drain import Drain
@@ -30,9 +31,10 @@ from registry.service import Tenants
 
 log = structlog.get_logger(__name__)
 
-SERVICES = (SERVICE.full_name, tenant_pb2.DESCRIPTOR.services_by_name["TenantService"].full_name)
+TENANT_SERVICE = tenant_pb2.DESCRIPTOR.services_by_name["TenantService"].full_name
+SERVICES = (*(service.full_name for service in bot_servicer.SERVICES), TENANT_SERVICE)
 # Tables and dashboards ask these every second.
-WATCHED = frozenset(f"/{SERVICES[1]}/{method}" for method in ("GetTenant", "ListTenants"))
+WATCHED = frozenset(f"/{TENANT_SERVICE}/{method}" for method in ("GetTenant", "ListTenants"))
 SWEEP_INTERVAL_S = 300.0
 # What is left of a call after its end was asked for: sending the answer.
 LAST_WORDS_S = 0.5
@@ -69,7 +71,7 @@ class Gateway:
     @contextlib.asynccontextmanager
     async def serving(self, server: grpc.aio.Server) -> AsyncIterator[None]:
         """Serve on a server that is bound already. An error in a watch ends the block."""
-        server.add_generic_rpc_handlers((self._bot.handler(),))
+        server.add_generic_rpc_handlers(self._bot.handlers())
         tenant_pb2_grpc.add_TenantServiceServicer_to_server(self._tenant, server)
         health = await add_health_and_reflection(server, SERVICES)
         await server.start()

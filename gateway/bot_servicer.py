@@ -1,4 +1,4 @@
-"""BotService as the gateway serves it: every method of the descriptor, bytes in and bytes out."""
+"""The botnodes' services as the gateway serves them: every method, bytes in and bytes out."""
 
 import asyncio
 import math
@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
@@ -26,13 +27,13 @@ from gateway.policy import POLICIES, MethodPolicy
 from gateway.resolver import shutting_down
 from gateway.streams import StreamForwarder
 
-SERVICE = bot_pb2.DESCRIPTOR.services_by_name["BotService"]
+SERVICES = (bot_pb2.DESCRIPTOR.services_by_name["BotService"],)
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
 class BotServicer:
-    """Forwards the methods of BotService to the botnode of the tenant that a request names.
+    """Forwards the botnodes' methods to the botnode of the tenant that a request names.
 
     A request is read only for whom it concerns; what goes on are the caller's own bytes.
     """
@@ -45,13 +46,20 @@ class BotServicer:
         self._drain = drain
         self._mesh = mesh
 
-    def handler(self, policies: Mapping[str, MethodPolicy] = POLICIES) -> grpc.GenericRpcHandler:
-        """The handler for a server: one entry for each method of the contract."""
+    def handlers(
+        self, policies: Mapping[str, MethodPolicy] = POLICIES
+    ) -> tuple[grpc.GenericRpcHandler, ...]:
+        """The handlers for a server: one for each service, an entry for each of its methods."""
+        return tuple(self._handler(service, policies) for service in SERVICES)
+
+    def _handler(
+        self, service: ServiceDescriptor, policies: Mapping[str, MethodPolicy]
+    ) -> grpc.GenericRpcHandler:
         handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
-        for described in SERVICE.methods:
+        for described in service.methods:
             method = Method(
                 described.name,
-                f"/{SERVICE.full_name}/{described.name}",
+                f"/{service.full_name}/{described.name}",
                 GetMessageClass(described.input_type),
                 policies[described.name],
             )
@@ -62,7 +70,7 @@ class BotServicer:
                 if described.server_streaming
                 else grpc.unary_unary_rpc_method_handler(self._unary(method))
             )
-        return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
+        return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
     def _unary(self, method: Method) -> Any:
         forward, drain = self._forwarder.forward, self._drain

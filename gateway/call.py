@@ -10,7 +10,7 @@ from gateway.policy import MethodPolicy
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method of BotService as the gateway serves it."""
+    """A method of a botnode as the gateway serves it."""
 
     name: str
     path: str

@@ -1,4 +1,4 @@
-"""How each method of BotService is forwarded, and when a failed attempt is made again.
+"""How each method of a botnode is forwarded, and when a failed attempt is made again.
 
 The decision is a pure function: no clock, no randomness, no waiting in here.
 """

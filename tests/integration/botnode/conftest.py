@@ -20,7 +20,7 @@ from botnode.identity import Identity
 from botnode.line import Process, Timing
 from botnode.ownership import take
 from botnode.ports import Account, Connected, Inbox
-from botnode.servicer import BotServicer
+from botnode.services import Services
 from botnode.session import SessionMachine
 from botnode.states import SessionState
 from botnode.tenant import Tenant
@@ -98,14 +98,14 @@ class Node:
             timing=timing,
         )
         await self.tenant.open()
-        self.servicer = BotServicer(self.identity, self.machine)
+        self.services = Services(self.identity, self.machine)
         self.server = create_server([ErrorInterceptor(), SecretInterceptor(SECRET)])
-        bot_pb2_grpc.add_BotServiceServicer_to_server(self.servicer, self.server)
+        self.services.add_to(self.server)
         port = bind(self.server, "127.0.0.1", 0)
         await self.server.start()
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
         self.stub = bot_pb2_grpc.BotServiceStub(self.channel)
-        self.servicer.serve(self.tenant)
+        self.services.serve(self.tenant)
         self.tenant.start(unlinked=False)
         if account is not None:
             await self.until(SessionState.CONNECTED)
@@ -113,7 +113,7 @@ class Node:
 
     async def stop(self, drain_s: float = 0.2) -> None:
         """Stop in good order."""
-        self.servicer.stop()
+        self.services.stop()
         await self.tenant.stop(drain_s)
         await self.server.stop(0.2)
         await self.channel.close()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from botmesh.v1 import MessageContent
 from botnode.ports import (
@@ -14,11 +15,14 @@ from botnode.ports import (
     Inbox,
     PairingEnded,
     QrCode,
+    QueryError,
     SendError,
     Sent,
     Signal,
     SignalSink,
 )
+
+T = TypeVar("T")
 
 ACCOUNT = Account("5215512345678:1@s.whatsapp.net", "119271086564630@lid")
 
@@ -33,6 +37,7 @@ class FakeWhatsApp:
         numbers: those that a code was asked for.
         pairing_code: the code for a number, or an error's text raised.
         catches_up: nothing waits for the session when it logs in.
+        client: what questions are put to.
     """
 
     inbox: Inbox
@@ -51,6 +56,7 @@ class FakeWhatsApp:
     unreached: tuple[str, ...] = ()
     numbers: list[str] = field(default_factory=list)
     pairing_code: Callable[[str], str] = lambda _number: "ABCD-EFGH"
+    client: Any = None
     in_hand: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def open(self, sink: SignalSink) -> None:
@@ -72,6 +78,13 @@ class FakeWhatsApp:
         self.stored = ACCOUNT
         self.say(PairingEnded("success"))
         self.say(Connected(ACCOUNT))
+
+    async def ask(self, question: Callable[[Any], T], timeout_s: float) -> T:
+        """Put it to `client`."""
+        try:
+            return question(self.client)
+        except Exception as error:
+            raise QueryError(str(error)) from error
 
     async def hang_up(self, patience_s: float) -> None:
         self.hung_up += 1

@@ -248,7 +248,7 @@ async def test_a_caller_that_went_away_is_not_waited_for(unpaired: Node) -> None
 
 async def test_stopping_answers_who_waits(unpaired: Node) -> None:
     task = await asked(unpaired)
-    unpaired.servicer.stop()
+    unpaired.services.stop()
     assert (await error_of(task)).reason is Reason.SHUTTING_DOWN
 
 

@@ -23,8 +23,9 @@ from botmesh.errors import Reason, from_rpc_error
 from botmesh.rpc.interceptors import ErrorInterceptor
 from botmesh.rpc.server import bind, create_server
 from botmesh.v1 import bot_pb2, bot_pb2_grpc, tenant_pb2, tenant_pb2_grpc
+from gateway import bot_servicer
 from gateway.app import SERVICES, Gateway
-from gateway.bot_servicer import SERVICE, BotServicer
+from gateway.bot_servicer import BotServicer
 from gateway.channels import Channels
 from gateway.credentials import Credentials
 from gateway.drain import Drain
@@ -100,13 +101,16 @@ def test_every_method_of_the_contract_is_served() -> None:
         Drain(),
         mesh="test",
     )
-    handlers: Any = servicer.handler()
-    for method in SERVICE.methods:
-        details: Any = type("Details", (), {"method": f"/{SERVICE.full_name}/{method.name}"})
-        assert handlers.service(details).response_streaming == method.server_streaming
+    handlers: Any = servicer.handlers()
+    for service, handler in zip(bot_servicer.SERVICES, handlers, strict=True):
+        for method in service.methods:
+            details: Any = type("Details", (), {"method": f"/{service.full_name}/{method.name}"})
+            found = handler.service(details)
+            assert found.response_streaming == method.server_streaming
+            assert found.request_streaming == method.client_streaming
     missing = {name: policy for name, policy in POLICIES.items() if name != "LogOut"}
     with pytest.raises(KeyError):
-        servicer.handler(missing)
+        servicer.handlers(missing)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,49 @@
+"""What it means that the library could not answer a question.
+
+The texts are whatsmeow's (request.go, errors.go): an IQ's error is "info query returned status N".
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+from botmesh.errors import MeshError, Reason
+
+ASK_AGAIN_AFTER = timedelta(seconds=2)
+ASK_AGAIN_AFTER_RATE_LIMIT = timedelta(seconds=60)
+
+_RATE_LIMITED = 429  # WhatsApp's, as HTTP's
+_STATUS = re.compile(r"(?:info query returned status|server returned error|status code) (\d+)")
+_LINE_DOWN = re.compile(
+    r"no client is connected|client is nil|websocket (not connected|disconnected)"
+    r"|failed to write (msg|frame)|connection reset by peer|broken pipe"
+    r"|use of closed network connection"
+)
+_NOT_IN_TIME = re.compile(r"timed out")
+
+
+def error_of(text: str, meanings: Mapping[int, Reason]) -> MeshError:
+    """The typed error of a question that failed.
+
+    Args:
+        text: the library's.
+        meanings: what WhatsApp's status codes mean for this question; 429 is known for all.
+    """
+    if _LINE_DOWN.search(text):
+        return MeshError(Reason.SESSION_DISCONNECTED, text, retry_after=ASK_AGAIN_AFTER)
+    if _NOT_IN_TIME.search(text):
+        return unanswered(text)
+    found = _STATUS.search(text)
+    code = int(found[1]) if found else 0
+    metadata = {"whatsapp_code": str(code)} if found else {}
+    if code == _RATE_LIMITED:
+        return MeshError(
+            Reason.RATE_LIMITED, text, metadata=metadata, retry_after=ASK_AGAIN_AFTER_RATE_LIMIT
+        )
+    reason = meanings.get(code, Reason.WHATSAPP_REFUSED)
+    return MeshError(reason, text, metadata=metadata)
+
+
+def unanswered(text: str) -> MeshError:
+    """The error of a question that WhatsApp left open."""
+    return MeshError(Reason.WHATSAPP_UNANSWERED, text, retry_after=ASK_AGAIN_AFTER)

@@ -1,0 +1,32 @@
+"""The services that a botnode serves, put together."""
+
+import grpc.aio
+
+from botmesh.v1 import bot_pb2, bot_pb2_grpc
+from botnode.calls import TenantCalls
+from botnode.identity import Identity
+from botnode.servicer import BotServicer
+from botnode.session import SessionMachine
+from botnode.tenant import Tenant
+
+SERVICES = (bot_pb2.DESCRIPTOR.services_by_name["BotService"].full_name,)
+
+
+class Services:
+    """One tenant's services, on one server."""
+
+    def __init__(self, identity: Identity, machine: SessionMachine) -> None:
+        self._calls = TenantCalls(identity, machine)
+        self._bot = BotServicer(self._calls)
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Let a server serve them; it must not be started yet."""
+        bot_pb2_grpc.add_BotServiceServicer_to_server(self._bot, server)
+
+    def serve(self, tenant: Tenant) -> None:
+        """The lease is held: answer everything from now on."""
+        self._calls.serve(tenant)
+
+    def stop(self) -> None:
+        """End the streams that are open."""
+        self._calls.stop()

@@ -1,0 +1,26 @@
+"""What the library's texts of a failed question mean."""
+
+import pytest
+
+from botmesh.errors import Reason
+from botnode.query_errors import error_of
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("info query returned status 404: item-not-found", Reason.GROUP_NOT_FOUND),
+        ("failed to do it: info query returned status 429: rate-overlimit", Reason.RATE_LIMITED),
+        ("info query returned status 500: internal-server-error", Reason.WHATSAPP_REFUSED),
+        ("websocket not connected", Reason.SESSION_DISCONNECTED),
+        ("websocket disconnected before info query returned response", Reason.SESSION_DISCONNECTED),
+        ("no client is connected", Reason.SESSION_DISCONNECTED),
+        ("info query timed out", Reason.WHATSAPP_UNANSWERED),
+        ("something that nobody has seen yet", Reason.WHATSAPP_REFUSED),
+    ],
+)
+def test_a_text_becomes_a_reason(text: str, reason: Reason) -> None:
+    error = error_of(text, {404: Reason.GROUP_NOT_FOUND})
+    assert error.reason is reason
+    assert error.message == text
+    assert (error.retry_after is not None) == error.retryable
