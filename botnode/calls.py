@@ -36,6 +36,11 @@ class TenantCalls:
         self._stopping.set()
 
     @property
+    def holder(self) -> Tenant | None:
+        """The tenant at work, or at its end; None before the lease is held."""
+        return self._tenant
+
+    @property
     def epoch(self) -> int:
         """The tenant's epoch; 0 before the lease is held."""
         return self._tenant.epoch if self._tenant else 0

@@ -7,6 +7,7 @@ does is a plain sequence: open a client, wait for its next signal, act.
 import asyncio
 import random
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -21,7 +22,9 @@ from botnode.ports import (
     ConnectFailure,
     Disconnected,
     DiskFailure,
+    Doubtful,
     Ended,
+    Heard,
     KeepAliveRestored,
     KeepAliveTimeout,
     LoggedOut,
@@ -31,6 +34,7 @@ from botnode.ports import (
     StoreFailure,
     StreamReplaced,
     TemporaryBan,
+    Unheard,
 )
 from botnode.states import SessionState
 
@@ -39,6 +43,7 @@ log = structlog.get_logger(__name__)
 _S = SessionState
 
 MAX_REPLACED = 3
+UNANSWERED = "WhatsApp does not answer keep-alives"
 
 
 class _ClientUselessError(Exception):
@@ -46,10 +51,17 @@ class _ClientUselessError(Exception):
 
 
 class Connector:
-    """Drives one tenant's session over a line."""
+    """Drives one tenant's session over a line.
 
-    def __init__(self, line: Line) -> None:
+    Args:
+        doubt: have WhatsApp asked something, for what is said in words; its answer, or that none
+            came, comes over the line.
+
+    """
+
+    def __init__(self, line: Line, doubt: Callable[[str], None]) -> None:
         self._line = line
+        self._doubt = doubt
         self._machine = line.machine
         self._pairer = Pairer(line)
         self._timing = line.timing
@@ -114,7 +126,7 @@ class Connector:
                 self._connected(account)
             case Disconnected():
                 self._machine.move(_S.RECONNECTING, "the line to WhatsApp was lost")
-            case KeepAliveTimeout() | KeepAliveRestored():
+            case KeepAliveTimeout() | KeepAliveRestored() | Doubtful() | Heard() | Unheard():
                 self._hear(signal)
             case ConnectFailure(detail) | Ended(detail):
                 raise _ClientUselessError(detail or "the library's client ended")
@@ -149,10 +161,20 @@ class Connector:
             self._line.hub.finish(known)
 
     def _hear(self, signal: Signal) -> None:
-        if isinstance(signal, KeepAliveTimeout) and self._machine.state is _S.CONNECTED:
-            self._machine.move(_S.DEAF, "WhatsApp does not answer keep-alives")
-        if isinstance(signal, KeepAliveRestored) and self._machine.state is _S.DEAF:
-            self._machine.move(_S.CONNECTED)
+        """What tells whether WhatsApp is there at the other end of an open line."""
+        machine = self._machine
+        match signal:
+            case KeepAliveTimeout() if machine.state is _S.CONNECTED:
+                machine.move(_S.DEAF, UNANSWERED)
+                self._doubt(UNANSWERED)
+            case Doubtful(detail) if machine.state is _S.CONNECTED:
+                self._doubt(detail)
+            case KeepAliveRestored() | Heard() if machine.state is _S.DEAF:
+                machine.move(_S.CONNECTED)
+            case Unheard(detail):
+                if machine.state is _S.CONNECTED:
+                    machine.move(_S.DEAF, detail)
+                raise _ClientUselessError(detail)
 
     async def _rest_replaced(self) -> None:
         """Take the session back if it is ours, but do not fight over it for ever."""

@@ -11,6 +11,7 @@ import structlog
 
 from botmesh.errors import MeshError, Reason
 from botnode.clock import now
+from botnode.hearing import Doubts
 from botnode.pairing import PairingHub
 from botnode.ports import CaughtUp, DiskFailure, SendError, Signal, TemporaryBan, WhatsApp
 from botnode.session import SessionMachine
@@ -34,7 +35,9 @@ class Timing:
     login_s: float = 75.0
     first_code_s: float = 60.0
     code_slack_s: float = 5.0
+    # How long after a keep-alive without an answer WhatsApp may answer a question.
     deaf_grace_s: float = 5.0
+    doubts: Doubts = field(default_factory=Doubts)
     # The library tries again by itself after 0, 2, 4 ... seconds; after this we take over.
     reconnect_s: float = 180.0
     backoff_first_s: float = 1.0

@@ -71,6 +71,25 @@ class KeepAliveRestored:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubtful:
+    """The library stands still in a way that a dead line would explain; the text says how."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """WhatsApp answered a question that was asked for the sake of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """The line is open, and WhatsApp does not serve it; the text says how that is known."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaughtUp:
     """WhatsApp has brought all that had waited while the session was away."""
 
@@ -135,6 +154,9 @@ Signal = (
     | Disconnected
     | KeepAliveTimeout
     | KeepAliveRestored
+    | Doubtful
+    | Heard
+    | Unheard
     | CaughtUp
     | LoggedOut
     | StreamReplaced
@@ -298,6 +320,12 @@ class WhatsApp(Protocol):
             QueryError: no client is connected, or the library's call failed.
             UnansweredError: the time is over; the call goes on by itself.
         """
+
+    async def answers(self, timeout_s: float) -> bool:
+        """Whether WhatsApp answers a question in time. Nobody else notices it."""
+
+    def heard_at(self) -> float:
+        """When WhatsApp last brought something, in monotonic time; 0 for never."""
 
     async def log_out(self) -> None:
         """Unlink the account at WhatsApp and delete its keys.

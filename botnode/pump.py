@@ -9,6 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -49,11 +50,13 @@ class Library:
         whatsapp: the library.
         find_ids: WhatsApp's ids of messages by their secrets, while the library runs; blocks.
         generation: of the library's store now, see `cut_sends`.
+        sending: entered around each send to a JID.
     """
 
     whatsapp: WhatsApp
     find_ids: Callable[[list[bytes]], dict[bytes, str]]
     generation: Callable[[], str]
+    sending: Callable[[str], AbstractContextManager[None]] = lambda _: contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +310,8 @@ class Pump:
         """Call the library; write down how that ended, and begin the next in the same commit."""
         losses, account = self._losses, self._machine.current.account
         try:
-            sent = await self._sender.run(self._call(hand))
+            with self._library.sending(hand.message.recipient_jid):
+                sent = await self._sender.run(self._call(hand))
         except SendError as error:
             lost = error.line_lost or self._losses != losses
             end = conclusion.of_error(self._rows, hand.message, str(error), line_lost=lost)

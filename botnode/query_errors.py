@@ -44,6 +44,11 @@ def error_of(text: str, meanings: Mapping[int, Reason]) -> MeshError:
     return MeshError(reason, text, metadata=metadata)
 
 
+def is_answer(text: str) -> bool:
+    """Whether the text of a question that failed shows that WhatsApp heard the question."""
+    return not _LINE_DOWN.search(text) and not _NOT_IN_TIME.search(text)
+
+
 def unanswered(text: str) -> MeshError:
     """The error of a question that WhatsApp left open."""
     return MeshError(Reason.WHATSAPP_UNANSWERED, text, retry_after=ASK_AGAIN_AFTER)

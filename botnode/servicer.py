@@ -140,7 +140,11 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
 
     def _session_pb(self) -> session_pb2.Session:
         calls = self._calls
-        return convert.session_to_pb(calls.machine.current, calls.identity, calls.epoch)
+        session = convert.session_to_pb(calls.machine.current, calls.identity, calls.epoch)
+        heard = calls.holder.hearing.last_heard() if calls.holder is not None else None
+        if heard is not None:
+            session.last_heard_time.FromDatetime(heard)
+        return session
 
 
 def _wait_s(context: Context) -> float:

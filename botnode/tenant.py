@@ -11,6 +11,7 @@ from botnode import convert, cut_sends, retention
 from botnode.connector import Connector
 from botnode.events import EventLog
 from botnode.folder import TenantFolder
+from botnode.hearing import Hearing
 from botnode.identity import Identity
 from botnode.inbox import StoredInbox
 from botnode.line import Line, Process, Timing
@@ -19,7 +20,7 @@ from botnode.messages import MessageRows
 from botnode.outbox import Outbox
 from botnode.ownership import Owned
 from botnode.pairing import PairingHub
-from botnode.ports import Inbox, WhatsApp
+from botnode.ports import Inbox, Signal, WhatsApp
 from botnode.pump import Library
 from botnode.questions import Questions
 from botnode.session import SessionMachine
@@ -74,6 +75,8 @@ class Tenant:
             crash=process.crash,
         )
         self.whatsapp = make_whatsapp(inbox, loop)
+        timing = timing or Timing()
+        self.hearing = Hearing(machine, self.whatsapp, self._hear, timing.doubts)
         self.outbox = Outbox(
             self._store,
             self._rows,
@@ -82,6 +85,7 @@ class Tenant:
                 self.whatsapp,
                 find_ids=folder.find_sent_ids_beside,
                 generation=lambda: cut_sends.generation_of(folder.session_db),
+                sending=self.hearing.sending,
             ),
         )
         self.line = Line(
@@ -92,10 +96,10 @@ class Tenant:
             process=dataclasses.replace(process, renew=self._renew),
             delete_keys=folder.delete_session,
             caught_up=self.outbox.pump.caught_up,
-            timing=timing or Timing(),
+            timing=timing,
         )
         self.questions = Questions(machine, self.whatsapp)
-        self._connector = Connector(self.line)
+        self._connector = Connector(self.line, self.hearing.doubt)
         self._record = SessionRecord(self._store, convert.session_event(identity, owned.epoch))
 
     async def open(self) -> None:
@@ -205,6 +209,9 @@ class Tenant:
 
     def _publish(self, *changed: OutboundMessage) -> None:
         self.outbox.publish(*changed)
+
+    def _hear(self, signal: Signal) -> None:
+        self.line.hear(signal)
 
     def _renew(self) -> None:
         self._record.keep_pairing(self.hub.pairing_since())

@@ -21,7 +21,13 @@ from typing import Any, TypeVar
 import structlog
 from google.protobuf.message import DecodeError
 
-from botnode import neonize_loader, whatsapp_content, whatsapp_events, whatsapp_pairing
+from botnode import (
+    neonize_loader,
+    query_errors,
+    whatsapp_content,
+    whatsapp_events,
+    whatsapp_pairing,
+)
 from botnode.clock import now_ms
 from botnode.ports import (
     Account,
@@ -202,6 +208,20 @@ class NeonizeWhatsApp:
                 return await in_daemon_thread(put, "neonize-ask")
         except TimeoutError:
             raise UnansweredError(f"no answer in {timeout_s:.0f} s") from None
+
+    async def answers(self, timeout_s: float) -> bool:
+        """Whether WhatsApp answers a question in time. Nobody else notices it."""
+        try:
+            await self.ask(lambda client: client.get_blocklist(), timeout_s)
+        except UnansweredError:
+            return False
+        except QueryError as error:
+            return query_errors.is_answer(str(error))
+        return True
+
+    def heard_at(self) -> float:
+        """When WhatsApp last brought something, in monotonic time; 0 for never."""
+        return max((client.brought_at for client in self._kept[-2:]), default=0.0)
 
     async def log_out(self) -> None:
         """Unlink the account at WhatsApp and delete its keys."""

@@ -24,12 +24,13 @@ POLL_S = 0.02
 
 _SIGNAL_EVENTS = (
     "Disconnected",
-    "KeepAliveTimeout",
     "KeepAliveRestored",
     "StreamReplaced",
     "ClientOutdated",
     "OfflineSyncCompleted",
 )
+# What the library says of itself, and not because WhatsApp sent something.
+_OF_THE_LIBRARY = frozenset({"Disconnected"})
 
 
 class Client:
@@ -42,6 +43,7 @@ class Client:
         skipped: messages, and devices that they were not encrypted for.
         handling: an event is being handled; the next ones wait.
         heard_at: when the last event was handled, or line logged.
+        brought_at: when the last event came that WhatsApp itself sent.
     """
 
     def __init__(self, neonize: Any, sink: Callable[[Signal], None]) -> None:
@@ -51,6 +53,7 @@ class Client:
         self.opened_at = time.monotonic()
         self.handling = False
         self.heard_at = 0.0
+        self.brought_at = 0.0
         self.account: Account | None = None
         self.logins = 0
         self.skipped: deque[tuple[str, str]] = deque(maxlen=MOST_SKIPPED)
@@ -140,10 +143,13 @@ class Wiring:
 
     def _guard(self, handle: Callable[[Any], None]) -> Callable[[Any, Any], None]:
         def handler(_: Any, message: Any) -> None:
+            name = type(message).__name__
+            if name not in _OF_THE_LIBRARY:
+                self._client.brought_at = time.monotonic()
             try:
                 handle(message)
             except Exception:
-                log.exception("whatsapp_event_failed", event_kind=type(message).__name__)
+                log.exception("whatsapp_event_failed", event_kind=name)
 
         return handler
 

@@ -12,6 +12,7 @@ from botnode.ports import (
     ConnectFailure,
     Disconnected,
     DiskFailure,
+    Doubtful,
     KeepAliveRestored,
     KeepAliveTimeout,
     LoggedOut,
@@ -23,6 +24,7 @@ from botnode.ports import (
     StoreFailure,
     StreamReplaced,
     TemporaryBan,
+    Unheard,
 )
 
 USER_SERVER = "s.whatsapp.net"
@@ -44,6 +46,12 @@ _RECEIPT_KINDS = {
 
 _SKIPPED = re.compile(r"^Failed to encrypt (\S+) for (\S+): ")
 
+# whatsmeow reports the login as Connected all the same (handleConnectSuccess in its
+# connectionevents.go), and WhatsApp brings such a session nothing.
+_NOT_ACTIVE = re.compile(r"^Failed to send post-connect passive IQ: (.*)", re.DOTALL)
+# Logged every 30 seconds in which the library is about one and the same stanza (its client.go).
+_STANDING_STILL = re.compile(r"^Node handling is taking long for ")
+
 # whatsmeow logs these before it hands out the event; neonize cannot encode all of the events (an
 # unknown ban code, or an event without fields), and then the log is all there is.
 _LOG_SIGNALS = (
@@ -53,6 +61,10 @@ _LOG_SIGNALS = (
     # A passkey is asked for in a form that the library does not know; where it knows the form,
     # the event comes through (pair-passkey.go).
     (re.compile(r"^Failed to fetch passkey options: "), lambda _: PairingEnded("passkey-request")),
+    (_NOT_ACTIVE, lambda m: Unheard(f"WhatsApp does not bring this session its messages: {m[1]}")),
+    (_STANDING_STILL, lambda _: Doubtful("the library has not got on for half a minute")),
+    # The event waits behind others that are being handled; this does not.
+    (re.compile(r"^Keepalive timed out|^Failed to send keepalive"), lambda _: KeepAliveTimeout()),
     # A code was typed into the phone, and the keys could not be agreed on (pair-code.go). Codes of
     # an earlier round do no harm.
     (
@@ -113,7 +125,6 @@ def simple_signal(name: str) -> Signal | None:
     """The signal of an event without content."""
     signals: dict[str, Signal] = {
         "Disconnected": Disconnected(),
-        "KeepAliveTimeout": KeepAliveTimeout(),
         "KeepAliveRestored": KeepAliveRestored(),
         "StreamReplaced": StreamReplaced(),
         "ClientOutdated": ClientOutdated(),

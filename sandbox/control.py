@@ -279,6 +279,8 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
             if seconds is not None:
                 loop = asyncio.get_running_loop()
                 loop.call_later(seconds, self._network.refresh_silence)
+        elif isinstance(fault.behaviour, faults.HalfOpen | faults.Deaf):
+            self._network.break_lines(fault)
         elif isinstance(fault.behaviour, faults.HoldQuery) and seconds is not None:
             asyncio.get_running_loop().call_later(seconds, fault.let_go)
 

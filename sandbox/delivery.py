@@ -103,7 +103,7 @@ class Delivery:
         self.bring(device.number, device.device, Node("notification", attrs, [content]))
 
     def _hand_over(self, line: Line, queued: Queued) -> None:
-        if line.silent:
+        if line.silent or line.deaf:
             return
         line.send(queued.node)
         line.sent_up_to = queued.id

@@ -68,6 +68,21 @@ class Silence:
     """Nothing is answered or sent while the connection stays open."""
 
 
+@dataclass(frozen=True, slots=True)
+class HalfOpen:
+    """The lines that are open carry nothing any more, and nobody closes them; new ones work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deaf:
+    """The lines that are open answer questions and pings alone; new ones work."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseActivation:
+    """A device that has logged in may not have what waits for it, nor what comes."""
+
+
 class Question(enum.IntEnum):
     """What a device asks on its way to sending a message."""
 
@@ -116,6 +131,9 @@ Behaviour: TypeAlias = (
     | HoldAck
     | ShortQr
     | Silence
+    | HalfOpen
+    | Deaf
+    | RefuseActivation
     | HoldQuery
     | CutLine
     | Undecryptable

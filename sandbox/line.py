@@ -42,6 +42,9 @@ class Transport(Protocol):
     def reset(self) -> None:
         """Cut at once, with a TCP reset."""
 
+    def freeze(self) -> None:
+        """Read nothing and write nothing any more, and stay open."""
+
 
 class Stage(enum.Enum):
     """How far a line has come."""
@@ -78,6 +81,7 @@ class Line:
         self.device: Device | None = None
         self.active = False
         self.silent = False
+        self.deaf = False
         self.ended = False
         self.closed = False
         self.sent_up_to = 0
@@ -108,7 +112,8 @@ class Line:
 
     def send(self, node: Node) -> None:
         """Send a node once what led to it is stored, unless the line is closed or silenced."""
-        if not (self.closed or self.ended or self.silent):
+        withheld = self.deaf and node.tag != "iq"
+        if not (self.closed or self.ended or self.silent or withheld):
             self._defer(lambda: self._send_now(node))
 
     def close(self) -> None:
@@ -120,6 +125,10 @@ class Line:
         """Cut the line without a word."""
         self.closed = True
         self._transport.reset()
+
+    def freeze(self) -> None:
+        """Let nothing pass any more, and stay open."""
+        self._transport.freeze()
 
     def _take(self, frame: bytes) -> None:
         if self._incoming is not None:

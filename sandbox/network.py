@@ -8,7 +8,7 @@ from typing import Any, Final
 from sandbox.authority import NoiseAuthority
 from sandbox.code_pairing import CodePairing
 from sandbox.delivery import Delivery
-from sandbox.faults import Faults, RefuseConnections, Silence
+from sandbox.faults import Fault, Faults, HalfOpen, RefuseConnections, Silence
 from sandbox.groups import GroupDesk
 from sandbox.handset import Handset
 from sandbox.keydesk import KeyDesk
@@ -84,6 +84,15 @@ class Network:
                 if line.active:
                     self.delivery.flush(line)
             line.silent = silent
+
+    def break_lines(self, fault: Fault) -> None:
+        """Apply a fault that breaks the lines that are open, for good."""
+        for line in self.lines.of_number(fault.number):
+            if isinstance(fault.behaviour, HalfOpen):
+                line.freeze()
+            else:
+                line.deaf = True
+            fault.bitten += 1
 
     def opened(self, line: Line, payload: Any) -> None:
         """A line's handshake is done."""

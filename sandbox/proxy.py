@@ -142,6 +142,7 @@ class _Web(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._head = b""
         self._message = b""
+        self._frozen = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -191,6 +192,12 @@ class _Web(asyncio.Protocol):
         if self._transport is not None:
             _reset(self._transport)
 
+    def freeze(self) -> None:
+        """Read nothing and write nothing any more, and stay open."""
+        self._frozen = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
     def _handle_events(self) -> None:
         for event in self._protocol.events_received():
             if isinstance(event, Request):
@@ -219,7 +226,7 @@ class _Web(asyncio.Protocol):
             self.reset()
 
     def _flush(self) -> None:
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._frozen:
             return
         for data in self._protocol.data_to_send():
             if data:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sandbox.delivery import Delivery
-from sandbox.faults import Fault, Faults, HoldQuery, Question
+from sandbox.faults import Fault, Faults, HoldQuery, Question, RefuseActivation
 from sandbox.groups import GroupDesk, QueryError
 from sandbox.keydesk import KeyDesk, key_nodes
 from sandbox.line import Line
@@ -182,8 +182,9 @@ class Queries:
             return Node("user", {"jid": jid}, [Node("error", {"code": 404})])
         return Node("user", {"jid": jid}, key_nodes(bundle))
 
-    @staticmethod
-    def _go_active(line: Line, _device: Device, _query: Node) -> None:
+    def _go_active(self, line: Line, device: Device, _query: Node) -> None:
+        if self._faults.bite(RefuseActivation, device.number):
+            raise QueryError(503, "service-unavailable")
         line.active = True
 
     def _welcome(self, line: Line, device: Device) -> None:

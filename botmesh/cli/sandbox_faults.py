@@ -8,7 +8,7 @@ from botmesh.sandbox import v1 as sandbox
 KINDS = (
     "refuse-connections, ban, outdated, unavailable, logged-out, send-error, hold-ack, hold-lid, "
     "hold-devices, hold-pre-keys, hold-group, cut-before, cut-after, undecryptable, short-qr, "
-    "silence, refuse-phone-code or passkey."
+    "silence, half-open, deaf, refuse-activation, refuse-phone-code or passkey."
 )
 _REFUSALS = {
     "logged-out": sandbox.LoginRefusal.LOGIN_REFUSAL_LOGGED_OUT,
@@ -47,6 +47,9 @@ def parse(kind: str, *, code: int, seconds: float, codes: int) -> sandbox.Fault:
         "undecryptable": sandbox.Fault(undecryptable=sandbox.Undecryptable()),
         "short-qr": sandbox.Fault(short_qr=sandbox.ShortQr(codes=codes, lifetime=span)),
         "silence": sandbox.Fault(silence=sandbox.Silence()),
+        "half-open": sandbox.Fault(half_open=sandbox.HalfOpen()),
+        "deaf": sandbox.Fault(deaf=sandbox.Deaf()),
+        "refuse-activation": sandbox.Fault(refuse_activation=sandbox.RefuseActivation()),
         "refuse-phone-code": sandbox.Fault(refuse_phone_code=sandbox.RefusePhoneCode(code=code)),
         "passkey": sandbox.Fault(require_passkey=sandbox.RequirePasskey()),
     }

@@ -531,6 +531,18 @@ class Silence(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class HalfOpen(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Deaf(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RefuseActivation(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class RefusePhoneCode(_message.Message):
     __slots__ = ("code",)
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -542,7 +554,7 @@ class RequirePasskey(_message.Message):
     def __init__(self) -> None: ...
 
 class Fault(_message.Message):
-    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "hold_query", "cut_line", "undecryptable", "refuse_phone_code", "require_passkey", "phone", "recipient", "times", "duration", "acted")
+    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "half_open", "deaf", "refuse_activation", "hold_query", "cut_line", "undecryptable", "refuse_phone_code", "require_passkey", "phone", "recipient", "times", "duration", "acted")
     FAULT_ID_FIELD_NUMBER: _ClassVar[int]
     REFUSE_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     REFUSE_LOGIN_FIELD_NUMBER: _ClassVar[int]
@@ -550,6 +562,9 @@ class Fault(_message.Message):
     HOLD_ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
     SHORT_QR_FIELD_NUMBER: _ClassVar[int]
     SILENCE_FIELD_NUMBER: _ClassVar[int]
+    HALF_OPEN_FIELD_NUMBER: _ClassVar[int]
+    DEAF_FIELD_NUMBER: _ClassVar[int]
+    REFUSE_ACTIVATION_FIELD_NUMBER: _ClassVar[int]
     HOLD_QUERY_FIELD_NUMBER: _ClassVar[int]
     CUT_LINE_FIELD_NUMBER: _ClassVar[int]
     UNDECRYPTABLE_FIELD_NUMBER: _ClassVar[int]
@@ -567,6 +582,9 @@ class Fault(_message.Message):
     hold_acknowledgement: HoldAcknowledgement
     short_qr: ShortQr
     silence: Silence
+    half_open: HalfOpen
+    deaf: Deaf
+    refuse_activation: RefuseActivation
     hold_query: HoldQuery
     cut_line: CutLine
     undecryptable: Undecryptable
@@ -577,7 +595,7 @@ class Fault(_message.Message):
     times: int
     duration: _duration_pb2.Duration
     acted: int
-    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., refuse_phone_code: _Optional[_Union[RefusePhoneCode, _Mapping]] = ..., require_passkey: _Optional[_Union[RequirePasskey, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
+    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., half_open: _Optional[_Union[HalfOpen, _Mapping]] = ..., deaf: _Optional[_Union[Deaf, _Mapping]] = ..., refuse_activation: _Optional[_Union[RefuseActivation, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., refuse_phone_code: _Optional[_Union[RefusePhoneCode, _Mapping]] = ..., require_passkey: _Optional[_Union[RequirePasskey, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
 
 class SetFaultRequest(_message.Message):
     __slots__ = ("fault",)

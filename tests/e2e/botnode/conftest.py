@@ -18,7 +18,8 @@ _numbers = itertools.count(1)
 
 # What takes long because WhatsApp's library takes its time goes on beside the other tests.
 _LONG = {
-    "test_silence_is_noticed": long_cases.silence,
+    "test_a_half_open_line_is_found_and_mended": long_cases.half_open,
+    "test_a_deaf_line_is_found_and_mended": long_cases.deaf,
     "test_the_next_code": long_cases.codes,
     "test_a_cut_send_is_found_out": long_cases.cut_send,
 }

@@ -5,6 +5,7 @@ the other tests.
 """
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -13,21 +14,51 @@ from botmesh.sandbox.v1 import sandbox_pb2 as sandbox
 from botmesh.v1 import message_pb2
 from tests.e2e.botnode.node import Control, Node, error_of, eventually
 
+# So long at most a line without WhatsApp at its end is taken for a good one, and then mended.
+FOUND_AND_MENDED_S = 60.0
 
-def silence(node: Node, control: Control) -> Iterator[None]:
-    """A half-open line: nothing tells of it but a keep-alive that nobody answers."""
+
+def half_open(node: Node, control: Control) -> Iterator[None]:
+    """A line that carries nothing: only a keep-alive that nobody answers tells of it."""
     phone, customer = "+5215512000001", "+5215598000001"
     control.pair(node, phone)
     node.wait_state("CONNECTED")
     yield
-    control.fault(silence=sandbox.Silence(), phone=phone)
-    node.wait_state("DEAF", timeout_s=60)
+    control.fault(half_open=sandbox.HalfOpen(), phone=phone)
+    began = time.monotonic()
+    node.wait_state("DEAF", timeout_s=FOUND_AND_MENDED_S)
     error = error_of(lambda: node.send(customer, "sorda", timeout_s=1))
     assert error.reason is Reason.SESSION_DISCONNECTED
-    control.clear()
-    node.wait_state("CONNECTED", timeout_s=30)
+    node.wait_state("RECONNECTING")
+    node.wait_state("CONNECTED")
+    assert time.monotonic() - began < FOUND_AND_MENDED_S
     node.send(customer, "oigo")
     assert eventually(lambda: control.inbox(customer))[0].text == "oigo"
+
+
+def deaf(node: Node, control: Control) -> Iterator[None]:
+    """A line that answers pings and questions, and carries nothing else: a send tells of it."""
+    phone, customer = "+5215512000004", "+5215598000004"
+    control.pair(node, phone)
+    node.wait_state("CONNECTED")
+    yield
+    control.fault(deaf=sandbox.Deaf(), phone=phone)
+    began = time.monotonic()
+    unheard = control.write(customer, phone, "¿me oyes?")
+    errors: list[MeshError] = []
+    sender = threading.Thread(
+        target=lambda: errors.append(error_of(lambda: node.send(customer, "sí", timeout_s=70)))
+    )
+    sender.start()
+    node.wait_state("DEAF", timeout_s=FOUND_AND_MENDED_S)
+    node.wait_state("CONNECTED")
+    assert time.monotonic() - began < FOUND_AND_MENDED_S
+    sender.join()
+    # It was not acknowledged; what came of it is known from its receipts.
+    assert errors[0].reason is Reason.SEND_OUTCOME_UNKNOWN
+    delivered = node.wait_message(errors[0].metadata["message_id"], "DELIVERED")
+    assert delivered.whatsapp_id == control.inbox(customer)[-1].message_id
+    assert node.wait_received(unheard).content.text.body == "¿me oyes?"
 
 
 def codes(node: Node, control: Control) -> Iterator[None]:

@@ -155,6 +155,21 @@ def test_unavailable_is_tried_again(paired: Node, control: Control, phone: str) 
     paired.wait_state("CONNECTED")
 
 
+def test_a_login_that_brings_nothing_is_no_connection(
+    paired: Node, control: Control, phone: str, customer: str
+) -> None:
+    """The library calls it Connected; it is told only by its log."""
+    fault = control.fault(refuse_activation=sandbox.RefuseActivation(), phone=phone, times=2)
+    control.drop(phone)
+    paired.wait_state("RECONNECTING")
+    control.wait_fault(fault)
+    written = control.write(customer, phone, "¿hay alguien?")
+    paired.wait_state("CONNECTED")
+    (device,) = control.devices(phone)
+    assert device.logins == 4  # the first, two in vain, and the one that is served
+    assert paired.wait_received(written).content.text.body == "¿hay alguien?"
+
+
 def test_two_botnodes_of_one_tenant(
     paired: Node, make_node: Callable[..., Node], control: Control, phone: str, customer: str
 ) -> None:

@@ -7,8 +7,12 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 
-def test_silence_is_noticed(long_running: dict[str, "Future[object]"]) -> None:
-    long_running["test_silence_is_noticed"].result(100)
+def test_a_half_open_line_is_found_and_mended(long_running: dict[str, "Future[object]"]) -> None:
+    long_running["test_a_half_open_line_is_found_and_mended"].result(100)
+
+
+def test_a_deaf_line_is_found_and_mended(long_running: dict[str, "Future[object]"]) -> None:
+    long_running["test_a_deaf_line_is_found_and_mended"].result(100)
 
 
 def test_the_next_code(long_running: dict[str, "Future[object]"]) -> None:

@@ -1,5 +1,6 @@
 """A WhatsApp library that does what a test says."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +39,9 @@ class FakeWhatsApp:
         pairing_code: the code for a number, or an error's text raised.
         catches_up: nothing waits for the session when it logs in.
         client: what questions are put to.
+        answering: WhatsApp answers when it is asked something for the sake of the answer.
+        asked: how often it was.
+        brought_at: when WhatsApp last brought something, in monotonic time.
     """
 
     inbox: Inbox
@@ -57,6 +61,9 @@ class FakeWhatsApp:
     numbers: list[str] = field(default_factory=list)
     pairing_code: Callable[[str], str] = lambda _number: "ABCD-EFGH"
     client: Any = None
+    answering: bool = False
+    asked: int = 0
+    brought_at: float = 0.0
     in_hand: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def open(self, sink: SignalSink) -> None:
@@ -85,6 +92,15 @@ class FakeWhatsApp:
             return question(self.client)
         except Exception as error:
             raise QueryError(str(error)) from error
+
+    async def answers(self, timeout_s: float) -> bool:
+        self.asked += 1
+        if not self.answering:
+            await asyncio.sleep(timeout_s)
+        return self.answering
+
+    def heard_at(self) -> float:
+        return self.brought_at
 
     async def hang_up(self, patience_s: float) -> None:
         self.hung_up += 1

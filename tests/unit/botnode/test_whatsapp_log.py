@@ -3,7 +3,14 @@
 import pytest
 
 from botnode import whatsapp_events
-from botnode.ports import ClientOutdated, PairingEnded, StreamReplaced
+from botnode.ports import (
+    ClientOutdated,
+    Doubtful,
+    KeepAliveTimeout,
+    PairingEnded,
+    StreamReplaced,
+    Unheard,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +77,23 @@ def test_a_code_that_was_typed_in_and_did_not_link() -> None:
         "pairing ref mismatch in code pair notification",
     ):
         assert whatsapp_events.signal_of_log(start + harmless) is None
+
+
+def test_a_login_that_whatsapp_does_not_serve() -> None:
+    line = "Failed to send post-connect passive IQ: info query returned status 503"
+    signal = whatsapp_events.signal_of_log(line)
+    assert isinstance(signal, Unheard)
+    assert "status 503" in signal.detail
+
+
+def test_keep_alives_without_an_answer() -> None:
+    assert whatsapp_events.signal_of_log("Keepalive timed out") == KeepAliveTimeout()
+    line = "Failed to send keepalive: websocket not connected"
+    assert whatsapp_events.signal_of_log(line) == KeepAliveTimeout()
+
+
+def test_a_stanza_that_is_handled_for_long() -> None:
+    line = 'Node handling is taking long for <message id="3EB0"/> (started 30s ago)'
+    assert isinstance(whatsapp_events.signal_of_log(line), Doubtful)
+    late = 'Node handling took 6s for <message id="3EB0"/>'
+    assert whatsapp_events.signal_of_log(late) is None

@@ -35,6 +35,9 @@ class Wire:
     def reset(self) -> None:
         self.ended = "reset"
 
+    def freeze(self) -> None:
+        self.ended = "frozen"
+
 
 class Visit:
     """A client that has dialled a line."""
