@@ -256,11 +256,11 @@ async def serve() -> None:
     """One server that answers the checks of all botnodes; tells its port on stdout."""
     from grpc_health.v1 import health_pb2  # noqa: PLC0415 - of this process alone
 
-    from botmesh.rpc.server import add_health_and_reflection, bind, create_server  # noqa: PLC0415
+    from botmesh.rpc import server as serving  # noqa: PLC0415 - of this process alone
 
-    server = create_server([])
-    health = await add_health_and_reflection(server, [])
-    port = bind(server, "127.0.0.1", 0)
+    server = serving.create_server([])
+    health = await serving.add_health_and_reflection(server, [])
+    port = serving.bind(server, "127.0.0.1", 0)
     await server.start()
     await health.servicer.set(ALIVE_SERVICE, health_pb2.HealthCheckResponse.SERVING)
     print(port, flush=True)

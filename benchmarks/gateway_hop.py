@@ -33,7 +33,7 @@ class Botnode(bot_pb2_grpc.BotServiceServicer):
     async def GetSession(
         self,
         request: bot_pb2.GetSessionRequest,
-        context: object,  # noqa: ARG002
+        context: object,  # noqa: ARG002 - gRPC's signature
     ) -> bot_pb2.GetSessionResponse:
         session = session_pb2.Session(
             tenant_id=request.tenant_id,

@@ -55,7 +55,7 @@ class Servicer(bot_pb2_grpc.BotServiceServicer):
     async def SendMessage(
         self,
         request: bot_pb2.SendMessageRequest,
-        context: object,  # noqa: ARG002
+        context: object,  # noqa: ARG002 - gRPC's signature
     ) -> bot_pb2.SendMessageResponse:
         sent = await asyncio.get_running_loop().run_in_executor(
             self._threads,

@@ -16,14 +16,14 @@ def _enter_go_environment() -> None:
 def main() -> None:
     """Run the botnode and end the process with its status."""
     # structlog would load it for tracebacks in colour.
-    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None: as if it were not there
 
-    from importlib.metadata import version  # noqa: PLC0415
+    from importlib.metadata import version  # noqa: PLC0415 - after rich was hidden
 
-    from botmesh.rpc import lifecycle, logging  # noqa: PLC0415
-    from botnode.app import Botnode  # noqa: PLC0415
-    from botnode.output import CapturedOutput  # noqa: PLC0415
-    from botnode.settings import BotnodeSettings  # noqa: PLC0415
+    from botmesh.rpc import lifecycle, logging  # noqa: PLC0415 - after rich was hidden
+    from botnode.app import Botnode  # noqa: PLC0415 - after rich was hidden
+    from botnode.output import CapturedOutput  # noqa: PLC0415 - after rich was hidden
+    from botnode.settings import BotnodeSettings  # noqa: PLC0415 - after rich was hidden
 
     settings = BotnodeSettings.load()
     logging.configure(

@@ -249,8 +249,8 @@ class Botnode:
     def _make_presence(self) -> Presence:
         if self._settings.discovery == "embedded":
             return Unannounced()
-        # Loaded on demand: 10 MB that a mesh on one machine does without.
-        from registry.discovery.consul import ConsulDiscovery, ConsulSettings  # noqa: PLC0415
+        # A mesh on one machine does without Consul's client.
+        from registry.discovery.consul import ConsulDiscovery, ConsulSettings  # noqa: PLC0415 - 10 MB
 
         return InConsul(
             ConsulDiscovery(ConsulSettings.load(), self._settings.mesh),

@@ -108,9 +108,9 @@ class StoredInbox:
         try:
             yield
         except StoreClosedError:
-            # The store closes last, so the disk is full; a traceback would say no more.
+            # The store closes last, so the disk is full.
             why = "the botnode stopped while nothing could be written"
-            log.error("inbound_lost", error=why)  # noqa: TRY400
+            log.error("inbound_lost", error=why)  # noqa: TRY400 - the trace says no more
         except Exception:
             log.exception("inbound_lost")
             self._on_loop(self._crash)

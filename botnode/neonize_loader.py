@@ -119,8 +119,9 @@ def _load() -> Library:
     handlers, level = list(root.handlers), root.level
     absent = [name for name in (*HEAVY, *UNWANTED) if name not in sys.modules]
     for name in absent:
-        # None makes the import fail as if the package were not there.
-        sys.modules[name] = None if name in UNWANTED else _StandIn(name)  # type: ignore[assignment]
+        # None makes the import fail as if the package were not there; typeshed knows modules alone.
+        stand_in: Any = None if name in UNWANTED else _StandIn(name)
+        sys.modules[name] = stand_in
     try:
         return _import()
     finally:

@@ -274,8 +274,7 @@ def already_paired() -> MeshError:
 
 def draw(code: str) -> bytes:
     """A QR code as PNG, black on white with a quiet zone of 4 modules."""
-    # Loaded on first use: most botnodes are paired and never draw a code.
-    import segno  # noqa: PLC0415
+    import segno  # noqa: PLC0415 - most botnodes are paired and never draw a code
 
     picture = io.BytesIO()
     segno.make_qr(code, error="l").save(picture, kind="png", scale=PNG_SCALE, border=4)

@@ -35,9 +35,8 @@ def e164(text: str) -> str:
 
 
 def _is_possible(number: str) -> bool:
-    # Loaded on first use: 4 MB that a botnode which sends nothing does not need.
     with importing:
-        import phonenumbers  # noqa: PLC0415
+        import phonenumbers  # noqa: PLC0415 - 4 MB that only a sender needs
 
     try:
         parsed = phonenumbers.parse(_MEXICAN_MOBILE.sub(r"+52\1", number))

@@ -84,7 +84,7 @@ def render(text: str) -> str:
         if not pattern.search(text):
             raise ValueError(f"README.md has no place for the table {name!r}")
         body = "\n".join([start, *table(), end])
-        text = pattern.sub(lambda _, body=body: body, text)  # type: ignore[misc]
+        text = pattern.sub(lambda _, body=body: body, text)
     return text
 
 

@@ -154,8 +154,8 @@ async def _routes(settings: GatewaySettings, database: Database) -> AsyncIterato
     if settings.discovery == "embedded":
         yield EmbeddedRouteWatch(TenantFeed(database))
         return
-    # Loaded on demand: a mesh on one machine does without Consul's client.
-    from registry.discovery.consul import ConsulDiscovery, ConsulSettings  # noqa: PLC0415
+    # A mesh on one machine does without Consul's client.
+    from registry.discovery.consul import ConsulDiscovery, ConsulSettings  # noqa: PLC0415 - 10 MB
 
     consul = ConsulDiscovery(ConsulSettings.load(), settings.mesh)
     log.info("discovery_consul", url=consul.url)

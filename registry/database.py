@@ -283,10 +283,11 @@ def _upgrade_lock(engine: Engine) -> Iterator[Connection]:
 
 
 def _migrate(connection: Connection) -> None:
-    from alembic import command  # noqa: PLC0415 - most starts find current tables, and it is slow
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    # Most starts find current tables.
+    from alembic import command  # noqa: PLC0415 - slow, and seldom needed
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - slow, and seldom needed
 
-    from migrations import configuration  # noqa: PLC0415
+    from migrations import configuration  # noqa: PLC0415 - imports alembic
 
     config = configuration(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}

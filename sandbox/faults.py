@@ -222,7 +222,7 @@ class Faults:
     ) -> B | None:
         """The behaviour that applies here and now, counted as having applied."""
         fault = self.caught(lambda found: isinstance(found, behaviour), number, recipient)
-        return None if fault is None else fault.behaviour  # type: ignore[return-value]
+        return None if fault is None else fault.behaviour  # type: ignore[return-value]  # as asked
 
     def caught(
         self,

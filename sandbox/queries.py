@@ -209,7 +209,7 @@ class Queries:
         unknown = tags - {
             "business", "contact", "devices", "disappearing_mode", "lid", "picture", "status",
             "username",
-        }  # fmt: skip
+        }  # fmt: skip  # short words share a line
         if unknown:
             self._unknown.report(Kind.QUERY, str(device.jid), str(query))
         users = [self._describe(user, tags) for user in (asked.all("user") if asked else ())]

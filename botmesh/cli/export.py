@@ -69,8 +69,7 @@ def _tell_left_out(found: Plan, place: str) -> None:
 
 
 def _plan(context: typer.Context, mesh: str | None, data_dir: Path | None) -> Plan:
-    # Consul's client takes longer to import than all else: the other sub-commands do without.
-    from botmesh.up.discovery import running as choose  # noqa: PLC0415
+    from botmesh.up.discovery import running as choose  # noqa: PLC0415 - Consul's client is slow
 
     given = {k: v for k, v in {"mesh": mesh, "data_dir": data_dir}.items() if v is not None}
     settings = load(MeshSettings, **given)

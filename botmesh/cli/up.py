@@ -21,10 +21,9 @@ def up(
     ] = None,
 ) -> None:
     """Start the gateway, the host and a botnode per tenant; Ctrl+C stops them."""
-    # The parts of the mesh cost half a second to import, which the other sub-commands save.
-    from botmesh.rpc.settings import load  # noqa: PLC0415
-    from botmesh.up.run import run  # noqa: PLC0415
-    from botmesh.up.settings import UpSettings  # noqa: PLC0415
+    from botmesh.rpc.settings import load  # noqa: PLC0415 - slow, and seldom needed
+    from botmesh.up.run import run  # noqa: PLC0415 - slow, and seldom needed
+    from botmesh.up.settings import UpSettings  # noqa: PLC0415 - slow, and seldom needed
 
     options = {
         "sandbox": sandbox or None,

@@ -85,8 +85,8 @@ async def _announced(settings: HostSettings) -> AsyncIterator[Sequence[Withdrawa
     if settings.discovery == "embedded":
         yield ()
         return
-    # Loaded on demand: a mesh on one machine does without Consul's client.
-    from registry.discovery.consul import ConsulDiscovery, ConsulSettings  # noqa: PLC0415
+    # A mesh on one machine does without Consul's client.
+    from registry.discovery.consul import ConsulDiscovery, ConsulSettings  # noqa: PLC0415 - 10 MB
 
     consul = ConsulDiscovery(ConsulSettings.load(), settings.mesh)
     try:

@@ -216,7 +216,7 @@ class ConsulClient:
         return text.replace(self._token, "***") if self._token else text
 
 
-class _Http(consul.aio.HTTPClient):  # type: ignore[misc]
+class _Http(consul.aio.HTTPClient):  # type: ignore[misc]  # py-consul has no types
     """The library's client with a connector of our own.
 
     The library's own one is made with arguments that aiohttp has deprecated, reads the system's
@@ -252,7 +252,7 @@ async def _never_again(
         raise _BrokenLineError(str(error)) from error
 
 
-class _Consul(consul.aio.Consul):  # type: ignore[misc]
+class _Consul(consul.aio.Consul):  # type: ignore[misc]  # py-consul has no types
     def __init__(self, settings: ConsulSettings) -> None:
         self._settings = settings
         super().__init__(settings.host, settings.port, scheme=settings.scheme, verify=False)

@@ -167,7 +167,7 @@ class _Reader:
         value = self._value(kind)
         return str(value).encode()
 
-    def _value(self, kind: int | None = None) -> str | Jid | None:  # noqa: PLR0911
+    def _value(self, kind: int | None = None) -> str | Jid | None:  # noqa: PLR0911 - one a kind
         kind = self._byte() if kind is None else kind
         if kind == EMPTY:
             return None

@@ -5,7 +5,7 @@ from typing import Any
 
 def jid(name: str, server: str = "s.whatsapp.net") -> Any:
     """An address from ``user@server``, or from a user alone."""
-    from neonize.utils.jid import build_jid  # noqa: PLC0415 - loading neonize starts Go
+    from neonize.utils.jid import build_jid  # noqa: PLC0415 - neonize starts Go
 
     user, _, own = name.partition("@")
     return build_jid(user, own or server)
@@ -16,9 +16,9 @@ def build(client: Any, kind: str, to: str, text: str, about: str = "") -> Any:
 
     An edit or a revocation is about one of our own, a reaction about one of the other side.
     """
-    from neonize.builder import build_edit, build_revoke  # noqa: PLC0415
-    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: PLC0415
-    from neonize.utils.enum import VoteType  # noqa: PLC0415
+    from neonize.builder import build_edit, build_revoke  # noqa: PLC0415 - neonize starts Go
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: PLC0415 - the same
+    from neonize.utils.enum import VoteType  # noqa: PLC0415 - neonize starts Go
 
     chat = jid(to)
     if kind == "text":

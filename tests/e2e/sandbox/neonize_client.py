@@ -7,6 +7,8 @@ the sandbox's environment. Commands come in on stdin, one JSON object a line: ``
 Arguments: the session database, and ``untrusting`` to leave the pinned root key alone.
 """
 
+# ruff: noqa: E402 - stdout and the module search path are set up before neonize is imported
+
 import json
 import os
 import sys
@@ -22,16 +24,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 # Only stickers and pictures need libmagic, which a bare machine lacks.
 sys.modules.setdefault("magic", types.ModuleType("magic"))
 
-import neonize  # noqa: E402
-from neonize import events  # noqa: E402
-from neonize.client import NewClient  # noqa: E402
-from neonize.utils.enum import ReceiptType  # noqa: E402
-from neonize.utils.jid import build_jid  # noqa: E402
+import neonize
+from neonize import events
+from neonize.client import NewClient
+from neonize.utils.enum import ReceiptType
+from neonize.utils.jid import build_jid
 
-from botnode import trust  # noqa: E402
+from botnode import trust
 
 sys.path.insert(0, str(Path(__file__).parent))
-import contents  # noqa: E402
+import contents
 
 _WATCHED = (
     "ClientOutdatedEv",
@@ -111,7 +113,7 @@ def receipt(event: Any) -> dict[str, Any]:
 def connect(client: NewClient) -> None:
     try:
         client.connect()
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - told to the test
         say("ConnectError", text=str(error))
 
 
@@ -119,7 +121,7 @@ def obey(client: NewClient, command: dict[str, Any]) -> None:
     started = time.monotonic()
     try:
         answer = COMMANDS[command["do"]](client, command)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - the answer to the test
         answer = {"error": str(error)}
     say("Answer", request=command["id"], seconds=time.monotonic() - started, **answer)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sandbox"))
 
-import contents  # type: ignore[import-not-found]
-import neonize_client  # type: ignore[import-not-found]
+import contents
+import neonize_client
 from neonize import client as neonize_module
 from neonize.proto.Neonize_pb2 import LogEntry
 

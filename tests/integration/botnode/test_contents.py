@@ -13,6 +13,7 @@ from botmesh.errors import MeshError, Reason
 from botmesh.v1 import message_pb2
 from botnode import outbox as outbox_module
 from botnode.ports import Account, SendError
+from botnode.whatsapp_content import Place, is_own
 from tests.integration.botnode.conftest import Node, error_of, text_content
 from tests.integration.botnode.fake_whatsapp import ACCOUNT
 from tests.integration.botnode.test_receiving import MESSAGE
@@ -160,8 +161,6 @@ async def test_a_content_that_cannot_be_built_has_failed(node: Node) -> None:
 
 
 def test_the_account_is_as_the_chat_names_it() -> None:
-    from botnode.whatsapp_content import Place, is_own  # noqa: PLC0415
-
     account = Account("5215512345678:3@s.whatsapp.net", "77@lid")
     assert Place("1@s.whatsapp.net", account, 0).own_jid == "5215512345678@s.whatsapp.net"
     assert Place("1@g.us", account, 0).own_jid == "77@lid"

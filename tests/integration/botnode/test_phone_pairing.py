@@ -122,7 +122,7 @@ async def test_a_paired_tenant(node: Node) -> None:
 async def test_whatsapp_gives_no_code(
     unpaired: Node, text: str, reason: Reason, waits: bool
 ) -> None:
-    unpaired.whatsapp.pairing_code = refusing(text)  # type: ignore[assignment]
+    unpaired.whatsapp.pairing_code = refusing(text)
     task = await asked(unpaired)
     unpaired.whatsapp.show("A")
     error = await error_of(task)
@@ -153,7 +153,7 @@ async def test_a_round_that_comes_to_nothing_fails_who_waits(
     unpaired: Node, signal: object, reason: Reason
 ) -> None:
     task = await asked(unpaired)
-    unpaired.whatsapp.say(signal)  # type: ignore[arg-type]
+    unpaired.whatsapp.say(signal)
     assert (await error_of(task)).reason is reason
 
 
@@ -219,7 +219,7 @@ async def test_a_code_with_too_little_time_gets_a_round_of_its_own(
 async def test_a_line_that_is_lost_meanwhile_is_followed_by_a_round_that_gives_the_code(
     unpaired: Node,
 ) -> None:
-    unpaired.whatsapp.pairing_code = refusing("websocket not connected")  # type: ignore[assignment]
+    unpaired.whatsapp.pairing_code = refusing("websocket not connected")
     task = await asked(unpaired)
     unpaired.whatsapp.show("A")
     await eventually(lambda: unpaired.whatsapp.opened == 2)

@@ -102,12 +102,12 @@ async def test_a_new_process_goes_on_with_the_pairing(
         await eventually(lambda count=number: unpaired.whatsapp.opened == count)
         unpaired.whatsapp.say(PairingEnded("timeout"))
     await eventually(lambda: unpaired.said == ["renew"])
-    began_at = unpaired.tenant.hub._round.began_at  # type: ignore[union-attr]
+    began_at = unpaired.tenant.hub._round.began_at
     await unpaired.stop()
     with pytest.raises(Exception, match="SHUTTING_DOWN"):
         await watching
     renewed = await make_node().start()
-    assert abs(renewed.tenant.hub._round.began_at - began_at) < 0.5  # type: ignore[union-attr]
+    assert abs(renewed.tenant.hub._round.began_at - began_at) < 0.5
 
 
 async def test_the_codes_are_known_to_run_out_without_a_word(unpaired: Node) -> None:
@@ -385,7 +385,7 @@ async def test_a_log_out_takes_the_time_that_it_takes(make_node: Callable[..., N
         await asyncio.sleep(0.3)
         await slow_close()
 
-    node.tenant.line.close = close  # type: ignore[method-assign]
+    node.tenant.line.close = close
     node.whatsapp.say(Disconnected())
     await node.until(S.RECONNECTING)
     assert (await node.log_out(force=True)).state == session_pb2.SESSION_STATE_LOGGED_OUT
@@ -401,8 +401,8 @@ async def test_signals_of_a_client_that_was_closed_do_not_count(node: Node) -> N
 
 
 async def test_a_fault_of_our_own_ends_the_process(node: Node) -> None:
-    node.whatsapp.say("nonsense")  # type: ignore[arg-type]
-    node.machine.move = _broken  # type: ignore[method-assign]
+    node.whatsapp.say("nonsense")
+    node.machine.move = _broken
     node.whatsapp.say(Disconnected())
     await eventually(lambda: node.said == ["crash"])
 

@@ -29,7 +29,7 @@ class QuickDatabase(Database):
 
     def change_gate(self) -> ChangeGate:
         gate = super().change_gate()
-        gate.interval_s = 0.01  # type: ignore[misc]
+        gate.interval_s = 0.01
         return gate
 
 
@@ -90,7 +90,7 @@ async def start_far() -> AsyncIterator[Callable[..., Awaitable[FarSide]]]:
     started: list[FarSide] = []
 
     async def start(tenant_id: str, **settings: object) -> FarSide:
-        far = await FarSide(tenant_id, **settings).start()  # type: ignore[arg-type]
+        far = await FarSide(tenant_id, **settings).start()
         started.append(far)
         return far
 

@@ -128,9 +128,9 @@ async def test_before_the_registry_was_read_calls_wait(
 
     async def follow_later(feed: object) -> None:
         await begin.wait()
-        await follow(feed)  # type: ignore[arg-type]
+        await follow(feed)
 
-    gateway.resolver.follow_tenants = follow_later  # type: ignore[method-assign]
+    gateway.resolver.follow_tenants = follow_later
     server = create_server([])
     port = bind(server, "127.0.0.1", 0)
     async with gateway.serving(server), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

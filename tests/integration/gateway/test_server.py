@@ -66,7 +66,7 @@ async def test_not_serving_before_the_registry_was_read(
     async def hold(feed: object) -> None:
         await held.wait()
 
-    gateway.resolver.follow_tenants = hold  # type: ignore[method-assign]
+    gateway.resolver.follow_tenants = hold
     server = create_server([])
     port = bind(server, "127.0.0.1", 0)
     async with gateway.serving(server), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -126,7 +126,7 @@ def run_together(code: str, *argv: list[str]) -> list[bytes]:
         for arguments in argv
     ]
     for process in processes:
-        process.stdin.close()  # type: ignore[union-attr]
+        process.stdin.close()
         process.stdin = None
     output = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes), output

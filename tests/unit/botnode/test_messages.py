@@ -88,7 +88,7 @@ async def test_a_good_life(outbox: Outbox) -> None:
     await outbox.receive(ReceiptKind.READ)
     message = await outbox.now()
     assert message.state is MessageState.READ
-    assert message.sent_time and message.delivered_time and message.read_time  # noqa: PT018
+    assert all((message.sent_time, message.delivered_time, message.read_time))
     assert await outbox.history() == [1, 2, 4, 5, 6]
 
 

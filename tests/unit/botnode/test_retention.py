@@ -115,7 +115,7 @@ async def test_events_and_messages_are_trimmed(
     await age(store, 1)
     trimming = asyncio.create_task(retention.run(store))
     async with asyncio.timeout(5):
-        while await store.read(lambda c: find(c, message.message_id)):  # noqa: ASYNC110
+        while await store.read(lambda c: find(c, message.message_id)):  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.01)
     assert await kept(store) == []
     trimming.cancel()

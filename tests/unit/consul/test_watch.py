@@ -53,7 +53,7 @@ def route(tenant: str, instance: str = "one", *, epoch: int = 1) -> Route:
 async def told(
     script: Script, count: int, *, grace_s: float = 60.0
 ) -> list[Snapshot | RouteChange]:
-    watch = ConsulRouteWatch(script, "m", grace_s=grace_s, rand=lambda: 0.0)  # type: ignore[arg-type]
+    watch = ConsulRouteWatch(script, "m", grace_s=grace_s, rand=lambda: 0.0)
     changes: AsyncIterator[Snapshot | RouteChange]
     async with asyncio.timeout(5), aclosing(watch.watch()) as changes:
         return [await anext(changes) for _ in range(count)]

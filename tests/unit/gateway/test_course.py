@@ -50,7 +50,7 @@ def _verdict(name: str, *errors: grpc.aio.AioRpcError | MeshError) -> Reason | s
             course.note(error, ADDRESS)
     verdict = course.verdict(errors[-1])
     if isinstance(verdict, ForwardedError):
-        assert verdict.trailers == tuple(errors[-1].trailing_metadata())  # type: ignore[union-attr]
+        assert verdict.trailers == tuple(errors[-1].trailing_metadata())
         return "as it came"
     assert isinstance(verdict, MeshError)
     assert verdict.metadata["tenant_id"] == "a"

@@ -91,7 +91,7 @@ class TestStatus:
          b'{"event":"session","state":"' + b"X" * 33 + b'"}',
          b'{"event":"session","state":"UN\\u0000PAIRED"}',
          b'{"event":"ready","address":"a:1","instance":"a","epoch":null}'],
-    )  # fmt: skip
+    )  # fmt: skip  # the short ones share a line
     def test_anything_else_is_an_error(self, line: bytes) -> None:
         with pytest.raises(StatusError):
             parse(line)

@@ -42,7 +42,7 @@ def test_an_error_survives_the_wire(reason: Reason) -> None:
     )
     status = to_rpc_status(sent)
     trailers = dict(status.trailing_metadata)
-    received = from_status_bytes(bytes(trailers[DETAILS_KEY]))  # type: ignore[arg-type]
+    received = from_status_bytes(bytes(trailers[DETAILS_KEY]))
     assert received is not None
     assert status.code is REASONS[reason].code
     assert (received.reason, received.message) == (reason, "a sentence")
@@ -67,7 +67,7 @@ def test_a_reason_of_a_newer_botmesh_is_not_lost(retry_after: timedelta | None) 
         code=grpc.StatusCode.FAILED_PRECONDITION,
     )
     details = dict(to_rpc_status(newer).trailing_metadata)[DETAILS_KEY]
-    received = from_status_bytes(bytes(details))  # type: ignore[arg-type]
+    received = from_status_bytes(bytes(details))
     assert received is not None
     assert received.reason == received.reason.value == "MOON_PHASE"
     assert not isinstance(received.reason, Reason)

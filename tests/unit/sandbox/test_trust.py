@@ -14,7 +14,7 @@ ALLOWED = {"mesh_is_sandbox": True, "proxy": "http://127.0.0.1:4000", "folder_is
 
 
 def check(**changes: object) -> None:
-    trust.check_sandbox(**(ALLOWED | changes))  # type: ignore[arg-type]
+    trust.check_sandbox(**(ALLOWED | changes))
 
 
 @pytest.mark.parametrize(
