@@ -1,6 +1,6 @@
 """What discovery in Consul costs: the shape of the gateway's watch, and the checks of botnodes.
 
-    python benchmarks/consul_watch.py [TENANTS]
+    .venv/bin/python benchmarks/consul_watch.py [TENANTS]
 
 On a real agent with 1,000 tenants registered as botnodes register: what one answer of each shape
 costs, then the watch itself (start, how late a change is, processor time at several rates of

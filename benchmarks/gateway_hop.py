@@ -4,7 +4,7 @@ A botnode that answers at once, a real `python -m gateway` with a registry of on
 process as the caller. Prints the median and the 99th percentile both ways, their ratio, the rate,
 and the gateway's CPU time per call.
 
-    python benchmarks/gateway_hop.py [--calls 2000] [--rounds 5]
+    .venv/bin/python benchmarks/gateway_hop.py [--calls 2000] [--rounds 5]
 """
 
 import argparse

@@ -12,7 +12,7 @@ where they are fewer, they move on until each tenant had its turn. Prints the ra
 with the processor time of every part, and the disk's own fdatasync beside them; then looks whether
 the phones have received each accepted message exactly once.
 
-    python benchmarks/outbox_cost.py [--sends 192] [--rounds 3] [--data-dir FOLDER]
+    .venv/bin/python benchmarks/outbox_cost.py [--sends 192] [--rounds 3] [--data-dir FOLDER]
 """
 
 import argparse

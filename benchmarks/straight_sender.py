@@ -4,7 +4,7 @@ A process of its own, as a botnode is: the same `NeonizeWhatsApp` on a session o
 that keeps nothing, no store. It sends for threads of its own, and for callers of a minimal gRPC
 server.
 
-    python benchmarks/straight_sender.py FD FOLDER      (started by outbox_cost.py)
+    .venv/bin/python benchmarks/straight_sender.py FD FOLDER      (started by outbox_cost.py)
 """
 
 # ruff: noqa: E402 - run as a script, the packages are one folder up

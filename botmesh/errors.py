@@ -264,7 +264,8 @@ REASONS: Mapping[Reason, ReasonSpec] = MappingProxyType(
             _C.UNKNOWN,
             False,
             True,
-            "The send was cut: the message arrived once or not at all; nothing repeats it.",
+            "The send was cut: the message arrived once or not at all. "
+            "Only `allow_duplicate` repeats it.",
         ),
         Reason.WHATSAPP_UNANSWERED: ReasonSpec(
             _C.DEADLINE_EXCEEDED,
