@@ -1,6 +1,7 @@
 """Pairing by phone code, with a library that does what the test says."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import grpc
@@ -38,6 +39,16 @@ async def asked(node: Node, number: str = NUMBER, opened: int = 1) -> "asyncio.T
     return task
 
 
+async def watched(node: Node) -> AsyncIterator[bot_pb2.StreamQRResponse]:
+    """A watcher that has seen the first QR code, which is A, and waits for what follows."""
+    steps = node.stream_qr()
+    first = asyncio.ensure_future(anext(steps))
+    await eventually(lambda: node.whatsapp.opened)
+    node.whatsapp.show("A")
+    assert (await first).code.code == "A"
+    return steps
+
+
 def refusing(text: str) -> "object":
     def refuse(_number: str) -> str:
         raise PairingCodeError(text)
@@ -73,11 +84,7 @@ async def test_the_same_number_gets_the_same_code_and_another_its_own(unpaired: 
 
 
 async def test_watchers_see_the_phone_code_beside_the_qr_code(unpaired: Node) -> None:
-    steps = unpaired.stream_qr()
-    first = asyncio.ensure_future(anext(steps))
-    await eventually(lambda: unpaired.whatsapp.opened)
-    unpaired.whatsapp.show("A")
-    assert (await first).code.code == "A"
+    steps = await watched(unpaired)
     await unpaired.request_code()
     step = (await anext(steps)).phone_code
     assert (step.phone_number, step.code) == (NUMBER, "ABCD-EFGH")
@@ -166,11 +173,7 @@ async def test_a_banned_account_is_told_at_once(unpaired: Node) -> None:
 
 
 async def test_a_passkey_is_told_and_a_new_round_follows(unpaired: Node) -> None:
-    steps = unpaired.stream_qr()
-    first = asyncio.ensure_future(anext(steps))
-    await eventually(lambda: unpaired.whatsapp.opened)
-    unpaired.whatsapp.show("A")
-    await first
+    steps = await watched(unpaired)
     await unpaired.request_code()
     assert (await anext(steps)).HasField("phone_code")
     unpaired.whatsapp.say(PairingEnded("passkey-request"))
@@ -186,11 +189,7 @@ async def test_a_passkey_is_told_and_a_new_round_follows(unpaired: Node) -> None
 
 
 async def test_a_round_that_ends_early_voids_the_code(unpaired: Node) -> None:
-    steps = unpaired.stream_qr()
-    first = asyncio.ensure_future(anext(steps))
-    await eventually(lambda: unpaired.whatsapp.opened)
-    unpaired.whatsapp.show("A")
-    await first
+    steps = await watched(unpaired)
     await unpaired.request_code()
     await anext(steps)
     unpaired.whatsapp.say(PairingEnded("timeout"))
@@ -203,11 +202,7 @@ async def test_a_code_with_too_little_time_gets_a_round_of_its_own(
     unpaired: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pairer_module, "ROUND_LIFE", timedelta(seconds=59))
-    steps = unpaired.stream_qr()
-    first = asyncio.ensure_future(anext(steps))
-    await eventually(lambda: unpaired.whatsapp.opened)
-    unpaired.whatsapp.show("A")
-    await first
+    steps = await watched(unpaired)
     monkeypatch.undo()
     task = await asked(unpaired, opened=2)
     assert not task.done()
