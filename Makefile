@@ -33,9 +33,9 @@ run: setup ## start the mesh in the sandbox; Ctrl+C stops it
 demo: setup ## pair, send, receive, kill and recover, by script
 	@exec $(BIN)/python -m botmesh.demo
 
-# A file's tests share their processes, so a file stays together. Most tests wait, for real processes.
+# A file's tests share their processes, so a file stays together; tests/conftest.py says which comes first.
 test: setup ## all tests
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 chaos: setup ## break a mesh under load at random (DURATION=600 SEED= TENANTS=4 DISCOVERY=embedded)
 	@DURATION=$(DURATION) SEED=$(SEED) TENANTS=$(TENANTS) DISCOVERY=$(DISCOVERY) FROM=$(FROM) \

@@ -1,5 +1,6 @@
 """What tests of several parts share."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,36 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from consul_agent import ConsulAgent
+
+# What takes long starts first, so that no worker is left with it when the others are done.
+LONGEST_FIRST = (
+    "e2e/mesh",
+    "chaos",
+    "e2e/machines",
+    "e2e/host",
+    "e2e/export",
+    "e2e/truth",
+    "e2e",
+    "integration/consul",
+    "integration",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        folders = {parent.as_posix() for parent in item.path.relative_to(here).parents}
+        found = (n for n, folder in enumerate(LONGEST_FIRST) if folder in folders)
+        return next(found, len(LONGEST_FIRST))
+
+    items.sort(key=rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker more than there are processors: tests mostly wait, for processes of their own."""
+    return min(len(os.sched_getaffinity(0)) + 1, 4)
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ async def test_a_code_with_too_little_time_gets_a_round_of_its_own(
     unpaired: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pairer_module, "ROUND_LIFE", timedelta(seconds=59))
-    steps = await watched(unpaired)
+    _steps = await watched(unpaired)
     monkeypatch.undo()
     task = await asked(unpaired, opened=2)
     assert not task.done()
