@@ -47,7 +47,6 @@ class Node:
         self.lines: list[dict[str, Any]] = []
         self._fresh: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._reader: threading.Thread | None = None
-        self.started_at = 0.0
 
     # -- the process
 
@@ -71,7 +70,6 @@ class Node:
             **self.settings,
             **settings,
         }
-        self.started_at = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "botnode"],
