@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -25,7 +25,14 @@ import structlog
 from botmesh.errors import MeshError, Reason, invalid
 from botnode import disk_errors
 from botnode.inspection import protocol
-from botnode.inspection.protocol import Findings, MediaKind, Refusal, RefusedError, Request
+from botnode.inspection.protocol import (
+    Findings,
+    MediaKind,
+    ProtocolError,
+    Refusal,
+    RefusedError,
+    Request,
+)
 from botnode.threads import in_daemon_thread
 
 __all__ = ["Inspection", "MediaInspector", "MediaKind"]
@@ -33,9 +40,17 @@ __all__ = ["Inspection", "MediaInspector", "MediaKind"]
 log = structlog.get_logger(__name__)
 
 FOLDER_PREFIX = "inspection-"
+CONVERTED_SUFFIX = ".converted"
 COMMAND = (sys.executable, "-I", "-m", "botnode.inspection")
-# Long enough to convert some minutes of video on a small machine.
-LIMIT_S = 120.0
+# Pictures and documents take a second or two; two minutes convert some minutes of video.
+LIMIT_S = {
+    MediaKind.IMAGE: 30.0,
+    MediaKind.VIDEO: 120.0,
+    MediaKind.AUDIO: 120.0,
+    MediaKind.VOICE: 120.0,
+    MediaKind.DOCUMENT: 15.0,
+    MediaKind.STICKER: 30.0,
+}
 # The process ends its own work in time and says so; this long after it, it is killed.
 GRACE_S = 3.0
 MOST_AT_ONCE = 2
@@ -83,14 +98,14 @@ class MediaInspector:
     """Looks at a tenant's media, two files at a time."""
 
     def __init__(
-        self, folder: Path, *, limit_s: float = LIMIT_S, search_path: str | None = None
+        self, folder: Path, *, limit_s: float | None = None, search_path: str | None = None
     ) -> None:
         """Prepare; starts nothing.
 
         Args:
             folder: the tenant's folder for what is made of media; must exist. `clean` empties it
                 of what a killed process left.
-            limit_s: how long one look may take, conversion included.
+            limit_s: how long one look may take, conversion included; by `LIMIT_S` if None.
             search_path: where ffmpeg is looked for; None for this process's PATH.
         """
         self._folder = folder
@@ -101,10 +116,19 @@ class MediaInspector:
     def clean(self) -> None:
         """Remove what a process that was killed left. Blocks; call it before the first look."""
         for left in self._folder.glob(f"{FOLDER_PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
     async def inspect(
-        self, path: Path, kind: MediaKind, field: str, *, content_type: str = "", file_name: str = ""
+        self,
+        path: Path,
+        kind: MediaKind,
+        field: str,
+        *,
+        content_type: str = "",
+        file_name: str = "",
     ) -> Inspection:
         """Find out whether a file can be sent as a kind, and what phones need to know of it.
 
@@ -121,4 +145,192 @@ class MediaInspector:
             MeshError: INVALID_REQUEST when it is not of the kind, CONVERSION_UNAVAILABLE when it
                 would have to be converted and there is no ffmpeg, STORAGE_FULL.
         """
-        raise NotImplementedError
+        async with self._slots:
+            look = _Look(self._request(path, kind, content_type, file_name), self._folder)
+            try:
+                answer = await in_daemon_thread(look.run, "media-inspection")
+            except asyncio.CancelledError:
+                look.end()
+                raise
+            except (OSError, ProtocolError) as error:
+                raise _cannot_look(error) from error
+            except _DiedError as died:
+                raise invalid(field, f"cannot be looked at: {died}") from died
+            except RefusedError as refused:
+                raise _refused(refused, field) from refused
+        return answer
+
+    def _request(self, path: Path, kind: MediaKind, content_type: str, file_name: str) -> Request:
+        return Request(
+            path=str(path.absolute()),
+            kind=kind,
+            content_type=content_type,
+            file_name=file_name,
+            folder="",
+            ffmpeg=shutil.which("ffmpeg", path=self._search_path) or "",
+            limit_s=self._limit_s or LIMIT_S[kind],
+            most_converted_bytes=MOST_CONVERTED_BYTES[kind],
+        )
+
+
+class _DiedError(Exception):
+    """The process gave no answer; the text says what became of it."""
+
+
+class _Look:
+    """One process, from its start to its end. `run` blocks; `end` comes from another thread."""
+
+    def __init__(self, request: Request, folder: Path) -> None:
+        self._request = request
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ended = False
+
+    def run(self) -> Inspection:
+        """Ask the process, and once more for a document's mere type when it died of that.
+
+        Raises:
+            RefusedError: the media cannot be sent as the kind.
+            OSError, ProtocolError, _DiedError: there is no answer.
+        """
+        try:
+            return self._look(self._request)
+        except _DiedError:
+            if self._request.kind is not MediaKind.DOCUMENT or self._ended:
+                raise
+        return self._look(replace(self._request, plain=True))
+
+    def end(self) -> None:
+        """Kill the process; nobody waits for it any more."""
+        with self._lock:
+            self._ended = True
+            self._kill()
+
+    def _look(self, request: Request) -> Inspection:
+        folder = self._folder / f"{FOLDER_PREFIX}{secrets.token_hex(8)}"
+        folder.mkdir(mode=0o700)
+        try:
+            findings = self._ask(replace(request, folder=str(folder)))
+            return _inspection(request.kind, findings, self._keep(folder, findings))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _keep(self, folder: Path, findings: Findings) -> Path | None:
+        """Take what was made out of the folder, for the caller."""
+        if not findings.converted:
+            return None
+        kept = folder.with_suffix(CONVERTED_SUFFIX)
+        with self._lock:
+            if self._ended:
+                raise _DiedError("nobody waits for it")
+            made = folder / protocol.CONVERTED
+            if made.is_symlink() or not made.is_file():
+                raise _DiedError("what was made of it is missing")
+            made.chmod(0o600)
+            made.rename(kept)
+        return kept
+
+    def _ask(self, request: Request) -> Findings:
+        limit_s = request.limit_s + GRACE_S
+        until = time.monotonic() + limit_s
+        try:
+            with self._start() as process:
+                try:
+                    answer = _exchange(process, protocol.encode_request(request), until)
+                finally:
+                    with self._lock:
+                        self._kill()
+        except TimeoutError as error:
+            raise _DiedError(f"it takes longer than {limit_s:.0f} seconds") from error
+        if not answer:
+            raise _DiedError(_obituary(process.returncode))
+        return protocol.decode_answer(answer)
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with self._lock:
+            if self._ended:
+                raise _DiedError("nobody waits for it")
+            self._process = subprocess.Popen(
+                COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={},
+                cwd=self._folder,
+                umask=0o077,
+                start_new_session=True,
+            )
+            return self._process
+
+    def _kill(self) -> None:
+        # Only before the process is reaped: until then its id, which is also its group's, is not
+        # given to another. What it started is in that group.
+        process = self._process
+        if process is not None and process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _exchange(process: "subprocess.Popen[bytes]", request: bytes, until: float) -> bytes:
+    """Ask, and read the answer to its end, or as much of it as there may be.
+
+    Raises:
+        TimeoutError: there is no end of it in time.
+    """
+    if process.stdin is None or process.stdout is None:
+        raise OSError(errno.EBADF, "no pipes")
+    with suppress(BrokenPipeError):
+        process.stdin.write(request)
+        process.stdin.flush()
+    answer = b""
+    poll = select.poll()
+    poll.register(process.stdout, select.POLLIN)
+    while poll.poll(max(0.0, until - time.monotonic()) * 1000):
+        piece = os.read(process.stdout.fileno(), protocol.MOST_ANSWER_BYTES)
+        answer += piece
+        if not piece or len(answer) > protocol.MOST_ANSWER_BYTES:
+            return answer
+    raise TimeoutError
+
+
+def _obituary(code: int) -> str:
+    if code == -signal.SIGXCPU:
+        return "it takes too long"
+    return "it is damaged, or needs more memory than there is for it"
+
+
+def _inspection(kind: MediaKind, found: Findings, converted: Path | None) -> Inspection:
+    return Inspection(
+        kind=kind,
+        content_type=found.content_type,
+        width=found.width,
+        height=found.height,
+        duration_ms=found.duration_ms,
+        thumbnail=found.thumbnail,
+        waveform=found.waveform,
+        animated=found.animated,
+        page_count=found.page_count,
+        converted=converted,
+    )
+
+
+def _refused(refused: RefusedError, field: str) -> MeshError:
+    match refused.refusal:
+        case Refusal.CONVERSION_UNAVAILABLE:
+            text = f"{field} {refused.text}"
+            return MeshError(Reason.CONVERSION_UNAVAILABLE, text, metadata={"field": field})
+        case Refusal.CONTENT_TYPE:
+            return invalid(f"{field}.content_type", refused.text)
+        case Refusal.DISK:
+            return MeshError(Reason.STORAGE_FULL, "the botnode's disk takes nothing now")
+        case Refusal.INVALID:
+            return invalid(field, refused.text)
+
+
+def _cannot_look(error: OSError | ProtocolError) -> MeshError:
+    trouble = disk_errors.of_system(error) if isinstance(error, OSError) else None
+    if trouble is not None:
+        return MeshError(Reason.STORAGE_FULL, f"media cannot be looked at: {trouble}")
+    log.error("media_inspection_failed", error=str(error))
+    return MeshError(Reason.INTERNAL, "media cannot be looked at")

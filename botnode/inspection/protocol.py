@@ -35,6 +35,8 @@ class Refusal(StrEnum):
 
     INVALID = "invalid"
     """It is not what it shall be."""
+    CONTENT_TYPE = "content_type"
+    """It is not what its sender says."""
     CONVERSION_UNAVAILABLE = "conversion_unavailable"
     """It would have to be converted, and there is no ffmpeg."""
     DISK = "disk"
@@ -67,6 +69,7 @@ class Request:
         ffmpeg: the program's path; empty where there is none.
         limit_s: how long all of it may take.
         most_converted_bytes: how large what is made of it may be.
+        plain: tell a document's type, and no more.
     """
 
     path: str
@@ -77,6 +80,7 @@ class Request:
     ffmpeg: str
     limit_s: float
     most_converted_bytes: int
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,71 @@
+"""``python -m botnode.inspection``: one request on standard input, one answer on standard output."""
+
+import ctypes
+import errno
+import math
+import os
+import resource
+import signal
+import sys
+
+from botnode.inspection import protocol
+from botnode.inspection.protocol import Refusal, RefusedError
+
+MOST_MEMORY_BYTES = 768 * 1024 * 1024
+MOST_REQUEST_BYTES = 65_536
+MOST_FILES = 64
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+NICER = 5
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+
+
+def main() -> None:
+    """Answer one request."""
+    _die_with_parent()
+    request = protocol.decode_request(sys.stdin.buffer.readline(MOST_REQUEST_BYTES))
+    _bound(request.limit_s)
+    sys.stdout.buffer.write(_answer(request))
+    sys.stdout.buffer.flush()
+
+
+def _answer(request: protocol.Request) -> bytes:
+    try:
+        from botnode.inspection.look import look  # noqa: PLC0415 - in bounds, and with an answer
+
+        return protocol.encode_findings(look(request))
+    except RefusedError as error:
+        return protocol.encode_refusal(error)
+    except MemoryError:
+        text = "needs more memory to look at than there is for it"
+        return protocol.encode_refusal(RefusedError(Refusal.INVALID, text))
+    except OSError as error:
+        if error.errno in _FULL:
+            return protocol.encode_refusal(RefusedError(Refusal.DISK, os.strerror(error.errno)))
+        return protocol.encode_fault(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer
+        return protocol.encode_fault(error)
+
+
+def _die_with_parent() -> None:
+    """See prctl(2). It may have died before: then standard input is at its end."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _bound(limit_s: float) -> None:
+    """Limits that are inherited: the memory's is this process's own, ffmpeg has another."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, hard))
+    seconds = math.ceil(limit_s) * 2  # ffmpeg works with two threads
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
+    # Whatever is short, the messages that others send come first.
+    os.nice(NICER)
+    with open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
+
+
+if __name__ == "__main__":
+    main()
