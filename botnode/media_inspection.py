@@ -139,7 +139,7 @@ class MediaInspector:
             kind: what it shall be.
             field: what an error names, e.g. ``content.image.media``.
             content_type: the MIME type that its sender gave; must agree with the bytes.
-            file_name: the name that its sender gave; tells a document's type where the bytes do not.
+            file_name: the name that its sender gave; may tell a document's type.
 
         Raises:
             MeshError: INVALID_REQUEST when it is not of the kind, CONVERSION_UNAVAILABLE when it

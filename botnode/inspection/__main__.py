@@ -1,4 +1,4 @@
-"""``python -m botnode.inspection``: one request on standard input, one answer on standard output."""
+"""``python -m botnode.inspection``: one request on standard input, one answer on output."""
 
 import ctypes
 import errno
@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 
 from botnode.inspection import protocol
 from botnode.inspection.protocol import Refusal, RefusedError
@@ -15,8 +16,8 @@ MOST_MEMORY_BYTES = 768 * 1024 * 1024
 MOST_REQUEST_BYTES = 65_536
 MOST_FILES = 64
 PR_SET_PDEATHSIG = 1
-PR_SET_DUMPABLE = 4
 NICER = 5
+OOM_SCORE = Path("/proc/self/oom_score_adj")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 
 
@@ -63,8 +64,7 @@ def _bound(limit_s: float) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
     # Whatever is short, the messages that others send come first.
     os.nice(NICER)
-    with open("/proc/self/oom_score_adj", "w") as score:
-        score.write("1000")
+    OOM_SCORE.write_text("1000")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def look_at_audio(
         sound = movie.first("soun")
         if sound is not None and sound.codec == "mp4a" and not movie.fragmented:
             return Findings(M4A, duration_ms=movie.duration_ms)
-    to = _converted(path, content_type, request, ffmpeg, _MAKE_M4A, "MP3, M4A, AAC, AMR and Opus")
+    to = _converted(content_type, request, ffmpeg, _MAKE_M4A, "MP3, M4A, AAC, AMR and Opus")
     return Findings(M4A, duration_ms=_movie(to).duration_ms, converted=True)
 
 
@@ -81,7 +81,6 @@ def look_at_voice(
             return Findings(OGG_OPUS, duration_ms=opus.duration_ms, waveform=waveform)
         content_type = OGG_OPUS
     to = _converted(
-        path,
         content_type,
         request,
         ffmpeg,
@@ -94,7 +93,6 @@ def look_at_voice(
 
 
 def _converted(
-    path: Path,
     content_type: str,
     request: Request,
     ffmpeg: Ffmpeg | None,
@@ -111,7 +109,7 @@ def _converted(
         )
     to = Path(request.folder) / CONVERTED
     try:
-        ffmpeg.convert(path, content_type, options, to, request.most_converted_bytes)
+        ffmpeg.convert(Path(request.path), content_type, options, to, request.most_converted_bytes)
     except FfmpegTimeoutError as error:
         raise RefusedError(Refusal.INVALID, "takes too long to convert") from error
     except FfmpegError as error:
@@ -190,7 +188,8 @@ def _add_peaks(peaks: list[int], levels: "array[int]", at: int, samples: int) ->
         if bar < WAVEFORM_VALUES - 1:
             end = min(end, start + -(-(bar + 1) * samples // WAVEFORM_VALUES) - at)
         part = levels[start:end]
-        peaks[bar] = max(peaks[bar], max(part), -min(part))
+        loudest = max(max(part), -min(part))  # noqa: PLW3301 - of an array, as C does it
+        peaks[bar] = max(peaks[bar], loudest)
         at += len(part)
         start = end
     return at

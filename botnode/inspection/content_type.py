@@ -14,6 +14,11 @@ OGG_PAYLOAD = 28  # a first page's header with its one segment
 TS_PACKET = 188
 MOST_ZIP_BYTES = 1024 * 1024  # of a central directory; the largest office file has some kilobytes
 
+ADTS_HEADER, ADTS_SYNC = 7, 0xF0
+MPEG_HEADER, MPEG_SYNC = 4, 0xE2
+NO_BIT_RATE, NO_SAMPLING_RATE = frozenset({0, 15}), 3
+BMP_HEADER = 14
+
 UNKNOWN = ""
 OCTETS = "application/octet-stream"
 OGG_OPUS = "audio/ogg; codecs=opus"  # as WhatsApp writes it
@@ -135,18 +140,33 @@ def _transport_stream(head: bytes) -> str:
 
 
 def _audio_frames(head: bytes) -> str:
-    """MPEG audio and ADTS AAC: a sync word, and a second one where the first frame ends."""
-    if len(head) < 7 or head[0] != 0xFF:
-        return UNKNOWN
-    if head[1] & 0xF6 == 0xF0:
-        length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
-        follows = head[length : length + 2]
-        fits = length > 7 and (not follows or follows[0] == 0xFF) and length <= len(head)
-        return "audio/aac" if fits else UNKNOWN
-    # Layer III, with a bit rate and a sampling rate.
-    if head[1] & 0xE6 == 0xE2 and head[2] >> 4 not in {0, 15} and head[2] >> 2 & 3 != 3:  # noqa: PLR2004 - fields of ISO 11172-3
-        return "audio/mpeg"
-    return UNKNOWN
+    """AAC with ADTS headers, whose frames follow each other, or MPEG audio of layer III."""
+    if is_adts(head):
+        following = head[adts_bytes(head) :]
+        return "audio/aac" if is_adts(following) or not following else UNKNOWN
+    return "audio/mpeg" if _is_layer_3(head) else UNKNOWN
+
+
+def is_adts(frame: bytes) -> bool:
+    """Whether a frame of AAC begins here: sync word, layer 0 and a length (ISO 13818-7, 6.2)."""
+    return (
+        frame[:1] == b"\xff"
+        and len(frame) >= ADTS_HEADER
+        and (frame[1] & 0xF6 == ADTS_SYNC and adts_bytes(frame) >= ADTS_HEADER)
+    )
+
+
+def adts_bytes(frame: bytes) -> int:
+    """A frame's length, header included."""
+    return (frame[3] & 3) << 11 | frame[4] << 3 | frame[5] >> 5
+
+
+def _is_layer_3(frame: bytes) -> bool:
+    """Sync word, layer III, a bit rate and a sampling rate (ISO 11172-3, 2.4.2.3)."""
+    if frame[:1] != b"\xff" or len(frame) < MPEG_HEADER or frame[1] & 0xE6 != MPEG_SYNC:
+        return False
+    rates = frame[2]
+    return rates >> 4 not in NO_BIT_RATE and rates >> 2 & 3 != NO_SAMPLING_RATE
 
 
 def _pdf(head: bytes) -> str:
@@ -181,6 +201,12 @@ def _is_small(archive: zipfile.ZipFile) -> bool:
     )
 
 
+def _bmp(head: bytes) -> str:
+    """Two letters are little: what is reserved must be nothing, and the pixels near."""
+    near = BMP_HEADER < int.from_bytes(head[10:14], "little") < HEAD_BYTES
+    return "image/bmp" if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0" and near else UNKNOWN
+
+
 def _tar(head: bytes) -> str:
     return "application/x-tar" if head[257:262] == b"ustar" else UNKNOWN
 
@@ -195,6 +221,7 @@ _LOOKS: tuple[Callable[[bytes], str], ...] = (
     _audio_frames,
     _zip,
     _tar,
+    _bmp,
     _pdf,
 )
 
@@ -247,8 +274,10 @@ def plain(content_type: str) -> str:
 def agree(said: str, found: str) -> bool:
     """Whether what a sender says of media can be true, as far as the bytes tell."""
     said, found = plain(said), plain(found)
-    if not said or not found or OCTETS in {said, found} or said == found or found in _OPEN:
+    if not said or not found or OCTETS in {said, found} or said == found:
         return True
+    if found in _OPEN:
+        return said != "application/pdf" and not said.startswith(("audio/", "video/"))
     if found.startswith(_OFFICE):
         return said == ZIP or said.startswith(("application/vnd.", "application/ms"))
     (said_major, _, said_minor), (major, _, minor) = said.partition("/"), found.partition("/")

@@ -6,6 +6,7 @@ when the process that started it does.
 """
 
 import ctypes
+import os
 import resource
 import select
 import signal
@@ -126,13 +127,13 @@ class Ffmpeg:
         ]
 
     def _start(self, argv: list[str], most_bytes: int) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(  # noqa: PLW1509 - one thread runs here, so what follows the fork is safe
+        return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={},
-            preexec_fn=lambda: self._bound(most_bytes),
+            preexec_fn=lambda: self._bound(most_bytes),  # noqa: PLW1509 - one thread runs here
         )
 
     def _bound(self, most_bytes: int) -> None:
@@ -161,7 +162,7 @@ class Ffmpeg:
         got = 0
         try:
             while poll.poll(max(0.0, until - time.monotonic()) * 1000):
-                piece = output.read1(CHUNK_BYTES)  # type: ignore[attr-defined] - a BufferedReader
+                piece = os.read(output.fileno(), CHUNK_BYTES)
                 if not piece:
                     self._finish(process, until)
                     return

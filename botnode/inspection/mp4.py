@@ -13,14 +13,15 @@ from typing import BinaryIO
 MOST_BOXES = 20_000
 MOST_DEPTH = 8
 MOST_TRACKS = 32
+HEADER_BYTES = 8
 LARGE_SIZE = 1
 TO_THE_END = 0
 UNKNOWN_DURATION = (0, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 LONGEST_MS = 30 * 24 * 3600 * 1000  # more is a lie, not a video
 
 _PARENTS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"mvex"})
-# Sample entries begin with these many bytes before their own boxes (ISO 14496-12, 12.1.3).
-_VISUAL_ENTRY = 78
+# What stands before the boxes of a sample entry (ISO 14496-12, 8.5.2 and 12.1.3).
+_ENTRY, _VISUAL_ENTRY = 16, 78
 
 
 class DamagedError(Exception):
@@ -96,12 +97,12 @@ class _Reader:
                 read(self, self._bytes(at, stop))
 
     def _children(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        while end - start >= 8:
+        while end - start >= HEADER_BYTES:
             self._boxes += 1
             if self._boxes > MOST_BOXES:
                 raise DamagedError("it has too many boxes")
             size, kind = struct.unpack(">I4s", self._bytes(start, start + 8))
-            header = 8
+            header = HEADER_BYTES
             if size == LARGE_SIZE:
                 size = struct.unpack(">Q", self._bytes(start + 8, start + 16))[0]
                 header = 16
@@ -154,10 +155,10 @@ class _Reader:
 
     def _stsd(self, data: bytes) -> None:
         track = self._track
-        if int.from_bytes(data[4:8]) == 0 or len(data) < 16:
+        if int.from_bytes(data[4:8]) == 0 or len(data) < _ENTRY:
             return
         track.codec = data[12:16].decode("ascii", "replace")
-        entry = data[16 + _VISUAL_ENTRY :]
+        entry = data[_ENTRY + _VISUAL_ENTRY :]
         if track.codec in {"avc1", "avc3"} and (at := entry.find(b"avcC")) >= 0:
             track.profile = entry[at + 5]
 

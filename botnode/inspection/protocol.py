@@ -1,4 +1,4 @@
-"""What a botnode asks the process that looks at media, and what that answers: one line of JSON each.
+"""What a botnode asks the process that looks at media, and what that answers: a line of JSON each.
 
 The answer is read with as much care as a stranger's: the process had untrusted bytes in its hands.
 """

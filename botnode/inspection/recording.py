@@ -1,4 +1,4 @@
-"""How long recordings play, and of how many channels they are: read from frames, nothing decoded."""
+"""How long recordings play and how many channels they have, read from frames undecoded."""
 
 import struct
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tinytag import TinyTag, TinyTagException
+
+from botnode.inspection.content_type import ADTS_HEADER, adts_bytes, is_adts
 
 OPUS_HZ = 48_000  # RFC 7845: the granule position counts these, whatever the input's rate was
 OGG_HEADER = struct.Struct("<4sBBqIIIB")
@@ -15,9 +17,8 @@ AMR_FRAME_MS = 20
 AMR_BYTES = (13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1)
 AMR_START = len(b"#!AMR\n")
 ADTS_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
-ADTS_HEADER = 7
 ADTS_SAMPLES = 1024
-ID3_HEADER = 10
+ID3V1_BYTES = 128  # may stand at the end
 FOREVER_MS = 30 * 24 * 3600 * 1000  # more is a lie, not a recording
 
 
@@ -97,19 +98,15 @@ def aac_ms(path: Path) -> int:
         DamagedError: its frames do not follow each other.
     """
     data = path.read_bytes()
-    at = samples = 0
-    rate = 0
-    while at + ADTS_HEADER <= len(data):
-        if data[at] != 0xFF or data[at + 1] & 0xF6 != 0xF0:  # noqa: PLR2004 - the sync word
-            break
-        index = data[at + 2] >> 2 & 15
-        length = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
-        if length < ADTS_HEADER or index >= len(ADTS_HZ):
+    at = samples = rate = 0
+    while is_adts(header := data[at : at + ADTS_HEADER]):
+        index = header[2] >> 2 & 15
+        if index >= len(ADTS_HZ):
             break
         rate = ADTS_HZ[index]
-        samples += ADTS_SAMPLES * ((data[at + 6] & 3) + 1)
-        at += length
-    if not samples or at < len(data) - ADTS_HEADER - 128:  # a tag of 128 bytes may follow
+        samples += ADTS_SAMPLES * ((header[6] & 3) + 1)
+        at += adts_bytes(header)
+    if not samples or at > len(data) or at < len(data) - ID3V1_BYTES:
         raise DamagedError("its frames do not follow each other")
     return samples * 1000 // rate
 
@@ -128,6 +125,8 @@ def amr_ms(path: Path) -> int:
             raise DamagedError("its frames do not follow each other")
         at += length
         frames += 1
+    if at > len(data):
+        raise DamagedError("its last frame is cut off")
     if not frames:
         raise DamagedError("nothing is recorded in it")
     return frames * AMR_FRAME_MS

@@ -19,12 +19,14 @@ MOST_FRAME_BYTES = 1024 * 1024
 CONVERTED_SIDE = 1280
 
 _COPY_VIDEO = ("-c:v", "copy")
+_PLAYED_SIZE = (
+    f"scale='min({CONVERTED_SIDE},iw)':'min({CONVERTED_SIDE},ih)'"
+    ":force_original_aspect_ratio=decrease:force_divisible_by=2,setsar=1,format=yuv420p"
+)
 _MAKE_VIDEO = (
     *("-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-profile:v", "high"),
     *("-x264-params", "rc-lookahead=20"),
-    "-vf",
-    f"scale='min({CONVERTED_SIDE},iw)':'min({CONVERTED_SIDE},ih)'"
-    ":force_original_aspect_ratio=decrease:force_divisible_by=2,setsar=1,format=yuv420p",
+    *("-vf", _PLAYED_SIZE),
 )
 _COPY_SOUND = ("-c:a", "copy")
 _MAKE_SOUND = ("-c:a", "aac", "-b:a", "128k", "-ac", "2", "-ar", "44100")
@@ -50,7 +52,7 @@ def look_at_video(
             "ffmpeg on the botnode's PATH to make that of it",
         )
     to = Path(request.folder) / CONVERTED
-    _convert(path, content_type, movie, ffmpeg, to, request.most_converted_bytes)
+    _convert(request, content_type, movie, ffmpeg, to)
     return _found(to, _movie(to), ffmpeg, converted=True)
 
 
@@ -88,12 +90,7 @@ def _describe(content_type: str, movie: mp4.Movie | None) -> str:
 
 
 def _convert(
-    path: Path,
-    content_type: str,
-    movie: mp4.Movie | None,
-    ffmpeg: Ffmpeg,
-    to: Path,
-    most_bytes: int,
+    request: Request, content_type: str, movie: mp4.Movie | None, ffmpeg: Ffmpeg, to: Path
 ) -> None:
     """Copy what phones play already, and encode the rest anew."""
     pictures = movie.first("vide") if movie else None
@@ -104,8 +101,9 @@ def _convert(
         *(_COPY_SOUND if sound is not None and sound.codec == "mp4a" else _MAKE_SOUND),
         *("-movflags", "+faststart", "-f", "mp4"),
     )
+    most_bytes = request.most_converted_bytes
     try:
-        ffmpeg.convert(path, content_type, options, to, most_bytes)
+        ffmpeg.convert(Path(request.path), content_type, options, to, most_bytes)
     except FfmpegTimeoutError as error:
         raise RefusedError(
             Refusal.INVALID, "takes too long to convert: send MP4 with H.264"

@@ -1,0 +1,280 @@
+"""Media that means harm, and programs that hang: the process that looks at it ends all the same."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import media_samples as samples
+import psutil
+import pytest
+
+from botmesh.errors import MeshError, Reason
+from botnode import media_inspection
+from botnode.media_inspection import MediaInspector, MediaKind
+
+FIELD = "content.video.media"
+ENDLESS = "while :; do :; done"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "tenant"
+    made.mkdir(mode=0o700)
+    return made
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Path:
+    path = tmp_path / "given"
+    path.write_bytes(samples.mp4())
+    return path
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(folder: Path) -> Iterator[None]:
+    """No folder and no process stays behind."""
+    yield
+    assert list(folder.iterdir()) == []
+    wait_until_none_works_in(folder)
+
+
+def at_work(folder: Path) -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.process_iter(["cwd"])
+        if process.info["cwd"] == str(folder) and process.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+def wait_until_none_works_in(folder: Path) -> None:
+    until = time.monotonic() + 10
+    while left := at_work(folder):
+        assert time.monotonic() < until, left
+        time.sleep(0.02)
+
+
+async def until_works(folder: Path, count: int) -> list[psutil.Process]:
+    async with asyncio.timeout(20):
+        while len(found := at_work(folder)) < count:
+            await asyncio.sleep(0.02)
+    return found
+
+
+def stand_in(tmp_path: Path, script: str) -> str:
+    """A folder with a program called ffmpeg in it."""
+    place = tmp_path / "bin"
+    place.mkdir()
+    program = place / "ffmpeg"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return str(place)
+
+
+class TestFfmpeg:
+    async def test_that_hangs_leaves_the_thumbnail_out(
+        self, tmp_path: Path, folder: Path, given: Path
+    ) -> None:
+        inspector = MediaInspector(folder, limit_s=0.5, search_path=stand_in(tmp_path, ENDLESS))
+        found = await inspector.inspect(given, MediaKind.VIDEO, FIELD)
+        assert (found.width, found.thumbnail) == (320, b"")
+
+    async def test_that_writes_without_end_is_ended(
+        self, tmp_path: Path, folder: Path, given: Path
+    ) -> None:
+        place = stand_in(tmp_path, "exec /bin/cat /dev/zero")
+        found = await MediaInspector(folder, search_path=place).inspect(
+            given, MediaKind.VIDEO, FIELD
+        )
+        assert (found.width, found.thumbnail) == (320, b"")
+
+    async def test_that_hangs_ends_a_conversion(
+        self, tmp_path: Path, folder: Path, given: Path
+    ) -> None:
+        given.write_bytes(samples.mp4(codec=b"hvc1"))
+        inspector = MediaInspector(folder, limit_s=0.5, search_path=stand_in(tmp_path, ENDLESS))
+        with pytest.raises(MeshError, match="too long to convert") as caught:
+            await inspector.inspect(given, MediaKind.VIDEO, FIELD)
+        assert caught.value.reason == Reason.INVALID_REQUEST
+
+    async def test_that_fills_the_disk_is_ended(
+        self, tmp_path: Path, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(media_inspection.MOST_CONVERTED_BYTES, MediaKind.VIDEO, 100_000)
+        given.write_bytes(samples.mp4(codec=b"hvc1"))
+        script = 'for last; do :; done; exec /bin/cat /dev/zero > "${last#file:}"'
+        inspector = MediaInspector(folder, search_path=stand_in(tmp_path, script))
+        with pytest.raises(MeshError, match="100000 bytes") as caught:
+            await inspector.inspect(given, MediaKind.VIDEO, FIELD)
+        assert caught.value.reason == Reason.INVALID_REQUEST
+
+    async def test_gets_nothing_of_the_environment(
+        self, tmp_path: Path, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BOTMESH_TEST_SECRET", "hush")
+        told = tmp_path / "told"
+        place = stand_in(
+            tmp_path, f"/bin/cat /proc/$PPID/environ /proc/self/environ >{told}; exit 1"
+        )
+        await MediaInspector(folder, search_path=place).inspect(given, MediaKind.DOCUMENT, FIELD)
+        assert not told.exists()
+        # A file that may have no bytes is not written by this limit's process: a conversion may.
+        given.write_bytes(samples.mp4(codec=b"hvc1"))
+        with pytest.raises(MeshError):
+            await MediaInspector(folder, search_path=place).inspect(given, MediaKind.VIDEO, FIELD)
+        assert b"hush" not in told.read_bytes()
+
+    async def test_is_asked_for_no_network_and_no_playlist(
+        self, tmp_path: Path, folder: Path, given: Path
+    ) -> None:
+        told = tmp_path / "told"
+        place = stand_in(tmp_path, f'echo "$@" >{told}; exit 1')
+        given.write_bytes(samples.mp4(codec=b"hvc1"))
+        with pytest.raises(MeshError):
+            await MediaInspector(folder, search_path=place).inspect(given, MediaKind.VIDEO, FIELD)
+        argv = told.read_text()
+        for wanted in ("-nostdin", "-protocol_whitelist file,pipe", "-f mov", f"-i file:{given}"):
+            assert wanted in argv
+
+
+class TestThePrograms:
+    async def test_that_is_cancelled_ends(self, tmp_path: Path, folder: Path, given: Path) -> None:
+        inspector = MediaInspector(folder, search_path=stand_in(tmp_path, ENDLESS))
+        looking = asyncio.create_task(inspector.inspect(given, MediaKind.VIDEO, FIELD))
+        await until_works(folder, 2)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+        wait_until_none_works_in(folder)
+        async with asyncio.timeout(10):
+            while list(folder.iterdir()):
+                await asyncio.sleep(0.02)
+
+    async def test_that_is_killed_is_the_medias_fault(
+        self, tmp_path: Path, folder: Path, given: Path
+    ) -> None:
+        inspector = MediaInspector(folder, search_path=stand_in(tmp_path, ENDLESS))
+        looking = asyncio.create_task(inspector.inspect(given, MediaKind.VIDEO, FIELD))
+        for process in await until_works(folder, 2):
+            process.kill()
+        with pytest.raises(MeshError, match="memory") as caught:
+            await looking
+        assert caught.value.reason == Reason.INVALID_REQUEST
+
+    def test_ends_with_a_botnode_that_is_killed(
+        self, tmp_path: Path, folder: Path, given: Path
+    ) -> None:
+        script = (
+            "import asyncio, sys; from pathlib import Path;"
+            "from botnode.media_inspection import MediaInspector, MediaKind;"
+            "asyncio.run(MediaInspector(Path(sys.argv[1]), search_path=sys.argv[2])"
+            ".inspect(Path(sys.argv[3]), MediaKind.VIDEO, 'x'))"
+        )
+        place = stand_in(tmp_path, ENDLESS)
+        argv = [sys.executable, "-c", script, str(folder), place, str(given)]
+        with subprocess.Popen(argv) as botnode:
+            until = time.monotonic() + 20
+            while len(at_work(folder)) < 2:
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            os.kill(botnode.pid, signal.SIGKILL)
+        wait_until_none_works_in(folder)
+        assert len(list(folder.iterdir())) == 1
+        (folder / "inspection-0123.converted").write_bytes(b"x")
+        MediaInspector(folder).clean()
+
+    async def test_a_document_that_kills_it_goes_out_plainly(
+        self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given.write_bytes(samples.pdf())
+        killer = (
+            "import sys, os; from botnode.inspection import __main__ as program, document;"
+            "document.pypdfium2.PdfDocument = lambda path: os.kill(os.getpid(), 9);"
+            "program.main()"
+        )
+        monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-I", "-c", killer))
+        found = await MediaInspector(folder).inspect(given, MediaKind.DOCUMENT, FIELD)
+        assert (found.content_type, found.page_count) == ("application/pdf", 0)
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            "print('{}')",
+            "print('Hola')",
+            "print('[' * 60000)",
+            "while True: print('x' * 1000)",
+            'print(\'{"findings": {"content_type": 5}}\')',
+            'print(\'{"findings": {"content_type": "a/b", "width": -1}}\')',
+            'print(\'{"findings": {"content_type": "a/b", "width": 1e400}}\')',
+            'print(\'{"findings": {"content_type": "a/b", "thumbnail": "\' + \'A\' * 30000 + \'"}}\')',
+            'print(\'{"findings": {"content_type": "a/b", "colour": 1}}\')',
+            "raise ImportError",
+        ],
+    )
+    async def test_that_lies_is_not_believed(
+        self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch, script: str
+    ) -> None:
+        monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-IS", "-c", script))
+        with pytest.raises(MeshError) as caught:
+            await MediaInspector(folder, limit_s=5).inspect(given, MediaKind.VIDEO, FIELD)
+        assert caught.value.reason in {Reason.INTERNAL, Reason.INVALID_REQUEST}
+
+    async def test_that_promises_a_file_must_have_made_it(
+        self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        script = (
+            "import os, sys, json; folder = json.loads(sys.stdin.readline())['folder'];"
+            "os.symlink('/etc/passwd', folder + '/converted');"
+            'print(\'{"findings": {"content_type": "a/b", "thumbnail": "", '
+            '"waveform": "", "converted": true}}\')'
+        )
+        monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-IS", "-c", script))
+        with pytest.raises(MeshError) as caught:
+            await MediaInspector(folder).inspect(given, MediaKind.VIDEO, FIELD)
+        assert caught.value.reason == Reason.INVALID_REQUEST
+
+    async def test_that_cannot_start_is_no_fault_of_the_media(
+        self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(media_inspection, "COMMAND", ("/nonexistent",))
+        with pytest.raises(MeshError) as caught:
+            await MediaInspector(folder).inspect(given, MediaKind.VIDEO, FIELD)
+        assert caught.value.reason == Reason.INTERNAL
+
+    async def test_is_bounded_in_memory(
+        self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hungry = (
+            "from botnode.inspection import __main__ as program, look;"
+            "look.look = lambda request: bytearray(2**30);"
+            "program.main()"
+        )
+        monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-I", "-c", hungry))
+        with pytest.raises(MeshError, match="memory") as caught:
+            await MediaInspector(folder).inspect(given, MediaKind.VIDEO, FIELD)
+        assert caught.value.reason == Reason.INVALID_REQUEST
+
+    @pytest.mark.parametrize("name", ["pipe", "folder", "/dev/zero"])
+    async def test_reads_only_files(self, tmp_path: Path, folder: Path, name: str) -> None:
+        path = tmp_path / name
+        if name == "pipe":
+            os.mkfifo(path)
+        elif name == "folder":
+            path.mkdir()
+        with pytest.raises(MeshError, match="no file"):
+            await MediaInspector(folder).inspect(path, MediaKind.IMAGE, FIELD)
+
+
+def test_a_botnode_decodes_nothing_itself() -> None:
+    script = (
+        "import sys, botnode.media_inspection;"
+        "print([name for name in ('PIL', 'pypdfium2', 'tinytag') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
