@@ -41,7 +41,12 @@ log = structlog.get_logger(__name__)
 
 FOLDER_PREFIX = "inspection-"
 CONVERTED_SUFFIX = ".converted"
-COMMAND = (sys.executable, "-I", "-m", "botnode.inspection")
+# Modules are found where this process finds them, and nothing else is read at the start.
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[1:];from botnode.inspection.__main__ import main; main()"
+)
+_PLACES = [str(Path(__file__).parents[1]), *(place for place in sys.path if place)]
+COMMAND = (sys.executable, "-IS", "-c", _PROGRAM, *_PLACES)
 # Pictures and documents take a second or two; two minutes convert some minutes of video.
 LIMIT_S = {
     MediaKind.IMAGE: 30.0,
@@ -157,7 +162,7 @@ class MediaInspector:
             except _DiedError as died:
                 raise invalid(field, f"cannot be looked at: {died}") from died
             except RefusedError as refused:
-                raise _refused(refused, field) from refused
+                raise mesh_error(refused, field) from refused
         return answer
 
     def _request(self, path: Path, kind: MediaKind, content_type: str, file_name: str) -> Request:
@@ -212,7 +217,7 @@ class _Look:
         folder.mkdir(mode=0o700)
         try:
             findings = self._ask(replace(request, folder=str(folder)))
-            return _inspection(request.kind, findings, self._keep(folder, findings))
+            return inspection(request.kind, findings, self._keep(folder, findings))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -300,7 +305,8 @@ def _obituary(code: int) -> str:
     return "it is damaged, or needs more memory than there is for it"
 
 
-def _inspection(kind: MediaKind, found: Findings, converted: Path | None) -> Inspection:
+def inspection(kind: MediaKind, found: Findings, converted: Path | None) -> Inspection:
+    """What was found, for the botnode."""
     return Inspection(
         kind=kind,
         content_type=found.content_type,
@@ -315,7 +321,8 @@ def _inspection(kind: MediaKind, found: Findings, converted: Path | None) -> Ins
     )
 
 
-def _refused(refused: RefusedError, field: str) -> MeshError:
+def mesh_error(refused: RefusedError, field: str) -> MeshError:
+    """A refusal, for whoever sent the media."""
     match refused.refusal:
         case Refusal.CONVERSION_UNAVAILABLE:
             text = f"{field} {refused.text}"

@@ -49,7 +49,7 @@ def _answer(request: protocol.Request) -> bytes:
 
 
 def _die_with_parent() -> None:
-    """See prctl(2). It may have died before: then standard input is at its end."""
+    """See prctl(2). A parent that died before leaves no request to read."""
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -8,7 +8,7 @@ import pytest
 
 from botnode.inspection import protocol
 from botnode.inspection.look import look
-from botnode.inspection.protocol import Findings, MediaKind, RefusedError, Request
+from botnode.inspection.protocol import MediaKind, RefusedError, Request
 
 SEED = 20260921
 VARIANTS = 60
@@ -51,16 +51,15 @@ def damaged(data: bytes, dice: random.Random) -> bytes:
 @pytest.mark.parametrize("name", GIVEN)
 def test_every_answer_is_typed(name: str, tmp_path: Path) -> None:
     kind, data = GIVEN[name]
-    dice = random.Random(f"{SEED} {name}")  # noqa: S311 - the same damage each time
+    dice = random.Random(f"{SEED} {name}")
     path = tmp_path / "given"
     for number in range(VARIANTS):
         path.write_bytes(damaged(data, dice))
         request = Request(str(path), kind, "", "x", str(tmp_path), "", 10.0, 1024)
         try:
             found = look(request)
-        except RefusedError as refused:
-            assert refused.text
+        except RefusedError:
             continue
         except Exception as error:
             raise AssertionError(f"{name} {number}: {error!r}") from error
-        assert isinstance(protocol.decode_answer(protocol.encode_findings(found)), Findings)
+        assert protocol.decode_answer(protocol.encode_findings(found)) == found

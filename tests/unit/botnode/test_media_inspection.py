@@ -11,6 +11,10 @@ import pytest
 from PIL import Image
 
 from botmesh.errors import MeshError, Reason
+from botnode import media_inspection
+from botnode.inspection import look as program
+from botnode.inspection import protocol
+from botnode.inspection.protocol import RefusedError, Request
 from botnode.media_inspection import Inspection, MediaInspector, MediaKind
 
 Look = Callable[..., Awaitable[Inspection]]
@@ -27,31 +31,51 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def look(tmp_path: Path, folder: Path) -> Look:
-    """Look at bytes or a file, without ffmpeg unless asked with it."""
+    """Look at bytes or a file: as its process does, or by a process where ffmpeg is to help."""
 
     async def looking(
         what: bytes | Path,
         kind: MediaKind,
         *,
         with_ffmpeg: bool = False,
-        limit_s: float | None = None,
         content_type: str = "",
         file_name: str = "",
     ) -> Inspection:
-        path = what if isinstance(what, Path) else tmp_path / "given"
-        if isinstance(what, bytes):
-            path.write_bytes(what)  # noqa: ASYNC240 - some kilobytes
-        if with_ffmpeg:
-            samples.ffmpeg_binary()
-        inspector = MediaInspector(folder, limit_s=limit_s, search_path=None if with_ffmpeg else "")
+        path = what if isinstance(what, Path) else stored(tmp_path / "given", what)
+        if not with_ffmpeg:
+            return looked_at(path, kind, content_type, file_name)
+        samples.ffmpeg_binary()
+        inspector = MediaInspector(folder)
         try:
             return await inspector.inspect(
                 path, kind, FIELD, content_type=content_type, file_name=file_name
             )
         finally:
-            assert not [left for left in folder.iterdir() if left.is_dir()]
+            assert left_in(folder) == []
 
     return looking
+
+
+def left_in(folder: Path) -> list[Path]:
+    return [left for left in folder.iterdir() if left.is_dir()]
+
+
+def stored(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def looked_at(path: Path, kind: MediaKind, content_type: str, file_name: str) -> Inspection:
+    """Without a process of its own, which takes a tenth of a second."""
+    request = Request(str(path), kind, content_type, file_name, "/nonexistent", "", 30.0, 0)
+    try:
+        answer = protocol.encode_findings(program.look(request))
+    except RefusedError as error:
+        answer = protocol.encode_refusal(error)
+    try:
+        return media_inspection.inspection(kind, protocol.decode_answer(answer), None)
+    except RefusedError as error:
+        raise media_inspection.mesh_error(error, FIELD) from error
 
 
 async def refused(looking: Awaitable[Inspection], reason: Reason, says: str) -> MeshError:
@@ -226,10 +250,8 @@ class TestVideos:
         ("name", "options"),
         [
             ("iphone.mov", ("-c:v", "libx265", "-tag:v", "hvc1", "-x265-params", "log-level=none")),
-            ("h264.mov", ("-c:v", "libx264")),
             ("odd.mkv", ("-c:v", "libx264", "-vf", "scale=101:57", "-pix_fmt", "yuv444p")),
             ("browser.webm", ("-c:v", "libvpx", "-cpu-used", "8", "-deadline", "realtime")),
-            ("old.avi", ()),
             ("moving.gif", ("-an",)),
             ("parts.mp4", ("-c:v", "libx264", "-movflags", "frag_keyframe+empty_moov")),
         ],
@@ -237,7 +259,7 @@ class TestVideos:
     async def test_what_phones_do_not_play_is_converted(
         self, look: Look, tmp_path: Path, name: str, options: tuple[str, ...]
     ) -> None:
-        sound = () if name.endswith(("gif", "avi")) else ("-ac", "1")
+        sound = () if name.endswith("gif") else ("-ac", "1")
         if name == "moving.gif":
             options = (*options, "-pix_fmt", "pal8")
         made = samples.video(tmp_path / name, *options, *sound)
@@ -256,8 +278,7 @@ class TestVideos:
             f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n",
             f"ffconcat version 1.0\nfile '{secret}'\n",
         ):
-            given = tmp_path / "given.mp4"
-            given.write_text(text)
+            given = stored(tmp_path / "given.mp4", text.encode())
             looking = look(given, MediaKind.VIDEO, with_ffmpeg=True, content_type="video/mp4")
             await refused(looking, Reason.INVALID_REQUEST, "no video")
 
@@ -315,17 +336,13 @@ class TestRecordings:
         [
             ("browser.webm", ("-c:a", "libopus")),
             ("safari.mp4", ("-c:a", "aac", "-movflags", "frag_keyframe+empty_moov")),
-            ("memo.m4a", ("-c:a", "aac")),
             ("stereo.ogg", ("-c:a", "libopus", "-ac", "2")),
-            ("vorbis.ogg", ("-c:a", "libvorbis")),
-            ("raw.wav", ()),
         ],
     )
     async def test_become_voice_notes(
         self, look: Look, tmp_path: Path, name: str, options: tuple[str, ...]
     ) -> None:
-        given = tmp_path / "louder.wav"
-        given.write_bytes(samples.wav(2, lambda second: second / 2))
+        given = stored(tmp_path / "louder.wav", samples.wav(2, lambda second: second / 2))
         made = samples.ffmpeg(tmp_path / name, "-i", str(given), *options)
         found = await look(made, MediaKind.VOICE, with_ffmpeg=True)
         assert found.converted is not None
