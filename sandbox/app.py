@@ -16,14 +16,16 @@ from typing import Final, TypeVar
 import grpc.aio
 import structlog
 
-from botmesh.sandbox.v1 import sandbox_pb2_grpc
+from botmesh.sandbox.v1 import media_pb2_grpc, sandbox_pb2_grpc
 from sandbox import authority
 from sandbox.addresses import Addresses
 from sandbox.control import SandboxServicer
+from sandbox.media_control import MediaServicer
 from sandbox.network import Network
 from sandbox.proxy import Proxy
 from sandbox.settings import SandboxSettings
 from sandbox.state.database import Database
+from sandbox.state.media import HOSTS
 from sandbox.state.store import Store
 
 HOST: Final = "127.0.0.1"
@@ -60,7 +62,13 @@ async def _serve(
     settings: SandboxSettings, folder: Path, store: Store, stop: asyncio.Event
 ) -> None:
     network = Network(store)
-    proxy = Proxy(authority.tls_context(folder), network.unknown, network.refuses, network.connect)
+    proxy = Proxy(
+        authority.tls_context(folder),
+        network.unknown,
+        network.refuses,
+        network.connect,
+        (HOSTS, network.media_host.serve),
+    )
     loop = asyncio.get_running_loop()
     control = grpc.aio.server(options=_SERVER_OPTIONS)
 
@@ -84,6 +92,7 @@ async def _serve(
     )
     servicer = SandboxServicer(network, addresses, _version())
     sandbox_pb2_grpc.add_SandboxServiceServicer_to_server(servicer, control)
+    media_pb2_grpc.add_SandboxMediaServiceServicer_to_server(MediaServicer(network), control)
     await control.start()
     for phone in store.phones.all():
         network.delivery.wake(phone)

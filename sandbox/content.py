@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sandbox import protobufs
+from sandbox import media_message, protobufs
 from sandbox.wire.jid import Jid
 
 _EDIT: Final = protobufs.e2e.ProtocolMessage.MESSAGE_EDIT
 _REVOKE: Final = protobufs.e2e.ProtocolMessage.REVOKE
-# Messages around a message; an edit comes in one as well.
-_WRAPPERS: Final = (
-    "editedMessage",
-    "ephemeralMessage",
-    "viewOnceMessage",
-    "viewOnceMessageV2",
-    "documentWithCaptionMessage",
-)
 # Fields with what has a name -> its kind, and the field with the name.
 _NAMED: Final = {
     "pollCreationMessage": ("poll", "name"),
@@ -56,7 +48,7 @@ def with_sender_key(group: Jid, distribution: bytes, content: Any = None) -> Any
 
 def describe(content: Any) -> tuple[str, str]:
     """A message's kind (as the control API has it) and its text."""
-    for name in _WRAPPERS:
+    for name in media_message.WRAPPERS:
         if content.HasField(name) and getattr(content, name).HasField("message"):
             return describe(getattr(content, name).message)
     if content.HasField("protocolMessage"):
@@ -68,7 +60,8 @@ def describe(content: Any) -> tuple[str, str]:
             return kind, str(getattr(getattr(content, name), field))
     if content.HasField("conversation") or content.HasField("extendedTextMessage"):
         return "text", str(content.conversation or content.extendedTextMessage.text)
-    return "other", ""
+    found = media_message.find(content)
+    return (found.kind, found.text) if found else ("other", "")
 
 
 def _protocol(message: Any) -> tuple[str, str]:

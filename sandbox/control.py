@@ -16,15 +16,14 @@ from sandbox import conversion, fault_conversion, faults
 from sandbox.addresses import Addresses
 from sandbox.arrivals import Arrivals
 from sandbox.lines import end, replaced
+from sandbox.naming import Naming
 from sandbox.network import Network
 from sandbox.pairing import ScanError, ScanProblem
 from sandbox.refusals import RefusedError, answering, invalid, streaming
-from sandbox.stanzas import Chat
 from sandbox.state.devices import Device
 from sandbox.state.groups import Group
 from sandbox.state.messages import Direction, Message
 from sandbox.state.phones import Phone
-from sandbox.wire.jid import parse
 
 _PAGE: Final = 100
 _PAGE_MOST: Final = 1000
@@ -50,6 +49,7 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
         self._addresses = addresses
         self._version = version
         self._started_at = time.time()
+        self._naming = Naming(network.store)
         self._arrivals = Arrivals(network.store.messages)
         network.handset.arrived = self._arrivals.announce
 
@@ -90,16 +90,10 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
 
     @answering
     async def WriteMessage(self, request: pb.WriteMessageRequest, _context: Any) -> Any:
-        phone, to = self._phone("phone", request.phone), self._chat("to", request.to)
+        self._phone("phone", request.phone)
+        to = self._naming.chat("to", request.to)
         content = conversion.content(request.text, request.content)
-        if not phone.online:
-            raise RefusedError(
-                grpc.StatusCode.FAILED_PRECONDITION, "PHONE_OFFLINE", "the phone is offline"
-            )
-        if isinstance(to, Group) and phone.number not in to.numbers:
-            raise RefusedError(
-                grpc.StatusCode.FAILED_PRECONDITION, "NOT_IN_GROUP", "the phone is not in the group"
-            )
+        phone = self._naming.writer("phone", request.phone, to)
         message = self._network.mail.write(phone, to, content)
         return pb.WriteMessageResponse(message=conversion.message(message))
 
@@ -285,20 +279,10 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
             asyncio.get_running_loop().call_later(seconds, fault.let_go)
 
     def _phone(self, field: str, number: str) -> Phone:
-        return self._store.phones.get(conversion.number(field, number))
+        return self._naming.phone(field, number)
 
     def _group(self, field: str, address: str) -> Group:
-        try:
-            group = self._store.groups.at(parse(address))
-        except ValueError as error:
-            raise invalid(field, str(error)) from error
-        if group is None:
-            text = f"there is no group {address}"
-            raise RefusedError(grpc.StatusCode.NOT_FOUND, "GROUP_NOT_FOUND", text)
-        return group
-
-    def _chat(self, field: str, name: str) -> Chat:
-        return self._group(field, name) if "@" in name else self._phone(field, name)
+        return self._naming.group(field, address)
 
     def _recipient(self, name: str) -> str:
         """How faults know the recipient of messages: by number, or by a group's address."""

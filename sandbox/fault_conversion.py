@@ -13,6 +13,13 @@ from sandbox.conversion import plus
 from sandbox.refusals import invalid
 
 _MOST_CODES: Final = 6
+_FIRST_REFUSAL: Final = 400
+_BEYOND_STATUS: Final = 600
+_DOWNLOADS_ONLY: Final = (
+    faults.Disturbance.DAMAGE,
+    faults.Disturbance.LENGTHEN,
+    faults.Disturbance.REDIRECT,
+)
 _REFUSALS: Final = {
     pb.LOGIN_REFUSAL_LOGGED_OUT: faults.Refusal.LOGGED_OUT,
     pb.LOGIN_REFUSAL_BANNED: faults.Refusal.BANNED,
@@ -101,6 +108,34 @@ def _refuse_phone_code(request: pb.RefusePhoneCode) -> faults.RefusePhoneCode:
     return faults.RefusePhoneCode(request.code)
 
 
+def _disturb_media(request: pb.DisturbMedia) -> faults.DisturbMedia:
+    try:
+        how = faults.Disturbance(request.how)
+    except ValueError as error:
+        raise invalid("fault.disturb_media.how", "a disturbance must be set") from error
+    if how is faults.Disturbance.REFUSE and not _FIRST_REFUSAL <= request.status < _BEYOND_STATUS:
+        raise invalid("fault.disturb_media.status", "a status such as 404 is expected")
+    needs_bytes = how in (faults.Disturbance.SLOW, faults.Disturbance.LENGTHEN)
+    if request.bytes < 0 or (needs_bytes and not request.bytes):
+        raise invalid("fault.disturb_media.bytes", "a number of bytes is expected")
+    transfer = faults.Transfer(request.transfer) if request.transfer else None
+    if how in _DOWNLOADS_ONLY and transfer is not faults.Transfer.DOWNLOAD:
+        raise invalid("fault.disturb_media.transfer", "only downloads can be disturbed so")
+    delay = _seconds(request, "delay")
+    return faults.DisturbMedia(how, transfer, request.status, request.bytes, delay)
+
+
+def _written_media(item: faults.DisturbMedia) -> tuple[str, dict[str, Any]]:
+    values = {
+        "how": int(item.how),
+        "transfer": int(item.transfer or 0),
+        "status": item.status,
+        "bytes": item.bytes,
+        "delay": _duration(item.seconds),
+    }
+    return "disturb_media", values
+
+
 def _written_login(item: faults.RefuseLogin) -> tuple[str, dict[str, Any]]:
     reason = next(key for key, value in _REFUSALS.items() if value is item.reason)
     duration = _duration(item.ban_seconds)
@@ -128,6 +163,7 @@ _READERS: Final[dict[str, Callable[[Any], faults.Behaviour]]] = {
     "undecryptable": lambda _: faults.Undecryptable(),
     "refuse_phone_code": _refuse_phone_code,
     "require_passkey": lambda _: faults.RequirePasskey(),
+    "disturb_media": _disturb_media,
 }
 _WRITERS: Final[dict[type, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
     faults.RefuseConnections: lambda _: ("refuse_connections", {}),
@@ -150,4 +186,5 @@ _WRITERS: Final[dict[type, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
     faults.Undecryptable: lambda _: ("undecryptable", {}),
     faults.RefusePhoneCode: lambda item: ("refuse_phone_code", {"code": item.code}),
     faults.RequirePasskey: lambda _: ("require_passkey", {}),
+    faults.DisturbMedia: _written_media,
 }

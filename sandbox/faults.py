@@ -124,6 +124,36 @@ class RequirePasskey:
     """A device that is being linked is asked for the account's passkey instead."""
 
 
+class Transfer(enum.IntEnum):
+    """A way in which media moves."""
+
+    UPLOAD = 1
+    DOWNLOAD = 2
+
+
+class Disturbance(enum.IntEnum):
+    """What goes wrong with a transfer of media."""
+
+    REFUSE = 1
+    CUT = 2
+    HOLD = 3
+    DAMAGE = 4
+    SLOW = 5
+    LENGTHEN = 6
+    REDIRECT = 7
+
+
+@dataclass(frozen=True, slots=True)
+class DisturbMedia:
+    """Media is moved badly, or not at all; in both ways if none is named."""
+
+    how: Disturbance
+    transfer: Transfer | None = None
+    status: int = 0
+    bytes: int = 0
+    seconds: float | None = None
+
+
 Behaviour: TypeAlias = (
     RefuseConnections
     | RefuseLogin
@@ -139,6 +169,7 @@ Behaviour: TypeAlias = (
     | Undecryptable
     | RefusePhoneCode
     | RequirePasskey
+    | DisturbMedia
 )
 B = TypeVar("B", bound=Behaviour)
 

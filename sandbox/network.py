@@ -16,6 +16,8 @@ from sandbox.line import Line, Transport
 from sandbox.lines import Lines
 from sandbox.login import Login
 from sandbox.mail import Mail
+from sandbox.media_auth import MediaAuth
+from sandbox.media_host import MediaHost
 from sandbox.pairing import Pairing
 from sandbox.queries import Queries
 from sandbox.retries import Retries
@@ -52,6 +54,8 @@ class Network:
         self.pairing = Pairing(store, self.faults, self.delivery.announce_devices)
         self.code_pairing = CodePairing(store, self.faults, self.pairing)
         self.login = Login(store, self.lines, self.pairing, self.faults)
+        media_auth = MediaAuth(store.database)
+        self.media_host = MediaHost(store.media, media_auth, self.faults, self.unknown)
         self.queries = Queries(
             store=store,
             lines=self.lines,
@@ -59,6 +63,7 @@ class Network:
             delivery=self.delivery,
             groups=self.groups,
             pairing=self.pairing,
+            media_auth=media_auth,
             faults=self.faults,
             unknown=self.unknown,
         )

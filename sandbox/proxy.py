@@ -2,18 +2,17 @@
 
 A client is started with ``HTTPS_PROXY`` naming this server. It asks for a tunnel to
 ``web.whatsapp.com``, gets one that leads nowhere but here, speaks TLS with us, and opens a
-WebSocket at ``/ws/chat``. Every other host is refused and reported. The WebSocket protocol itself
-is that of the library ``websockets``, used without its input and output.
+WebSocket at ``/ws/chat``; or it asks for one to a host that media is at. Every other host is
+refused and reported. The WebSocket protocol itself is that of the library ``websockets``, used
+without its input and output.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-import struct
-from collections.abc import Callable
-from typing import Final, Protocol, cast
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, Final, Protocol, cast
 
 import structlog
 from websockets.frames import Frame, Opcode
@@ -23,6 +22,7 @@ from websockets.server import ServerProtocol
 
 from sandbox.authority import is_whatsapp
 from sandbox.line import Transport
+from sandbox.tcp import reset
 from sandbox.unknown import Kind, Unknown
 from sandbox.wire.binary import MalformedNodeError
 from sandbox.wire.noise import NoiseError
@@ -30,6 +30,7 @@ from sandbox.wire.noise import NoiseError
 _HEAD_MAX: Final = 16 * 1024
 _MESSAGE_MAX: Final = 1 << 24
 _CHAT: Final = b"GET /ws/chat"
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 _log = structlog.get_logger()
 
 
@@ -52,11 +53,14 @@ class Proxy:
         unknown: Unknown,
         refused: Callable[[], bool],
         receive: Callable[[Transport], Receiver],
+        media: tuple[Collection[str], Serve],
     ) -> None:
+        """Make it; ``media`` are the hosts that media is at, and what serves them."""
         self.context = context
         self.unknown = unknown
         self.refused = refused
         self.receive = receive
+        self._media_hosts, self._serve_media = media
         self.doors: set[asyncio.Transport] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -64,11 +68,33 @@ class Proxy:
         """The protocol of a fresh connection."""
         return _Door(self)
 
-    def start_tls(self, transport: asyncio.Transport) -> None:
-        """Go on in TLS on a connection whose tunnel was granted."""
-        task = asyncio.get_running_loop().create_task(self._start_tls(transport))
+    def start_tls(self, transport: asyncio.Transport, host: str) -> None:
+        """Go on in TLS on a connection whose tunnel to a host was granted."""
+        is_media = host in self._media_hosts
+        going_on = self._carry_media(transport) if is_media else self._start_tls(transport)
+        task = asyncio.get_running_loop().create_task(going_on)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _carry_media(self, transport: asyncio.Transport) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=_HEAD_MAX)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        try:
+            inner = await loop.start_tls(transport, protocol, self.context, server_side=True)
+        except (OSError, ssl.SSLError) as error:
+            _log.warning("tls_failed", error=str(error))
+            transport.abort()
+            return
+        if inner is None:
+            return
+        protocol.connection_made(inner)
+        self.doors.add(inner)
+        try:
+            writer = asyncio.StreamWriter(inner, protocol, reader, loop)
+            await self._serve_media(reader, writer)
+        finally:
+            self.doors.discard(inner)
 
     async def _start_tls(self, transport: asyncio.Transport) -> None:
         loop = asyncio.get_running_loop()
@@ -101,7 +127,7 @@ class _Door(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._proxy.doors.add(self._transport)
         if self._proxy.refused():
-            _reset(self._transport)
+            reset(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's port
         self._proxy.doors.discard(self._transport)
@@ -121,7 +147,7 @@ class _Door(asyncio.Protocol):
             self._refuse("403 Forbidden", Kind.HOST, rest)
         else:
             self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            self._proxy.start_tls(self._transport)
+            self._proxy.start_tls(self._transport, host)
 
     def _refuse(self, status: str, kind: Kind, text: str) -> None:
         self._proxy.unknown.report(kind, "", text)
@@ -190,7 +216,7 @@ class _Web(asyncio.Protocol):
     def reset(self) -> None:
         """Cut at once, with a TCP reset."""
         if self._transport is not None:
-            _reset(self._transport)
+            reset(self._transport)
 
     def freeze(self) -> None:
         """Read nothing and write nothing any more, and stay open."""
@@ -240,10 +266,3 @@ class _Web(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\n\r\n")
             self._transport.close()
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    raw = transport.get_extra_info("socket")
-    if raw is not None:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()

@@ -9,7 +9,6 @@ Source: whatsmeow's user.go, prekeys.go, privacysettings.go, mediaconn.go, appst
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from typing import Final
 
@@ -19,15 +18,16 @@ from sandbox.groups import GroupDesk, QueryError
 from sandbox.keydesk import KeyDesk, key_nodes
 from sandbox.line import Line
 from sandbox.lines import Lines, end, removed
+from sandbox.media_auth import LIFETIME_SECONDS, MediaAuth
 from sandbox.pairing import Pairing
 from sandbox.state.devices import Device
+from sandbox.state.media import HOSTS
 from sandbox.state.phones import Phone
 from sandbox.state.store import Store
 from sandbox.unknown import Kind, Unknown
 from sandbox.wire.jid import CONTACT_SERVER, SERVER, Jid, parse
 from sandbox.wire.node import Node
 
-_MEDIA_LIFETIME_SECONDS: Final = 3600
 _MEDIA_BUCKETS: Final = 12
 _PRIVACY: Final = {
     "last": "all",
@@ -53,6 +53,7 @@ class Queries:
         delivery: Delivery,
         groups: GroupDesk,
         pairing: Pairing,
+        media_auth: MediaAuth,
         faults: Faults,
         unknown: Unknown,
     ) -> None:
@@ -62,6 +63,7 @@ class Queries:
         self._delivery = delivery
         self._faults = faults
         self._pairing = pairing
+        self._media_auth = media_auth
         self._unknown = unknown
         self._answers: dict[tuple[str, str, str], _Answer] = {
             ("w:p", "get", ""): self._nothing,
@@ -257,16 +259,15 @@ class Queries:
     def _block_list(_line: Line, _device: Device, _query: Node) -> list[Node]:
         return [Node("list", content=[])]
 
-    @staticmethod
-    def _media(_line: Line, _device: Device, _query: Node) -> list[Node]:
+    def _media(self, _line: Line, device: Device, _query: Node) -> list[Node]:
         attrs: dict[str, str | int | Jid | None] = {
-            "auth": secrets.token_urlsafe(24),
-            "ttl": _MEDIA_LIFETIME_SECONDS,
-            "auth_ttl": _MEDIA_LIFETIME_SECONDS,
+            "auth": self._media_auth.grant(device.number),
+            "ttl": LIFETIME_SECONDS,
+            "auth_ttl": LIFETIME_SECONDS,
             "max_buckets": _MEDIA_BUCKETS,
         }
-        host = Node("host", {"hostname": "mmg.whatsapp.net"})
-        return [Node("media_conn", attrs, [host])]
+        hosts = [Node("host", {"hostname": host}) for host in HOSTS]
+        return [Node("media_conn", attrs, hosts)]
 
     @staticmethod
     def _app_state(_line: Line, _device: Device, query: Node) -> list[Node]:

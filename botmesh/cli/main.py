@@ -16,6 +16,7 @@ from botmesh.cli import (
     pairing,
     phone_pairing,
     sandbox,
+    sandbox_media,
     tenant,
     up,
 )
@@ -29,6 +30,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(tenant.app, name="tenant")
+sandbox.app.command("send")(sandbox_media.send)
+sandbox.app.command("open")(sandbox_media.open_)
+sandbox.app.command("expire")(sandbox_media.expire)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(export.app, name="export")
 app.command("up")(up.up)

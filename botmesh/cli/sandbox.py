@@ -95,7 +95,7 @@ def write(
     """Have a phone write a text."""
     with _stub(context) as phones:
         request = sandbox.WriteMessageRequest(phone=phone, to=to, text=text)
-        _show_message(phones.WriteMessage(request, timeout=connection.timeout_s()).message)
+        show_message(phones.WriteMessage(request, timeout=connection.timeout_s()).message)
 
 
 @app.command()
@@ -108,10 +108,10 @@ def inbox(
     with _stub(context) as phones:
         if follow:
             for item in phones.StreamMessages(sandbox.StreamMessagesRequest(phone=phone)):
-                _show_message(item.message)
+                show_message(item.message)
             return
         for message in _messages(phones, phone):
-            _show_message(message)
+            show_message(message)
 
 
 @app.command()
@@ -123,7 +123,7 @@ def read(
     """Have a phone read a message that it received."""
     with _stub(context) as phones:
         request = sandbox.MarkReadRequest(phone=phone, message_id=message_id)
-        _show_message(phones.MarkRead(request, timeout=connection.timeout_s()).message)
+        show_message(phones.MarkRead(request, timeout=connection.timeout_s()).message)
 
 
 @app.command("set")
@@ -250,11 +250,14 @@ def fault(
     code: Annotated[int, typer.Option(help="The error or ban code.")] = 0,
     seconds: Annotated[float, typer.Option(help="How long a delay, ban or round is.")] = 0,
     codes: Annotated[int, typer.Option(help="How many QR codes there are.")] = 1,
+    size: Annotated[
+        int, typer.Option("--bytes", help="Where in media it acts, or how fast media goes.")
+    ] = 0,
     times: Annotated[int, typer.Option(help="It ends after acting so often.")] = 0,
     last: Annotated[float, typer.Option(help="It ends after so many seconds.")] = 0,
 ) -> None:
     """Make the network misbehave until `botmesh sandbox clear`."""
-    wanted = sandbox_faults.parse(kind, code=code, seconds=seconds, codes=codes)
+    wanted = sandbox_faults.parse(kind, code=code, seconds=seconds, codes=codes, size=size)
     wanted.MergeFrom(sandbox.Fault(phone=phone, recipient=recipient, times=times))
     if last:
         wanted.duration.CopyFrom(sandbox_faults.duration(last))
@@ -295,6 +298,13 @@ def unknown(context: typer.Context) -> None:
 
 @contextmanager
 def _stub(context: typer.Context) -> Iterator[sandbox.SandboxServiceStub]:
+    with dial(context) as channel:
+        yield sandbox.SandboxServiceStub(channel)
+
+
+@contextmanager
+def dial(context: typer.Context) -> Iterator[grpc.Channel]:
+    """A channel to the sandbox's control; errors of calls inside end the command."""
     path = Path(context.meta["data_dir"]).expanduser() / STATE_FILE
     try:
         address = str(json.loads(path.read_text())["control_address"])
@@ -305,7 +315,7 @@ def _stub(context: typer.Context) -> Iterator[sandbox.SandboxServiceStub]:
         grpc.insecure_channel(address, options=options) as channel,
         connection.explained(address, start_with="botmesh up --sandbox"),
     ):
-        yield sandbox.SandboxServiceStub(channel)
+        yield channel
 
 
 def _numbered(
@@ -354,7 +364,8 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _show_message(message: sandbox.Message) -> None:
+def show_message(message: sandbox.Message) -> None:
+    """A message in a phone's chat."""
     if output.is_json():
         output.emit(output.as_dict(message))
         return

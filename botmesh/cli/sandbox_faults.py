@@ -8,7 +8,8 @@ from botmesh.sandbox import v1 as sandbox
 KINDS = (
     "refuse-connections, ban, outdated, unavailable, logged-out, send-error, hold-ack, hold-lid, "
     "hold-devices, hold-pre-keys, hold-group, cut-before, cut-after, undecryptable, short-qr, "
-    "silence, half-open, deaf, refuse-activation, refuse-phone-code or passkey."
+    "silence, half-open, deaf, refuse-activation, refuse-phone-code, passkey, or of media: "
+    "media-refuse, media-cut, media-hold, media-damage, media-slow or media-lengthen."
 )
 _REFUSALS = {
     "logged-out": sandbox.LoginRefusal.LOGIN_REFUSAL_LOGGED_OUT,
@@ -26,11 +27,26 @@ _CUTS = {
     "cut-before": sandbox.CutPlace.CUT_PLACE_BEFORE_DELIVERY,
     "cut-after": sandbox.CutPlace.CUT_PLACE_AFTER_DELIVERY,
 }
+_MEDIA = {
+    "media-refuse": sandbox.MediaDisturbance.MEDIA_DISTURBANCE_REFUSE,
+    "media-cut": sandbox.MediaDisturbance.MEDIA_DISTURBANCE_CUT,
+    "media-hold": sandbox.MediaDisturbance.MEDIA_DISTURBANCE_HOLD,
+    "media-damage": sandbox.MediaDisturbance.MEDIA_DISTURBANCE_DAMAGE,
+    "media-slow": sandbox.MediaDisturbance.MEDIA_DISTURBANCE_SLOW,
+    "media-lengthen": sandbox.MediaDisturbance.MEDIA_DISTURBANCE_LENGTHEN,
+}
+_DOWNLOADS = ("media-damage", "media-lengthen")
 
 
-def parse(kind: str, *, code: int, seconds: float, codes: int) -> sandbox.Fault:
+def parse(kind: str, *, code: int, seconds: float, codes: int, size: int = 0) -> sandbox.Fault:
     """The fault of a kind; raises BadParameter for one that there is not."""
     span = duration(seconds) if seconds else None
+    if kind in _MEDIA:
+        down = sandbox.MediaTransfer.MEDIA_TRANSFER_DOWNLOAD if kind in _DOWNLOADS else None
+        disturbed = sandbox.DisturbMedia(
+            how=_MEDIA[kind], transfer=down, status=code, bytes=size, delay=span
+        )
+        return sandbox.Fault(disturb_media=disturbed)
     if kind in _REFUSALS:
         refusal = sandbox.RefuseLogin(
             reason=_REFUSALS[kind], ban_code=code, ban_duration=span, drop_connections=True

@@ -114,6 +114,19 @@ CREATE TABLE sender_keys (
     PRIMARY KEY (number, id, address)
 ) WITHOUT ROWID;
 """,
+    """
+CREATE TABLE media (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    number TEXT NOT NULL,
+    enc_sha256 BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    signature TEXT NOT NULL,
+    made_at REAL NOT NULL,
+    expired INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX media_by_hash ON media (enc_sha256);
+""",
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from sandbox.state.database import Database
 from sandbox.state.devices import Devices
 from sandbox.state.groups import Groups
+from sandbox.state.media import MediaBodies
 from sandbox.state.messages import Messages
 from sandbox.state.phones import Phone, Phones
 from sandbox.state.queue import Queue
@@ -14,7 +15,7 @@ from sandbox.wire.jid import Jid
 
 
 class Store:
-    """Phones, devices, groups, chats and queues over one database."""
+    """Phones, devices, groups, chats, queues and media over one database."""
 
     def __init__(self, path: Path) -> None:
         self.database = Database(path)
@@ -23,6 +24,7 @@ class Store:
         self.groups = Groups(self.database)
         self.queue = Queue(self.database)
         self.messages = Messages(self.database)
+        self.media = MediaBodies(self.database, path.parent / "media")
 
     def addresses(self, phone: Phone) -> list[Jid]:
         """A user's devices by LID, the phone first."""

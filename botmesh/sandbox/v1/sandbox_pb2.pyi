@@ -52,6 +52,23 @@ class CutPlace(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CUT_PLACE_BEFORE_DELIVERY: _ClassVar[CutPlace]
     CUT_PLACE_AFTER_DELIVERY: _ClassVar[CutPlace]
 
+class MediaTransfer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MEDIA_TRANSFER_UNSPECIFIED: _ClassVar[MediaTransfer]
+    MEDIA_TRANSFER_UPLOAD: _ClassVar[MediaTransfer]
+    MEDIA_TRANSFER_DOWNLOAD: _ClassVar[MediaTransfer]
+
+class MediaDisturbance(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MEDIA_DISTURBANCE_UNSPECIFIED: _ClassVar[MediaDisturbance]
+    MEDIA_DISTURBANCE_REFUSE: _ClassVar[MediaDisturbance]
+    MEDIA_DISTURBANCE_CUT: _ClassVar[MediaDisturbance]
+    MEDIA_DISTURBANCE_HOLD: _ClassVar[MediaDisturbance]
+    MEDIA_DISTURBANCE_DAMAGE: _ClassVar[MediaDisturbance]
+    MEDIA_DISTURBANCE_SLOW: _ClassVar[MediaDisturbance]
+    MEDIA_DISTURBANCE_LENGTHEN: _ClassVar[MediaDisturbance]
+    MEDIA_DISTURBANCE_REDIRECT: _ClassVar[MediaDisturbance]
+
 class UnknownKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     UNKNOWN_KIND_UNSPECIFIED: _ClassVar[UnknownKind]
@@ -87,6 +104,17 @@ QUERY_KIND_GROUP: QueryKind
 CUT_PLACE_UNSPECIFIED: CutPlace
 CUT_PLACE_BEFORE_DELIVERY: CutPlace
 CUT_PLACE_AFTER_DELIVERY: CutPlace
+MEDIA_TRANSFER_UNSPECIFIED: MediaTransfer
+MEDIA_TRANSFER_UPLOAD: MediaTransfer
+MEDIA_TRANSFER_DOWNLOAD: MediaTransfer
+MEDIA_DISTURBANCE_UNSPECIFIED: MediaDisturbance
+MEDIA_DISTURBANCE_REFUSE: MediaDisturbance
+MEDIA_DISTURBANCE_CUT: MediaDisturbance
+MEDIA_DISTURBANCE_HOLD: MediaDisturbance
+MEDIA_DISTURBANCE_DAMAGE: MediaDisturbance
+MEDIA_DISTURBANCE_SLOW: MediaDisturbance
+MEDIA_DISTURBANCE_LENGTHEN: MediaDisturbance
+MEDIA_DISTURBANCE_REDIRECT: MediaDisturbance
 UNKNOWN_KIND_UNSPECIFIED: UnknownKind
 UNKNOWN_KIND_STANZA: UnknownKind
 UNKNOWN_KIND_QUERY: UnknownKind
@@ -553,8 +581,22 @@ class RequirePasskey(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class DisturbMedia(_message.Message):
+    __slots__ = ("transfer", "how", "status", "bytes", "delay")
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    HOW_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    transfer: MediaTransfer
+    how: MediaDisturbance
+    status: int
+    bytes: int
+    delay: _duration_pb2.Duration
+    def __init__(self, transfer: _Optional[_Union[MediaTransfer, str]] = ..., how: _Optional[_Union[MediaDisturbance, str]] = ..., status: _Optional[int] = ..., bytes: _Optional[int] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
 class Fault(_message.Message):
-    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "half_open", "deaf", "refuse_activation", "hold_query", "cut_line", "undecryptable", "refuse_phone_code", "require_passkey", "phone", "recipient", "times", "duration", "acted")
+    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "half_open", "deaf", "refuse_activation", "hold_query", "cut_line", "undecryptable", "refuse_phone_code", "require_passkey", "disturb_media", "phone", "recipient", "times", "duration", "acted")
     FAULT_ID_FIELD_NUMBER: _ClassVar[int]
     REFUSE_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     REFUSE_LOGIN_FIELD_NUMBER: _ClassVar[int]
@@ -570,6 +612,7 @@ class Fault(_message.Message):
     UNDECRYPTABLE_FIELD_NUMBER: _ClassVar[int]
     REFUSE_PHONE_CODE_FIELD_NUMBER: _ClassVar[int]
     REQUIRE_PASSKEY_FIELD_NUMBER: _ClassVar[int]
+    DISTURB_MEDIA_FIELD_NUMBER: _ClassVar[int]
     PHONE_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_FIELD_NUMBER: _ClassVar[int]
     TIMES_FIELD_NUMBER: _ClassVar[int]
@@ -590,12 +633,13 @@ class Fault(_message.Message):
     undecryptable: Undecryptable
     refuse_phone_code: RefusePhoneCode
     require_passkey: RequirePasskey
+    disturb_media: DisturbMedia
     phone: str
     recipient: str
     times: int
     duration: _duration_pb2.Duration
     acted: int
-    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., half_open: _Optional[_Union[HalfOpen, _Mapping]] = ..., deaf: _Optional[_Union[Deaf, _Mapping]] = ..., refuse_activation: _Optional[_Union[RefuseActivation, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., refuse_phone_code: _Optional[_Union[RefusePhoneCode, _Mapping]] = ..., require_passkey: _Optional[_Union[RequirePasskey, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
+    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., half_open: _Optional[_Union[HalfOpen, _Mapping]] = ..., deaf: _Optional[_Union[Deaf, _Mapping]] = ..., refuse_activation: _Optional[_Union[RefuseActivation, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., refuse_phone_code: _Optional[_Union[RefusePhoneCode, _Mapping]] = ..., require_passkey: _Optional[_Union[RequirePasskey, _Mapping]] = ..., disturb_media: _Optional[_Union[DisturbMedia, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
 
 class SetFaultRequest(_message.Message):
     __slots__ = ("fault",)

@@ -21,9 +21,13 @@ from botmesh.sandbox.v1 import (
     Fault,
     ListMessagesRequest,
     ListUnknownRequest,
+    MediaLetter,
     Message,
+    OpenMediaRequest,
+    SandboxMediaServiceStub,
     SandboxServiceStub,
     ScanRequest,
+    SendMediaRequest,
     SetFaultRequest,
     WaitFaultRequest,
 )
@@ -129,11 +133,13 @@ class World:
         self._names = itertools.count(1)
         self._numbers = itertools.count(1)
         self.api: Any = None
+        self.media: Any = None
 
     async def dial(self) -> None:
         """Open a channel to the control API, anew after a restart."""
         channel = grpc.aio.insecure_channel(self.sandbox.addresses.control_address)
         self.api = SandboxServiceStub(channel)
+        self.media = SandboxMediaServiceStub(channel)
         self._stack.push_async_callback(channel.close)
 
     def number(self) -> str:
@@ -193,6 +199,22 @@ class World:
         async with asyncio.timeout(PATIENCE_S):
             while not await condition():  # noqa: ASYNC110 - what is waited for is in another process
                 await asyncio.sleep(0.02)
+
+    async def post(self, data: bytes, piece: int = 1 << 20, **letter: Any) -> Message:
+        """Have a phone send media."""
+
+        async def parts() -> AsyncIterator[SendMediaRequest]:
+            yield SendMediaRequest(letter=MediaLetter(**letter))
+            for at in range(0, len(data), piece):
+                yield SendMediaRequest(data=data[at : at + piece])
+
+        return (await self.media.SendMedia(parts())).message
+
+    async def opened(self, number: str, message_id: str) -> tuple[Any, bytes]:
+        """What a phone finds when it opens the media of a message."""
+        request = OpenMediaRequest(phone=number, message_id=message_id)
+        first, *rest = [part async for part in self.media.OpenMedia(request)]
+        return first.media, b"".join(part.data for part in rest)
 
     async def restart(self) -> None:
         """Kill the sandbox and start it anew on its folder."""

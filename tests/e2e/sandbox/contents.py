@@ -33,3 +33,32 @@ def build(client: Any, kind: str, to: str, text: str, about: str = "") -> Any:
         me = client.get_me().JID
         return build_revoke(chat, me, about, me)
     raise ValueError(kind)
+
+
+def media(client: Any, kind: str, data: bytes) -> Any:
+    """A message of a kind of media, whose bytes are uploaded first."""
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: PLC0415
+    from neonize.utils.enum import MediaType  # noqa: PLC0415
+
+    field, place = {
+        "image": ("imageMessage", MediaType.MediaImage),
+        "video": ("videoMessage", MediaType.MediaVideo),
+        "audio": ("audioMessage", MediaType.MediaAudio),
+        "voice": ("audioMessage", MediaType.MediaAudio),
+        "document": ("documentMessage", MediaType.MediaDocument),
+        "sticker": ("stickerMessage", MediaType.MediaImage),
+    }[kind]
+    uploaded = client.upload(data, place)
+    message = Message()
+    part = getattr(message, field)
+    part.mimetype = "application/x-test"
+    part.URL, part.directPath = uploaded.url, uploaded.DirectPath
+    part.mediaKey, part.fileLength = uploaded.MediaKey, uploaded.FileLength
+    part.fileSHA256, part.fileEncSHA256 = uploaded.FileSHA256, uploaded.FileEncSHA256
+    if kind == "voice":
+        part.PTT = True
+    if kind == "document":
+        part.fileName = "order.pdf"
+    if kind in ("image", "video"):
+        part.caption = "under it"
+    return message

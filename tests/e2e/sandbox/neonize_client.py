@@ -9,6 +9,7 @@ Arguments: the session database, and ``untrusting`` to leave the pinned root key
 
 # ruff: noqa: E402 - stdout and the module search path are set up before neonize is imported
 
+import hashlib
 import json
 import os
 import sys
@@ -51,6 +52,7 @@ _WATCHED = (
     "UndecryptableMessageEv",
 )
 _lock = threading.Lock()
+_received: dict[str, Any] = {}
 
 
 def say(kind: str, **data: Any) -> None:
@@ -85,6 +87,7 @@ def watch(client: NewClient) -> None:
 def message(event: Any) -> dict[str, Any]:
     source = event.Info.MessageSource
     content = event.Message
+    _received[event.Info.ID] = content
     return {
         "id": event.Info.ID,
         "text": content.conversation or content.extendedTextMessage.text,
@@ -137,6 +140,16 @@ def send(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
     return {"message_id": client.send_message(contents.jid(command["to"]), content).ID}
 
 
+def send_media(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
+    content = contents.media(client, command["kind"], Path(command["path"]).read_bytes())
+    return {"message_id": client.send_message(contents.jid(command["to"]), content).ID}
+
+
+def download(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
+    data = client.download_any(_received[command["message_id"]])
+    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
 def mark_read(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
     sender = build_jid(command.get("sender", command["chat"]), "lid")
     chat = contents.jid(command["chat"], "lid")
@@ -182,6 +195,8 @@ COMMANDS = {
     "pair_phone": pair_phone,
     "log_out": log_out,
     "groups": groups,
+    "send_media": send_media,
+    "download": download,
 }
 
 if __name__ == "__main__":

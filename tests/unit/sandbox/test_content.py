@@ -6,6 +6,7 @@ import pytest
 
 from sandbox import protobufs
 from sandbox.content import describe, sent_copy, text_content, with_sender_key
+from sandbox.media_message import compose
 from sandbox.wire.jid import Jid
 
 Message = protobufs.e2e.Message
@@ -76,7 +77,11 @@ def image() -> Any:
         (poll("Shall we?"), "poll", "Shall we?"),
         (place("Zócalo"), "location", "Zócalo"),
         (contact("Ana"), "contact", "Ana"),
-        (image(), "other", ""),
+        (image(), "image", image().imageMessage.caption),
+        (compose("voice", "", "", ""), "voice", ""),
+        (compose("document", "", "", "bill.pdf"), "document", "bill.pdf"),
+        (compose("document", "", "Your bill", "bill.pdf"), "document", "Your bill"),
+        (compose("image", "", "once", "", view_once=True), "image", "once"),
         (Message(), "other", ""),
     ],
 )

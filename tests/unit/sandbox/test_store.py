@@ -192,7 +192,7 @@ def test_a_file_of_the_first_version_is_brought_up(store: Store, path: Path) -> 
     phone = store.phones.get("5215550001")
     with closing(sqlite3.connect(path)) as old, old:
         old.executescript(
-            "DROP TABLE groups; DROP TABLE members; DROP TABLE sender_keys;"
+            "DROP TABLE groups; DROP TABLE members; DROP TABLE sender_keys; DROP TABLE media;"
             "ALTER TABLE phones DROP COLUMN forgetful;"
             "ALTER TABLE messages DROP COLUMN kind; ALTER TABLE messages DROP COLUMN undecrypted;"
             "PRAGMA user_version=1"
