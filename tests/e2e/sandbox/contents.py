@@ -35,30 +35,65 @@ def build(client: Any, kind: str, to: str, text: str, about: str = "") -> Any:
     raise ValueError(kind)
 
 
+FIELDS = {
+    "image": "imageMessage",
+    "video": "videoMessage",
+    "audio": "audioMessage",
+    "voice": "audioMessage",
+    "document": "documentMessage",
+    "sticker": "stickerMessage",
+}
+
+
 def media(client: Any, kind: str, data: bytes) -> Any:
-    """A message of a kind of media, whose bytes are uploaded first."""
-    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: PLC0415
+    """A message of a kind of media, whose bytes are uploaded by the library."""
     from neonize.utils.enum import MediaType  # noqa: PLC0415
 
-    field, place = {
-        "image": ("imageMessage", MediaType.MediaImage),
-        "video": ("videoMessage", MediaType.MediaVideo),
-        "audio": ("audioMessage", MediaType.MediaAudio),
-        "voice": ("audioMessage", MediaType.MediaAudio),
-        "document": ("documentMessage", MediaType.MediaDocument),
-        "sticker": ("stickerMessage", MediaType.MediaImage),
-    }[kind]
-    uploaded = client.upload(data, place)
+    places = {"video": MediaType.MediaVideo, "document": MediaType.MediaDocument}
+    places |= dict.fromkeys(("audio", "voice"), MediaType.MediaAudio)
+    uploaded = client.upload(data, places.get(kind, MediaType.MediaImage))
+    told = {
+        "URL": uploaded.url,
+        "directPath": uploaded.DirectPath,
+        "mediaKey": uploaded.MediaKey,
+        "fileLength": uploaded.FileLength,
+        "fileSHA256": uploaded.FileSHA256,
+        "fileEncSHA256": uploaded.FileEncSHA256,
+    }
+    return _message(kind, told)
+
+
+def placed(kind: str, uploaded: Any) -> Any:
+    """A message of a kind of media that a botnode has uploaded."""
+    told = {
+        "URL": uploaded.url,
+        "directPath": uploaded.direct_path,
+        "mediaKey": uploaded.media_key,
+        "mediaKeyTimestamp": int(uploaded.media_key_time.timestamp()),
+        "fileLength": uploaded.file_length,
+        "fileSHA256": uploaded.file_sha256,
+        "fileEncSHA256": uploaded.file_enc_sha256,
+    }
+    return _message(kind, told)
+
+
+def part(message: Any) -> Any:
+    """The media in a message."""
+    return next(getattr(message, name) for name in FIELDS.values() if message.HasField(name))
+
+
+def _message(kind: str, told: dict[str, Any]) -> Any:
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: PLC0415
+
     message = Message()
-    part = getattr(message, field)
-    part.mimetype = "application/x-test"
-    part.URL, part.directPath = uploaded.url, uploaded.DirectPath
-    part.mediaKey, part.fileLength = uploaded.MediaKey, uploaded.FileLength
-    part.fileSHA256, part.fileEncSHA256 = uploaded.FileSHA256, uploaded.FileEncSHA256
+    media = getattr(message, FIELDS[kind])
+    for name, value in told.items():
+        setattr(media, name, value)
+    media.mimetype = "application/x-test"
     if kind == "voice":
-        part.PTT = True
+        media.PTT = True
     if kind == "document":
-        part.fileName = "order.pdf"
+        media.fileName = "order.pdf"
     if kind in ("image", "video"):
-        part.caption = "under it"
+        media.caption = "under it"
     return message

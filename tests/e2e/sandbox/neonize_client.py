@@ -9,6 +9,7 @@ Arguments: the session database, and ``untrusting`` to leave the pinned root key
 
 # ruff: noqa: E402 - stdout and the module search path are set up before neonize is imported
 
+import asyncio
 import hashlib
 import json
 import os
@@ -31,7 +32,11 @@ from neonize.client import NewClient
 from neonize.utils.enum import ReceiptType
 from neonize.utils.jid import build_jid
 
+from botmesh.errors import MeshError
 from botnode import trust
+from botnode.media_http import proxy_of_environment
+from botnode.media_ports import MediaKind, MediaReference
+from botnode.media_transfer import MediaMover
 
 sys.path.insert(0, str(Path(__file__).parent))
 import contents
@@ -53,6 +58,7 @@ _WATCHED = (
 )
 _lock = threading.Lock()
 _received: dict[str, Any] = {}
+_movers: dict[int, MediaMover] = {}
 
 
 def say(kind: str, **data: Any) -> None:
@@ -150,6 +156,52 @@ def download(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
     return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
+class Asking:
+    """Puts questions to the client, as a botnode does."""
+
+    def __init__(self, client: NewClient) -> None:
+        self._client = client
+
+    async def ask(self, question: Any, *, timeout_s: float = 20) -> Any:
+        async with asyncio.timeout(timeout_s):
+            return await asyncio.to_thread(question, self._client)
+
+
+def mover(client: NewClient) -> MediaMover:
+    if id(client) not in _movers:
+        _movers[id(client)] = MediaMover(Asking(client), proxy_of_environment())
+    return _movers[id(client)]
+
+
+def move_up(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
+    """Bring a file to WhatsApp as a botnode does, and send it."""
+    kind = MediaKind(command["kind"])
+    uploaded = asyncio.run(mover(client).upload(Path(command["path"]), kind))
+    content = contents.placed(command["kind"], uploaded)
+    return {"message_id": client.send_message(contents.jid(command["to"]), content).ID}
+
+
+def move_down(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
+    """Fetch a message's media as a botnode does."""
+    part = contents.part(_received[command["message_id"]])
+    told = {
+        "kind": MediaKind(command["kind"]),
+        "url": part.URL,
+        "direct_path": part.directPath,
+        "media_key": part.mediaKey,
+        "file_sha256": part.fileSHA256,
+        "file_enc_sha256": part.fileEncSHA256,
+        "file_length": part.fileLength,
+    }
+    told |= command.get("lies", {})
+    path, limit = Path(command["path"]), command.get("limit", 1 << 30)
+    try:
+        size = asyncio.run(mover(client).download(MediaReference(**told), path, limit))
+    except MeshError as error:
+        return {"reason": error.reason.value, "text": error.message}
+    return {"size": size, "mode": path.stat().st_mode & 0o777}
+
+
 def mark_read(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
     sender = build_jid(command.get("sender", command["chat"]), "lid")
     chat = contents.jid(command["chat"], "lid")
@@ -197,6 +249,8 @@ COMMANDS = {
     "groups": groups,
     "send_media": send_media,
     "download": download,
+    "move_up": move_up,
+    "move_down": move_down,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,306 @@
+"""HTTPS to WhatsApp's media hosts, and to nowhere else, through the tenant's proxy.
+
+A message names the place of its media, and whoever wrote the message chose it: only https addresses
+on WhatsApp's own hosts are asked, and no redirection is followed. Bodies go in pieces.
+
+Sources: whatsmeow's download.go and upload.go for requests and headers.
+"""
+
+import contextlib
+import http.client
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+PIECE_BYTES = 64 * 1024
+# Which hosts media may be at. The names of others' machines cannot end so.
+_DOMAIN = "whatsapp.net"
+_PORT = 443
+_ORIGIN = "https://web.whatsapp.com"
+# A transfer that rests so long is cut, and so is one that is slower than SLOWEST after GRACE_S.
+_STALL_S = 30.0
+_GRACE_S = 60.0
+_SLOWEST_BYTES_PER_S = 8 * 1024
+_MOST_ANSWER_BYTES = 64 * 1024
+_DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080}
+
+
+class PlaceError(Exception):
+    """An address is not one of WhatsApp's media hosts."""
+
+
+class LineError(Exception):
+    """The transfer did not come to its end; the text has no address in it."""
+
+
+class Cut:
+    """Ends a transfer from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._over = False
+        self._close: Callable[[], None] | None = None
+
+    def now(self) -> None:
+        """End it."""
+        with self._lock:
+            self._over = True
+            close = self._close
+        if close is not None:
+            close()
+
+    def check(self) -> None:
+        """Raise LineError if it is over."""
+        if self._over:
+            raise LineError("the transfer was given up")
+
+    @contextlib.contextmanager
+    def closing(self, close: Callable[[], None]) -> Iterator[None]:
+        """While inside, ending means this call too; raises LineError if it is over already."""
+        with self._lock:
+            self._close = close
+        try:
+            self.check()
+            yield
+        finally:
+            with self._lock:
+                self._close = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address at a media host.
+
+    Attributes:
+        target: path and query.
+    """
+
+    host: str
+    target: str
+
+
+def place_of(url: str) -> Place:
+    """The place that an address names; raises PlaceError."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise PlaceError("the address of the media is none") from None
+    host = (parts.hostname or "").lower()
+    if parts.scheme != "https" or parts.username is not None or port not in (None, _PORT):
+        raise PlaceError("the address of the media is no https address of a media host")
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return place_at(host, target)
+
+
+def place_at(host: str, target: str) -> Place:
+    """A place on a host; raises PlaceError."""
+    if not host.isascii() or not (host == _DOMAIN or host.endswith(f".{_DOMAIN}")):
+        raise PlaceError("the media is not at a host of WhatsApp's")
+    if not all(part.replace("-", "").isalnum() for part in host.split(".")):
+        raise PlaceError("the media is not at a host of WhatsApp's")
+    if not target.startswith("/") or not target.isascii() or not target.isprintable():
+        raise PlaceError("the path of the media is none")
+    if " " in target or "#" in target:
+        raise PlaceError("the path of the media is none")
+    return Place(host, target)
+
+
+class Answer:
+    """An answer whose body is still to come.
+
+    Attributes:
+        status: of HTTP.
+        length: how many bytes of body are announced; None if that is not said.
+    """
+
+    def __init__(self, response: http.client.HTTPResponse, pace: "_Pace") -> None:
+        self._response = response
+        self._pace = pace
+        self.status = response.status
+        self.length = response.length
+        self.content_range = response.getheader("Content-Range", "")
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body; raises LineError when it breaks off, as far as that can be seen."""
+        left = self.length
+        while piece := self._read():
+            self._pace.moved(len(piece))
+            if left is not None:
+                left -= len(piece)
+            yield piece
+        if left:
+            raise LineError("the transfer broke off")
+
+    def whole(self) -> bytes:
+        """A short body."""
+        return self._read(_MOST_ANSWER_BYTES)
+
+    def _read(self, size: int = PIECE_BYTES) -> bytes:
+        with _explained():
+            return self._response.read(size)
+
+
+class MediaClient:
+    """Makes requests of media hosts."""
+
+    def __init__(self, proxy_url: str = "") -> None:
+        """Make it.
+
+        Args:
+            proxy_url: http, https or socks5, with user and password where needed; empty for none.
+        """
+        self._proxy_url = proxy_url
+
+    @contextlib.contextmanager
+    def get(self, place: Place, cut: Cut, *, offset: int = 0) -> Iterator[Answer]:
+        """Ask for what is at a place, from a byte on; raises LineError."""
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        with self._connection(place.host, cut) as connection:
+            with _explained():
+                _begin(connection, "GET", place.target, headers)
+                response = connection.getresponse()
+            yield Answer(response, _Pace())
+
+    @contextlib.contextmanager
+    def post(
+        self, place: Place, cut: Cut, *, body: Iterable[bytes], length: int
+    ) -> Iterator[Answer]:
+        """Bring a body to a place; raises LineError."""
+        pace = _Pace()
+        with self._connection(place.host, cut) as connection:
+            with _explained():
+                _begin(connection, "POST", place.target, {"Content-Length": str(length)})
+                response = _push(connection, body, pace)
+            yield Answer(response, pace)
+
+    @contextlib.contextmanager
+    def _connection(self, host: str, cut: Cut) -> Iterator[http.client.HTTPConnection]:
+        connection = http.client.HTTPConnection(host, _PORT)
+        with _explained():
+            connection.sock = self._dial(host)
+        with contextlib.closing(connection), cut.closing(lambda: _shut(connection)):
+            yield connection
+
+    def _dial(self, host: str) -> Any:
+        context = ssl.create_default_context()
+        if not self._proxy_url:
+            plain = socket.create_connection((host, _PORT), timeout=_STALL_S)
+            return context.wrap_socket(plain, server_hostname=host)
+        from python_socks import ProxyType  # noqa: PLC0415 - only with a proxy
+        from python_socks.sync.v2 import Proxy  # noqa: PLC0415 - only with a proxy
+
+        parts = urlsplit(self._proxy_url)
+        proxy = Proxy(
+            ProxyType.SOCKS5 if parts.scheme == "socks5" else ProxyType.HTTP,
+            parts.hostname or "",
+            parts.port or _DEFAULT_PORTS[parts.scheme],
+            *_credentials(parts.username, parts.password),
+            rdns=True,
+            proxy_ssl=context if parts.scheme == "https" else None,
+        )
+        return proxy.connect(host, _PORT, dest_ssl=context, timeout=_STALL_S).socket
+
+
+class _Pace:
+    """Watches that a transfer goes on; raises LineError when it is too slow."""
+
+    def __init__(self) -> None:
+        self._begun_at = time.monotonic()
+        self._moved = 0
+
+    def moved(self, size: int) -> None:
+        self._moved += size
+        lasted = time.monotonic() - self._begun_at
+        if lasted > _GRACE_S + self._moved / _SLOWEST_BYTES_PER_S:
+            raise LineError("the transfer is too slow")
+
+
+def proxy_of_environment(environment: Mapping[str, str] = os.environ) -> str:
+    """The proxy that the library uses for media when none is set for the tenant; may be empty.
+
+    Go reads the upper-case names first, and leaves the proxy out for the hosts of NO_PROXY.
+    """
+    url = environment.get("HTTPS_PROXY") or environment.get("https_proxy") or ""
+    without = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
+    names = [name.strip().lower() for name in without.split(",")]
+    host = f".mmg.{_DOMAIN}"
+    direct = "*" in names or any(host.endswith("." + n.lstrip("*.")) for n in names if n)
+    if not url or direct:
+        return ""
+    return url if "://" in url else f"http://{url}"
+
+
+def _credentials(username: str | None, password: str | None) -> tuple[str, str]:
+    from urllib.parse import unquote  # noqa: PLC0415 - only with a proxy
+
+    return unquote(username or ""), unquote(password or "")
+
+
+def _begin(
+    connection: http.client.HTTPConnection, method: str, target: str, headers: dict[str, str]
+) -> None:
+    connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+    told = {
+        "Host": connection.host,  # without the port, which http.client would add
+        "Origin": _ORIGIN,
+        "Referer": f"{_ORIGIN}/",
+        "Accept-Encoding": "identity",
+        **headers,
+    }
+    for name, value in told.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+
+
+def _push(
+    connection: http.client.HTTPConnection, body: Iterable[bytes], pace: _Pace
+) -> http.client.HTTPResponse:
+    try:
+        for piece in body:
+            connection.send(piece)
+            pace.moved(len(piece))
+    except (BrokenPipeError, ConnectionResetError):
+        # A host that refuses a body says so, and hangs up, before it has the whole of it.
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return connection.getresponse()
+        raise
+    return connection.getresponse()
+
+
+def _shut(connection: http.client.HTTPConnection) -> None:
+    """Wake whoever reads or writes on a connection."""
+    raw = connection.sock
+    while raw is not None and not isinstance(raw, socket.socket):
+        raw = getattr(raw, "socket", None)  # TLS inside TLS, as the proxy's library has it
+    if raw is not None:
+        with contextlib.suppress(OSError):
+            raw.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Make whatever fails on the way a LineError, which does not tell the address."""
+    try:
+        yield
+    except TimeoutError:
+        raise LineError("the media host did not answer in time") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise LineError(_words(error)) from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "python_socks":
+            raise
+        raise LineError(f"the proxy does not take us to the media host: {error}") from None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the media host is not to be trusted: {error.verify_message}"
+    words = getattr(error, "strerror", None) or type(error).__name__
+    return f"the line to the media host broke: {words}"
