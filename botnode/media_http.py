@@ -266,8 +266,8 @@ def _push(
         for piece in body:
             connection.send(piece)
             pace.moved(len(piece))
-    except (BrokenPipeError, ConnectionResetError):
-        # A host that refuses a body says so, and hangs up, before it has the whole of it.
+    except OSError:
+        # A host that refuses a body says so, and may hang up before it has the whole of it.
         with contextlib.suppress(OSError, http.client.HTTPException):
             return connection.getresponse()
         raise

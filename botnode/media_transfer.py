@@ -65,7 +65,7 @@ class MediaMover:
             raise too_large(limit_bytes)
 
         def fetch(client: MediaClient, cut: Cut) -> int:
-            from botnode.media_download import Download  # noqa: PLC0415 - 7 MB, on first use
+            from botnode.media_host_download import Download  # noqa: PLC0415 - 7 MB, on first use
 
             return Download(reference, path, limit_bytes).run(client, cut)
 
@@ -75,9 +75,9 @@ class MediaMover:
 
     async def _push(self, path: Path, kind: MediaKind, ticket: Ticket) -> Uploaded | None:
         def push(client: MediaClient, cut: Cut) -> Uploaded | None:
-            from botnode import media_upload  # noqa: PLC0415 - 7 MB, on first use
+            from botnode import media_host_upload  # noqa: PLC0415 - 7 MB, on first use
 
-            return media_upload.run(client, cut, path, kind, ticket)
+            return media_host_upload.run(client, cut, path, kind, ticket)
 
         return await self._move(push)
 

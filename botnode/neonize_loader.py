@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from botmesh.rpc.logging import shorten_number
+from botnode.whatsapp_media import hide_secrets
 
 log = structlog.get_logger(__name__)
 
@@ -104,8 +105,12 @@ class Library:
         """Write a line of Go's log into ours; return its text."""
         entry = self.log_entry.FromString(data)
         level = _LEVELS.get(entry.Level.upper(), logging.INFO)
-        log.log(level, "whatsmeow", part=entry.Name, text=shorten_number(entry.Message))
+        log.log(level, "whatsmeow", part=entry.Name, text=_shown(entry.Message))
         return str(entry.Message)
+
+
+def _shown(text: str) -> str:
+    return shorten_number(hide_secrets(text))
 
 
 def load() -> Library:

@@ -6,6 +6,7 @@ import os
 import structlog
 
 from botmesh.rpc.logging import shorten_number
+from botnode.whatsapp_media import hide_secrets
 
 log = structlog.get_logger(__name__)
 
@@ -35,4 +36,4 @@ class CapturedOutput:
         for line in lines:
             text = line.decode("utf-8", "replace").strip()
             if text:
-                log.info("library_output", text=shorten_number(text[:LONGEST_LINE]))
+                log.info("library_output", text=shorten_number(hide_secrets(text)[:LONGEST_LINE]))

@@ -30,6 +30,7 @@ from sandbox.state.media import HOSTS, Media, MediaBodies
 from sandbox.unknown import Kind, Unknown
 
 PIECE: Final = 64 * 1024
+_LINGER_SECONDS: Final = 2.0
 _UPLOAD: Final = re.compile(r"/mms/([a-z-]+)/([A-Za-z0-9_=-]+)")
 _RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
 _log = structlog.get_logger()
@@ -102,6 +103,8 @@ class MediaHost:
         except _StatusError as error:
             headers = {"Content-Length": "0", "Connection": "close", **error.headers}
             _head(writer, error.status, headers)
+            await writer.drain()
+            await _linger(reader)
             return False
 
     async def _take(
@@ -203,6 +206,14 @@ class MediaHost:
 
     def _report(self, request: _Request) -> None:
         self._unknown.report(Kind.REQUEST, "", f"{request.method} {request.path}")
+
+
+async def _linger(reader: asyncio.StreamReader) -> None:
+    """Take in what is still under way: a reset would overtake the answer."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while await reader.read(PIECE):
+                pass
 
 
 def _parsed(head: str) -> _Request:
