@@ -47,7 +47,7 @@ FIELDS = {
 
 def media(client: Any, kind: str, data: bytes) -> Any:
     """A message of a kind of media, whose bytes are uploaded by the library."""
-    from neonize.utils.enum import MediaType  # noqa: PLC0415
+    from neonize.utils.enum import MediaType  # noqa: PLC0415 - neonize is there only in its own process
 
     places = {"video": MediaType.MediaVideo, "document": MediaType.MediaDocument}
     places |= dict.fromkeys(("audio", "voice"), MediaType.MediaAudio)
@@ -83,7 +83,7 @@ def part(message: Any) -> Any:
 
 
 def _message(kind: str, told: dict[str, Any]) -> Any:
-    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: PLC0415
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: PLC0415 - neonize is there only in its own process
 
     message = Message()
     media = getattr(message, FIELDS[kind])
