@@ -16,12 +16,13 @@ from typing import Final, TypeVar
 import grpc.aio
 import structlog
 
-from botmesh.sandbox.v1 import media_pb2_grpc, sandbox_pb2_grpc
+from botmesh.sandbox.v1 import media_pb2_grpc, people_pb2_grpc, sandbox_pb2_grpc
 from sandbox import authority
 from sandbox.addresses import Addresses
 from sandbox.control import SandboxServicer
 from sandbox.media_control import MediaServicer
 from sandbox.network import Network
+from sandbox.people_control import PeopleServicer
 from sandbox.proxy import Proxy
 from sandbox.settings import SandboxSettings
 from sandbox.state.database import Database
@@ -93,6 +94,7 @@ async def _serve(
     servicer = SandboxServicer(network, addresses, _version())
     sandbox_pb2_grpc.add_SandboxServiceServicer_to_server(servicer, control)
     media_pb2_grpc.add_SandboxMediaServiceServicer_to_server(MediaServicer(network), control)
+    people_pb2_grpc.add_PeopleServiceServicer_to_server(PeopleServicer(network), control)
     await control.start()
     for phone in store.phones.all():
         network.delivery.wake(phone)

@@ -144,7 +144,10 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
         for name in ("online", "receipts", "on_whatsapp", "push_name"):
             if request.HasField(name):
                 setattr(phone, name, getattr(request, name))
-        self._store.phones.save(phone)
+        with self._store.database.transaction():
+            self._store.phones.save(phone)
+            if request.HasField("push_name"):
+                self._network.app_state.tell_push_name(phone)
         self._network.delivery.wake(phone)
         return pb.SetPhoneResponse(phone=conversion.phone(self._store, phone))
 

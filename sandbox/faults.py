@@ -84,12 +84,16 @@ class RefuseActivation:
 
 
 class Question(enum.IntEnum):
-    """What a device asks on its way to sending a message."""
+    """What a device asks: on its way to sending a message, or about people."""
 
     LID = 1
     DEVICES = 2
     PRE_KEYS = 3
     GROUP = 4
+    PEOPLE = 11
+    PICTURE = 12
+    BLOCK_LIST = 13
+    PRIVACY = 14
 
 
 @dataclass(frozen=True, slots=True)

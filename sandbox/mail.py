@@ -17,6 +17,7 @@ from sandbox.faults import CutLine, Faults, HoldAck, SendError, Undecryptable
 from sandbox.handset import Handset
 from sandbox.line import Line
 from sandbox.retries import Retries
+from sandbox.sightings import SightingKind, Sightings
 from sandbox.signal.messages import NoSessionError, SignalError
 from sandbox.stanzas import Attrs, Chat, Letter
 from sandbox.state.devices import Device
@@ -44,6 +45,7 @@ class Mail:
         delivery: Delivery,
         handset: Handset,
         retries: Retries,
+        sightings: Sightings,
         faults: Faults,
         unknown: Unknown,
     ) -> None:
@@ -51,6 +53,7 @@ class Mail:
         self._delivery = delivery
         self._handset = handset
         self._retries = retries
+        self._sightings = sightings
         self._faults = faults
         self._unknown = unknown
         delivery.ring = self._ring
@@ -128,6 +131,8 @@ class Mail:
         chat = group.jid if group else device.lid_jid
         for message_id in ids:
             passed = kind if kind in _READ else ""
+            if passed:
+                self._see(writer, device, group, message_id, passed)
             self._receipt(stanzas.receipt(device.lid_jid, chat, message_id, passed), writer)
 
     def confirm(self, device: Device, stanza: Node) -> None:
@@ -178,7 +183,9 @@ class Mail:
         shared = [body for body in stanza.all("enc") if body.text("type") == "skmsg"]
         for jid in sorted(everyone | own.keys() if shared else own.keys()):
             reader = self._store.phones.at(jid)
-            if reader is not None and reader.on_whatsapp and jid != device.lid_jid:
+            if reader is None or (chat is reader and self._blocked(reader, writer)):
+                continue
+            if reader.on_whatsapp and jid != device.lid_jid:
                 found = [own[jid]] if jid in own else []
                 node = stanzas.forwarded(letter, reader, stanza, [*found, *shared])
                 self._delivery.bring(reader.number, jid.device, node)
@@ -191,7 +198,7 @@ class Mail:
 
     def _write_to_phone(self, letter: Letter, to: Phone, message_id: str, content: Any) -> None:
         targets = [(letter.writer, sent_copy(to.lid_jid, content))]
-        if to.on_whatsapp and to is not letter.writer:
+        if to.on_whatsapp and to is not letter.writer and not self._blocked(to, letter.writer):
             targets.insert(0, (to, content))
         for reader, told in targets:
             self._post(letter, reader, message_id, told, [])
@@ -211,6 +218,23 @@ class Mail:
                 body = self._handset.seal(letter.writer, jid, told)
                 node = stanzas.message(letter, reader, {"id": message_id}, [body, *shared])
                 self._delivery.bring(reader.number, jid.device, node)
+
+    def _see(
+        self, writer: Phone, device: Device, group: Group | None, message_id: str, kind: str
+    ) -> None:
+        """A message's writer sees that somebody read or played it."""
+        self._sightings.add(
+            writer.number,
+            SightingKind.PLAYED if kind == "played" else SightingKind.READ,
+            device.number,
+            device.device,
+            chat=str(group.jid) if group else device.number,
+            message_id=message_id,
+        )
+
+    def _blocked(self, reader: Phone, writer: Phone) -> bool:
+        """Whether a message between two must not arrive."""
+        return self._store.people.blocks(reader.number, writer.number)
 
     def _receipt(self, receipt: Node, writer: Phone) -> None:
         """Tell a message's writer, on all devices but the reading one, of a receipt."""

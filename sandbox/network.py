@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from sandbox.app_state import AppState
 from sandbox.authority import NoiseAuthority
 from sandbox.code_pairing import CodePairing
 from sandbox.delivery import Delivery
@@ -19,14 +20,18 @@ from sandbox.mail import Mail
 from sandbox.media_auth import MediaAuth
 from sandbox.media_host import MediaHost
 from sandbox.pairing import Pairing
+from sandbox.pictures import PictureDesk
+from sandbox.presence import PresenceDesk
 from sandbox.queries import Queries
 from sandbox.retries import Retries
+from sandbox.settings_desk import SettingsDesk
+from sandbox.sightings import Sightings
 from sandbox.state.devices import Device
 from sandbox.state.store import Store
 from sandbox.unknown import Kind, Unknown
 from sandbox.wire.node import Node
 
-_SILENTLY_TAKEN: Final = frozenset({"presence", "chatstate", "ib"})
+_SILENTLY_TAKEN: Final = frozenset({"ib"})
 
 
 class Network:
@@ -42,12 +47,18 @@ class Network:
         self.handset = Handset(store, self.keys)
         self.delivery = Delivery(store, self.lines)
         self.groups = GroupDesk(store, self.delivery)
+        self.sightings = Sightings()
+        self.presence = PresenceDesk(store, self.lines, self.sightings, self.unknown)
+        self.pictures = PictureDesk(store, self.delivery)
+        self.settings = SettingsDesk(store, self.delivery, self.presence.token_of)
+        self.app_state = AppState(store, self.delivery, self.handset, self.unknown)
         retries = Retries(store, self.delivery, self.handset, self.keys, self.unknown)
         self.mail = Mail(
             store=store,
             delivery=self.delivery,
             handset=self.handset,
             retries=retries,
+            sightings=self.sightings,
             faults=self.faults,
             unknown=self.unknown,
         )
@@ -62,6 +73,9 @@ class Network:
             keys=self.keys,
             delivery=self.delivery,
             groups=self.groups,
+            pictures=self.pictures,
+            settings=self.settings,
+            app_state=self.app_state,
             pairing=self.pairing,
             media_auth=media_auth,
             faults=self.faults,
@@ -103,6 +117,8 @@ class Network:
         """A line's handshake is done."""
         with self.store.database.transaction():
             self.login.opened(line, payload)
+            if line.device is not None:
+                self.presence.forget(line.device)
 
     def received(self, line: Line, stanza: Node) -> None:
         """A stanza came in."""
@@ -132,6 +148,10 @@ class Network:
             line.send(_acknowledged(stanza))
         elif stanza.tag == "ack":
             self.mail.confirm(device, stanza)
+        elif stanza.tag == "presence":
+            self.presence.take(device, stanza)
+        elif stanza.tag == "chatstate":
+            self.presence.typing(device, stanza)
         elif stanza.tag not in _SILENTLY_TAKEN:
             self.unknown.report(Kind.STANZA, line.name, str(stanza))
 
@@ -156,6 +176,7 @@ class Connection:
         self._network.pairing.lost(self._line)
         self._network.lines.leave(self._line)
         self._network.code_pairing.lost(self._line)
+        self._network.presence.lost(self._line)
 
 
 def _acknowledged(receipt: Node) -> Node:

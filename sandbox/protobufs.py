@@ -31,4 +31,7 @@ def _load(package: str, module: str) -> Any:
 adv: Any = _load("waAdv", "WAAdv_pb2")
 cert: Any = _load("waCert", "WACert_pb2")
 e2e: Any = _load("waE2E", "WAWebProtobufsE2E_pb2")
+server_sync: Any = _load("waServerSync", "WAWebProtobufsServerSync_pb2")
+sync_action: Any = _load("waSyncAction", "WAWebProtobufSyncAction_pb2")
+vname: Any = _load("waVnameCert", "WAWebProtobufsVnameCert_pb2")
 wa6: Any = _load("waWa6", "WAWebProtobufsWa6_pb2")

@@ -3,7 +3,7 @@
 A query is known by its namespace, type and first child. One that is not known is reported and
 answered with error 501, so that the client does not wait for its 75 seconds.
 
-Source: whatsmeow's user.go, prekeys.go, privacysettings.go, mediaconn.go, appstate.go.
+Source: whatsmeow's user.go, prekeys.go, mediaconn.go.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from sandbox.app_state import AppState
 from sandbox.delivery import Delivery
 from sandbox.faults import Fault, Faults, HoldQuery, Question, RefuseActivation
 from sandbox.groups import GroupDesk, QueryError
@@ -20,23 +21,21 @@ from sandbox.line import Line
 from sandbox.lines import Lines, end, removed
 from sandbox.media_auth import LIFETIME_SECONDS, MediaAuth
 from sandbox.pairing import Pairing
+from sandbox.pictures import PictureDesk
+from sandbox.settings_desk import SettingsDesk
 from sandbox.state.devices import Device
 from sandbox.state.media import HOSTS
-from sandbox.state.phones import Phone
 from sandbox.state.store import Store
 from sandbox.unknown import Kind, Unknown
-from sandbox.wire.jid import CONTACT_SERVER, SERVER, Jid, parse
+from sandbox.usync import PeopleDesk
+from sandbox.wire.jid import SERVER, Jid
 from sandbox.wire.node import Node
 
 _MEDIA_BUCKETS: Final = 12
-_PRIVACY: Final = {
-    "last": "all",
-    "online": "all",
-    "profile": "all",
-    "status": "all",
-    "readreceipts": "all",
-    "groupadd": "all",
-    "calladd": "all",
+_OF_SPACE: Final = {
+    "w:profile:picture": Question.PICTURE,
+    "blocklist": Question.BLOCK_LIST,
+    "privacy": Question.PRIVACY,
 }
 _Answer = Callable[[Line, Device, Node], list[Node] | None]
 
@@ -52,6 +51,9 @@ class Queries:
         keys: KeyDesk,
         delivery: Delivery,
         groups: GroupDesk,
+        pictures: PictureDesk,
+        settings: SettingsDesk,
+        app_state: AppState,
         pairing: Pairing,
         media_auth: MediaAuth,
         faults: Faults,
@@ -65,6 +67,8 @@ class Queries:
         self._pairing = pairing
         self._media_auth = media_auth
         self._unknown = unknown
+        self._app_state = app_state
+        people = PeopleDesk(store, unknown)
         self._answers: dict[tuple[str, str, str], _Answer] = {
             ("w:p", "get", ""): self._nothing,
             ("encrypt", "get", "count"): self._count_keys,
@@ -72,12 +76,16 @@ class Queries:
             ("encrypt", "get", "key"): self._give_keys,
             ("passive", "set", "active"): self._go_active,
             ("passive", "set", "passive"): self._nothing,
-            ("usync", "get", "usync"): self._describe_users,
+            ("usync", "get", "usync"): people.describe,
             ("privacy", "set", "tokens"): self._nothing,
-            ("privacy", "get", "privacy"): self._privacy,
-            ("blocklist", "get", ""): self._block_list,
+            ("privacy", "get", "privacy"): settings.privacy,
+            ("privacy", "set", "privacy"): settings.change_privacy,
+            ("blocklist", "get", ""): settings.block_list,
+            ("blocklist", "set", "item"): settings.block,
+            ("w:profile:picture", "get", "picture"): pictures.describe,
+            ("w:profile:picture", "set", "picture"): pictures.change,
             ("w:m", "set", "media_conn"): self._media,
-            ("w:sync:app:state", "set", "sync"): self._app_state,
+            ("w:sync:app:state", "set", "sync"): app_state.sync,
             ("urn:xmpp:whatsapp:dirty", "set", "clean"): self._nothing,
             ("md", "set", "remove-companion-device"): self._unlink,
             ("w:g2", "get", "query"): groups.describe,
@@ -204,60 +212,7 @@ class Queries:
         line.send(Node("ib", {"from": SERVER}, [Node("offline_preview", preview)]))
         count = self._delivery.flush(line, offline=True)
         line.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": count})]))
-
-    def _describe_users(self, _line: Line, device: Device, query: Node) -> list[Node]:
-        question, asked = query.find("usync", "query"), query.find("usync", "list")
-        tags = {child.tag for child in (question.children if question else ())}
-        unknown = tags - {
-            "business", "contact", "devices", "disappearing_mode", "lid", "picture", "status",
-            "username",
-        }  # fmt: skip  # short words share a line
-        if unknown:
-            self._unknown.report(Kind.QUERY, str(device.jid), str(query))
-        users = [self._describe(user, tags) for user in (asked.all("user") if asked else ())]
-        attrs = dict(query.children[0].attrs)
-        return [Node("usync", attrs, [Node("list", content=users)])]
-
-    def _describe(self, user: Node, tags: set[str]) -> Node:
-        contact = user.find("contact")
-        jid = parse(contact.data.decode().removeprefix("+")) if contact else user.jid("jid")
-        phone = self._store.phones.at(jid) if jid else None
-        here = phone is not None and phone.on_whatsapp
-        content: list[Node] = []
-        attrs: dict[str, str | int | Jid | None] = {"jid": jid}
-        if contact is not None:
-            content.append(Node("contact", {"type": "in" if here else "out"}, contact.data))
-            attrs = {"jid": phone.lid_jid if phone and here else jid}
-            if phone is not None and here:
-                attrs["pn_jid"] = phone.jid
-            elif jid is not None and jid.server == CONTACT_SERVER:
-                attrs = {"jid": Jid(jid.user, SERVER.server)}
-        if phone is not None and here:
-            content += self._facts(phone, tags)
-        return Node("user", attrs, content)
-
-    def _facts(self, phone: Phone, tags: set[str]) -> list[Node]:
-        facts = []
-        if "devices" in tags:
-            numbers = [0, *(device.device for device in self._store.devices.of(phone.number))]
-            listed = [Node("device", {"id": number}) for number in numbers]
-            facts.append(Node("devices", content=[Node("device-list", content=listed)]))
-        if "lid" in tags:
-            facts.append(Node("lid", {"val": phone.lid_jid}))
-        if "status" in tags:
-            facts.append(Node("status", content=b""))
-        return facts
-
-    @staticmethod
-    def _privacy(_line: Line, _device: Device, _query: Node) -> list[Node]:
-        categories = [
-            Node("category", {"name": name, "value": value}) for name, value in _PRIVACY.items()
-        ]
-        return [Node("privacy", content=categories)]
-
-    @staticmethod
-    def _block_list(_line: Line, _device: Device, _query: Node) -> list[Node]:
-        return [Node("list", content=[])]
+        self._app_state.logged_in(device)
 
     def _media(self, _line: Line, device: Device, _query: Node) -> list[Node]:
         attrs: dict[str, str | int | Jid | None] = {
@@ -270,33 +225,23 @@ class Queries:
         return [Node("media_conn", attrs, hosts)]
 
     @staticmethod
-    def _app_state(_line: Line, _device: Device, query: Node) -> list[Node]:
-        """No collection has anything new."""
-        sync = query.find("sync")
-        collections = [
-            Node(
-                "collection",
-                {"name": asked.text("name"), "version": asked.text("version") or "0"},
-                [],
-            )
-            for asked in (sync.all("collection") if sync else ())
-        ]
-        return [Node("sync", content=collections)]
-
-    @staticmethod
     def _unlink(_line: Line, _device: Device, _query: Node) -> None:
         return None
 
 
 def _question(query: Node) -> Question | None:
-    """What a query asks, if it is on the way to sending a message."""
+    """What a query asks, if a fault can hold it."""
     space, first = query.text("xmlns"), query.children[0] if query.children else None
     if space == "w:g2" and first is not None and first.tag == "query":
         return Question.GROUP
     if space == "encrypt" and first is not None and first.tag == "key":
         return Question.PRE_KEYS
+    if space in _OF_SPACE:
+        return _OF_SPACE[space]
     asked = query.find("usync", "query") if space == "usync" else None
     tags = {child.tag for child in asked.children} if asked else set()
     if tags == {"devices"}:
         return Question.DEVICES
-    return Question.LID if "lid" in tags and "contact" not in tags else None
+    if "contact" in tags:
+        return Question.PEOPLE
+    return Question.LID if "lid" in tags else None

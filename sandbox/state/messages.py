@@ -131,6 +131,13 @@ class Messages:
         ).fetchone()
         return int(count)
 
+    def acquaintances(self, number: str) -> list[str]:
+        """The numbers that have a chat with somebody."""
+        rows = self._database.execute(
+            "SELECT DISTINCT number FROM messages WHERE chat = ? ORDER BY number", number
+        )
+        return [str(row[0]) for row in rows]
+
     def accept(self, number: str, device: int, message_id: str) -> tuple[int, int]:
         """Note that a device has sent a message: when it first came, and how often by now."""
         row = self._database.execute(

@@ -9,7 +9,9 @@ from sandbox.state.devices import Devices
 from sandbox.state.groups import Groups
 from sandbox.state.media import MediaBodies
 from sandbox.state.messages import Messages
+from sandbox.state.people import People
 from sandbox.state.phones import Phone, Phones
+from sandbox.state.pictures import Pictures
 from sandbox.state.queue import Queue
 from sandbox.wire.jid import Jid
 
@@ -25,6 +27,8 @@ class Store:
         self.queue = Queue(self.database)
         self.messages = Messages(self.database)
         self.media = MediaBodies(self.database, path.parent / "media")
+        self.people = People(self.database)
+        self.pictures = Pictures(self.database)
 
     def addresses(self, phone: Phone) -> list[Jid]:
         """A user's devices by LID, the phone first."""

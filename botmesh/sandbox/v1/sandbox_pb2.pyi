@@ -45,6 +45,10 @@ class QueryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUERY_KIND_DEVICES: _ClassVar[QueryKind]
     QUERY_KIND_PRE_KEYS: _ClassVar[QueryKind]
     QUERY_KIND_GROUP: _ClassVar[QueryKind]
+    QUERY_KIND_PEOPLE: _ClassVar[QueryKind]
+    QUERY_KIND_PICTURE: _ClassVar[QueryKind]
+    QUERY_KIND_BLOCK_LIST: _ClassVar[QueryKind]
+    QUERY_KIND_PRIVACY: _ClassVar[QueryKind]
 
 class CutPlace(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -101,6 +105,10 @@ QUERY_KIND_LID: QueryKind
 QUERY_KIND_DEVICES: QueryKind
 QUERY_KIND_PRE_KEYS: QueryKind
 QUERY_KIND_GROUP: QueryKind
+QUERY_KIND_PEOPLE: QueryKind
+QUERY_KIND_PICTURE: QueryKind
+QUERY_KIND_BLOCK_LIST: QueryKind
+QUERY_KIND_PRIVACY: QueryKind
 CUT_PLACE_UNSPECIFIED: CutPlace
 CUT_PLACE_BEFORE_DELIVERY: CutPlace
 CUT_PLACE_AFTER_DELIVERY: CutPlace
