@@ -19,6 +19,15 @@ _LINE_DOWN = re.compile(
     r"|failed to write (msg|frame)|connection reset by peer|broken pipe"
     r"|use of closed network connection"
 )
+# Errors that the library has words of its own for, whatever was asked.
+_WORDS = (
+    (re.compile(r"without PushName set"), Reason.PUSH_NAME_MISSING),
+    (re.compile(r"no LID found for"), Reason.RECIPIENT_NOT_ON_WHATSAPP),
+    (
+        re.compile(r"hidden their profile picture|does not have a profile picture"),
+        Reason.PICTURE_NOT_FOUND,
+    ),
+)
 _NOT_IN_TIME = re.compile(r"timed out")
 
 
@@ -33,6 +42,9 @@ def error_of(text: str, meanings: Mapping[int, Reason]) -> MeshError:
         return MeshError(Reason.SESSION_DISCONNECTED, text, retry_after=ASK_AGAIN_AFTER)
     if _NOT_IN_TIME.search(text):
         return unanswered(text)
+    for words, reason in _WORDS:
+        if words.search(text):
+            return MeshError(reason, text)
     found = _STATUS.search(text)
     code = int(found[1]) if found else 0
     metadata = {"whatsapp_code": str(code)} if found else {}

@@ -17,19 +17,31 @@ class NoJidError(ValueError):
     """A text is neither a possible number nor a JID of the wanted kind; says why."""
 
 
-def canonical_jid(to: str) -> str:
+def canonical_jid(to: str, *, field: str = "to") -> str:
     """The JID of a number in E.164 form or of a JID, in one spelling.
 
     Spaces, dashes, dots and brackets in a number are ignored. Whether anybody has the number is
     for WhatsApp to say.
 
     Raises:
-        MeshError: RECIPIENT_INVALID, naming the field ``to``.
+        MeshError: RECIPIENT_INVALID, naming the field.
     """
     try:
         return _jid(to)
     except NoJidError as error:
-        raise _invalid(str(error)) from None
+        raise _invalid(field, str(error)) from None
+
+
+def canonical_person(text: str, *, field: str) -> str:
+    """As `canonical_jid`, of a person.
+
+    Raises:
+        MeshError: RECIPIENT_INVALID, naming the field.
+    """
+    try:
+        return person_jid(text)
+    except NoJidError as error:
+        raise _invalid(field, str(error)) from None
 
 
 def person_jid(text: str) -> str:
@@ -74,5 +86,7 @@ def _of_jid(text: str) -> str:
     raise NoJidError(f"must be at {USER_SERVER}, {LID_SERVER} or {GROUP_SERVER}")
 
 
-def _invalid(what: str) -> MeshError:
-    return MeshError(Reason.RECIPIENT_INVALID, f"to: {what}", violations=[Violation("to", what)])
+def _invalid(field: str, what: str) -> MeshError:
+    return MeshError(
+        Reason.RECIPIENT_INVALID, f"{field}: {what}", violations=[Violation(field, what)]
+    )

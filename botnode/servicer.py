@@ -10,6 +10,7 @@ from botmesh.rpc import metadata
 from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2, session_pb2
 from botnode import convert, requests
 from botnode.calls import Context, TenantCalls
+from botnode.deadlines import wait_s
 from botnode.message import OutboundMessage
 from botnode.pairing import AccountPaired, Step, already_paired
 from botnode.phone_codes import PhoneCode
@@ -17,11 +18,7 @@ from botnode.session_errors import session_error
 from botnode.states import SessionState
 from botnode.tenant import Tenant
 
-# SendMessage answers this long before the caller's deadline: a part of the time, within bounds; on
-# a machine with much to do the answer takes a while to get there. Without a deadline, after that.
-ANSWER_BEFORE_S = 0.05
-ANSWER_BEFORE_MOST_S = 0.25
-ANSWER_BEFORE_PART = 0.1
+# How long SendMessage waits at most.
 NO_DEADLINE_S = 30.0
 
 
@@ -37,7 +34,7 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         sent_with = self._calls.check(request, context)
         tenant = self._calls.tenant()
         command = requests.send_command(request, _request_id(request.request_id, sent_with))
-        message = await tenant.outbox.send(command, _wait_s(context))
+        message = await tenant.outbox.send(command, wait_s(context, NO_DEADLINE_S))
         return bot_pb2.SendMessageResponse(message=self._message_pb(message))
 
     async def GetMessage(
@@ -145,26 +142,6 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         if heard is not None:
             session.last_heard_time.FromDatetime(heard)
         return session
-
-
-def _wait_s(context: Context) -> float:
-    left = context.time_remaining()
-    if left is None:
-        return NO_DEADLINE_S
-    margin = max(ANSWER_BEFORE_S, min(ANSWER_BEFORE_MOST_S, left * ANSWER_BEFORE_PART))
-    return max(0.0, left - margin - _rounding_s(left))
-
-
-def _rounding_s(left_s: float) -> float:
-    """How much later than the caller's deadline the one that arrived here may be, at most.
-
-    gRPC's core rounds a timeout up to the next milliseconds below a second, 10 ms below ten
-    seconds, and so on (its src/core/lib/transport/timeout_encoding.cc).
-    """
-    step_s = 0.001
-    while left_s > step_s * 1000:
-        step_s *= 10
-    return step_s
 
 
 def _request_id(given: str, sent: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData(
     naming_convention={
@@ -145,4 +145,17 @@ events = Table(
         sqlite_where=text("message_id IS NOT NULL"),
         postgresql_where=text("message_id IS NOT NULL"),
     ),
+)
+
+# What WhatsApp said of numbers; LIDs and JIDs are empty where it said nothing.
+number_checks = Table(
+    "number_checks",
+    metadata,
+    Column("phone_number", String(32), primary_key=True),
+    Column("on_whatsapp", Boolean, nullable=False),
+    Column("jid", String(128), nullable=False),
+    Column("lid", String(128), nullable=False),
+    Column("verified_name", String, nullable=False),
+    Column("check_ms", BigInteger, nullable=False),
+    Index("ix_number_checks_check_ms", "check_ms"),
 )

@@ -8,7 +8,9 @@ from typing import Any
 import structlog
 
 from botnode import convert, cut_sends, retention
+from botnode.chats import Chats
 from botnode.connector import Connector
+from botnode.contacts import Contacts
 from botnode.events import EventLog
 from botnode.folder import TenantFolder
 from botnode.hearing import Hearing
@@ -99,6 +101,8 @@ class Tenant:
             timing=timing,
         )
         self.questions = Questions(machine, self.whatsapp)
+        self.chats = Chats(self.questions, machine)
+        self.contacts = Contacts(self.questions, self._store)
         self._connector = Connector(self.line, self.hearing.doubt)
         self._record = SessionRecord(self._store, convert.session_event(identity, owned.epoch))
 
@@ -161,6 +165,7 @@ class Tenant:
         self._spawn(self.outbox.pump.run(), "pump")
         self._spawn(self.outbox.patience.run(), "patience")
         self._spawn(retention.run(self._store), "retention")
+        self._spawn(self.chats.run(), "chats")
         logged_out = unlinked or self._owned.session_state is SessionState.LOGGED_OUT
         self._spawn(
             self._connector.run(logged_out=logged_out, ban_expire_time=self._owned.ban_expire),

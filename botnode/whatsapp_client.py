@@ -9,7 +9,12 @@ from typing import Any
 
 import structlog
 
-from botnode import neonize_loader, whatsapp_events, whatsapp_notices
+from botnode import (
+    neonize_loader,
+    whatsapp_events,
+    whatsapp_notices,
+    whatsapp_people_notices,
+)
 from botnode.ports import Account, Connected, Inbox, PairingEnded, QrCode, Signal
 
 log = structlog.get_logger(__name__)
@@ -221,6 +226,7 @@ class Wiring:
             told = translate(event, self._client.account)
             kind = told.WhichOneof("kind") if told is not None else None
             if told is not None and kind is not None:
+                whatsapp_people_notices.add_numbers(told, self._client.neonize)
                 self._inbox.notice(kind, told.SerializeToString())
 
         return keep

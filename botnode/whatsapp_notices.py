@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from botmesh.v1 import event_pb2
-from botnode import whatsapp_events
+from botnode import whatsapp_events, whatsapp_people_notices
 from botnode.ports import Account
 
 # Makes an event of the contract; None for what nobody needs to know.
@@ -34,4 +34,12 @@ def undecryptable(event: Any, _: Account | None) -> event_pb2.Event | None:
 
 
 # The library's event (its class in neonize.events, without "Ev") -> how it is told.
-NOTICES: Mapping[str, Translate] = MappingProxyType({"UndecryptableMessage": undecryptable})
+NOTICES: Mapping[str, Translate] = MappingProxyType(
+    {
+        "UndecryptableMessage": undecryptable,
+        "Presence": whatsapp_people_notices.presence,
+        "ChatPresence": whatsapp_people_notices.typing,
+        "Picture": whatsapp_people_notices.picture,
+        "Blocklist": whatsapp_people_notices.block_list,
+    }
+)

@@ -17,7 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from botmesh.errors import MeshError, Reason, invalid
 from botmesh.rpc import metadata
-from botmesh.v1 import bot_pb2
+from botmesh.v1 import bot_pb2, chat_pb2, contact_pb2
 from gateway.call import Call, Method
 from gateway.course import ForwardedError, outcome_unknown
 from gateway.deadline import with_margin
@@ -27,7 +27,11 @@ from gateway.policy import POLICIES, MethodPolicy
 from gateway.resolver import shutting_down
 from gateway.streams import StreamForwarder
 
-SERVICES = (bot_pb2.DESCRIPTOR.services_by_name["BotService"],)
+SERVICES = (
+    bot_pb2.DESCRIPTOR.services_by_name["BotService"],
+    chat_pb2.DESCRIPTOR.services_by_name["ChatService"],
+    contact_pb2.DESCRIPTOR.services_by_name["ContactService"],
+)
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 

@@ -58,6 +58,17 @@ POLICIES: Mapping[str, MethodPolicy] = MappingProxyType(
         "GetSession": MethodPolicy(15, attempts=4, idempotent=True),
         "LogOut": MethodPolicy(40, attempts=3, idempotent=True),
         "StreamEvents": MethodPolicy(30, attempts=4, idempotent=True),
+        # ChatService and ContactService; WhatsApp has 20 s for its answer.
+        "MarkRead": MethodPolicy(25, attempts=3, idempotent=True),
+        "SetTyping": MethodPolicy(25, attempts=3, idempotent=True),
+        "SetPresence": MethodPolicy(25, attempts=3, idempotent=True),
+        "SubscribePresence": MethodPolicy(25, attempts=3, idempotent=True),
+        "CheckNumbers": MethodPolicy(25, attempts=3, idempotent=True),
+        "GetContact": MethodPolicy(25, attempts=3, idempotent=True),
+        "GetProfilePicture": MethodPolicy(25, attempts=3, idempotent=True),
+        "ListBlockedContacts": MethodPolicy(25, attempts=3, idempotent=True),
+        "BlockContact": MethodPolicy(25, attempts=3, idempotent=True),
+        "UnblockContact": MethodPolicy(25, attempts=3, idempotent=True),
     }
 )
 

@@ -88,8 +88,8 @@ class ChatServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetPresence(self, request, context):
-        """Shows the account as online or offline; offline at the start of each session. While it is online the tenant's
-        phone gets no notifications. Idempotent.
+        """Shows the account as online or offline: offline from the botnode's start on, and after each reconnect again what
+        was set. While it is online the tenant's phone gets no notifications. Idempotent.
 
         Errors: PUSH_NAME_MISSING when WhatsApp has not told the account's name yet, without which it takes no presence.
         """
@@ -98,8 +98,9 @@ class ChatServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SubscribePresence(self, request, context):
-        """Asks to hear when a person goes online or offline: as presence_changed events, until the session ends and again
-        after each reconnect while the botnode runs. Up to 1,000 people. Idempotent.
+        """Asks to hear when a person goes online or offline: as presence_changed events, until the account is logged out or
+        the botnode restarts; it is asked anew after each reconnect. WhatsApp tells it only while SetPresence says
+        AVAILABLE, and only of people who let it be seen. Up to 1,000 people. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

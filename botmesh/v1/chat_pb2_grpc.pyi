@@ -48,14 +48,15 @@ class ChatServiceStub:
     about 25 seconds. Idempotent.
     """
     SetPresence: _grpc.UnaryUnaryMultiCallable[_chat_pb2.SetPresenceRequest, _chat_pb2.SetPresenceResponse]
-    """Shows the account as online or offline; offline at the start of each session. While it is online the tenant's
-    phone gets no notifications. Idempotent.
+    """Shows the account as online or offline: offline from the botnode's start on, and after each reconnect again what
+    was set. While it is online the tenant's phone gets no notifications. Idempotent.
 
     Errors: PUSH_NAME_MISSING when WhatsApp has not told the account's name yet, without which it takes no presence.
     """
     SubscribePresence: _grpc.UnaryUnaryMultiCallable[_chat_pb2.SubscribePresenceRequest, _chat_pb2.SubscribePresenceResponse]
-    """Asks to hear when a person goes online or offline: as presence_changed events, until the session ends and again
-    after each reconnect while the botnode runs. Up to 1,000 people. Idempotent.
+    """Asks to hear when a person goes online or offline: as presence_changed events, until the account is logged out or
+    the botnode restarts; it is asked anew after each reconnect. WhatsApp tells it only while SetPresence says
+    AVAILABLE, and only of people who let it be seen. Up to 1,000 people. Idempotent.
     """
 
 @_typing.type_check_only
@@ -78,14 +79,15 @@ class ChatServiceAsyncStub(ChatServiceStub):
     about 25 seconds. Idempotent.
     """
     SetPresence: _aio.UnaryUnaryMultiCallable[_chat_pb2.SetPresenceRequest, _chat_pb2.SetPresenceResponse]  # type: ignore[assignment]
-    """Shows the account as online or offline; offline at the start of each session. While it is online the tenant's
-    phone gets no notifications. Idempotent.
+    """Shows the account as online or offline: offline from the botnode's start on, and after each reconnect again what
+    was set. While it is online the tenant's phone gets no notifications. Idempotent.
 
     Errors: PUSH_NAME_MISSING when WhatsApp has not told the account's name yet, without which it takes no presence.
     """
     SubscribePresence: _aio.UnaryUnaryMultiCallable[_chat_pb2.SubscribePresenceRequest, _chat_pb2.SubscribePresenceResponse]  # type: ignore[assignment]
-    """Asks to hear when a person goes online or offline: as presence_changed events, until the session ends and again
-    after each reconnect while the botnode runs. Up to 1,000 people. Idempotent.
+    """Asks to hear when a person goes online or offline: as presence_changed events, until the account is logged out or
+    the botnode restarts; it is asked anew after each reconnect. WhatsApp tells it only while SetPresence says
+    AVAILABLE, and only of people who let it be seen. Up to 1,000 people. Idempotent.
     """
 
 class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -123,8 +125,8 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _chat_pb2.SetPresenceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.SetPresenceResponse, _abc.Awaitable[_chat_pb2.SetPresenceResponse]]:
-        """Shows the account as online or offline; offline at the start of each session. While it is online the tenant's
-        phone gets no notifications. Idempotent.
+        """Shows the account as online or offline: offline from the botnode's start on, and after each reconnect again what
+        was set. While it is online the tenant's phone gets no notifications. Idempotent.
 
         Errors: PUSH_NAME_MISSING when WhatsApp has not told the account's name yet, without which it takes no presence.
         """
@@ -135,8 +137,9 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _chat_pb2.SubscribePresenceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.SubscribePresenceResponse, _abc.Awaitable[_chat_pb2.SubscribePresenceResponse]]:
-        """Asks to hear when a person goes online or offline: as presence_changed events, until the session ends and again
-        after each reconnect while the botnode runs. Up to 1,000 people. Idempotent.
+        """Asks to hear when a person goes online or offline: as presence_changed events, until the account is logged out or
+        the botnode restarts; it is asked anew after each reconnect. WhatsApp tells it only while SetPresence says
+        AVAILABLE, and only of people who let it be seen. Up to 1,000 people. Idempotent.
         """
 
 def add_ChatServiceServicer_to_server(servicer: ChatServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62otmesh/v1/contact.proto\x12\nbotmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"?\n\x13\x43heckNumbersRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x15\n\rphone_numbers\x18\x02 \x03(\t\"@\n\x14\x43heckNumbersResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.botmesh.v1.NumberCheck\"\x8c\x01\n\x0bNumberCheck\x12\x14\n\x0cphone_number\x18\x01 \x01(\t\x12\x13\n\x0bon_whatsapp\x18\x02 \x01(\x08\x12\x0b\n\x03jid\x18\x03 \x01(\t\x12\x15\n\rverified_name\x18\x04 \x01(\t\x12.\n\ncheck_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x99\x01\n\x07\x43ontact\x12\x0b\n\x03jid\x18\x01 \x01(\t\x12\x0b\n\x03lid\x18\x02 \x01(\t\x12\x14\n\x0cphone_number\x18\x03 \x01(\t\x12\x11\n\tpush_name\x18\x04 \x01(\t\x12\x11\n\tfull_name\x18\x05 \x01(\t\x12\x15\n\rverified_name\x18\x06 \x01(\t\x12\r\n\x05\x61\x62out\x18\x07 \x01(\t\x12\x12\n\npicture_id\x18\x08 \x01(\t\"3\n\x11GetContactRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0b\n\x03jid\x18\x02 \x01(\t\":\n\x12GetContactResponse\x12$\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x13.botmesh.v1.Contact\"K\n\x18GetProfilePictureRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0b\n\x03jid\x18\x02 \x01(\t\x12\x0f\n\x07preview\x18\x03 \x01(\x08\"<\n\x19GetProfilePictureResponse\x12\x12\n\npicture_id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\"/\n\x1aListBlockedContactsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"+\n\x1bListBlockedContactsResponse\x12\x0c\n\x04jids\x18\x01 \x03(\t\"5\n\x13\x42lockContactRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0b\n\x03jid\x18\x02 \x01(\t\"\x16\n\x14\x42lockContactResponse\"7\n\x15UnblockContactRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0b\n\x03jid\x18\x02 \x01(\t\"\x18\n\x16UnblockContactResponse\"u\n\rPictureChange\x12\x0b\n\x03jid\x18\x01 \x01(\t\x12\x12\n\nauthor_jid\x18\x02 \x01(\t\x12\x12\n\npicture_id\x18\x03 \x01(\t\x12/\n\x0b\x63hange_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x0f\x42lockListChange\x12\x14\n\x0c\x62locked_jids\x18\x01 \x03(\t\x12\x16\n\x0eunblocked_jids\x18\x02 \x03(\t2\xa6\x04\n\x0e\x43ontactService\x12Q\n\x0c\x43heckNumbers\x12\x1f.botmesh.v1.CheckNumbersRequest\x1a .botmesh.v1.CheckNumbersResponse\x12K\n\nGetContact\x12\x1d.botmesh.v1.GetContactRequest\x1a\x1e.botmesh.v1.GetContactResponse\x12`\n\x11GetProfilePicture\x12$.botmesh.v1.GetProfilePictureRequest\x1a%.botmesh.v1.GetProfilePictureResponse\x12\x66\n\x13ListBlockedContacts\x12&.botmesh.v1.ListBlockedContactsRequest\x1a\'.botmesh.v1.ListBlockedContactsResponse\x12Q\n\x0c\x42lockContact\x12\x1f.botmesh.v1.BlockContactRequest\x1a .botmesh.v1.BlockContactResponse\x12W\n\x0eUnblockContact\x12!.botmesh.v1.UnblockContactRequest\x1a\".botmesh.v1.UnblockContactResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62otmesh/v1/contact.proto\x12\nbotmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"?\n\x13\x43heckNumbersRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x15\n\rphone_numbers\x18\x02 \x03(\t\"@\n\x14\x43heckNumbersResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.botmesh.v1.NumberCheck\"\x99\x01\n\x0bNumberCheck\x12\x14\n\x0cphone_number\x18\x01 \x01(\t\x12\x13\n\x0bon_whatsapp\x18\x02 \x01(\x08\x12\x0b\n\x03jid\x18\x03 \x01(\t\x12\x15\n\rverified_name\x18\x04 \x01(\t\x12.\n\ncheck_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03lid\x18\x06 \x01(\t\"\x99\x01\n\x07\x43ontact\x12\x0b\n\x03jid\x18\x01 \x01(\t\x12\x0b\n\x03lid\x18\x02 \x01(\t\x12\x14\n\x0cphone_number\x18\x03 \x01(\t\x12\x11\n\tpush_name\x18\x04 \x01(\t\x12\x11\n\tfull_name\x18\x05 \x01(\t\x12\x15\n\rverified_name\x18\x06 \x01(\t\x12\r\n\x05\x61\x62out\x18\x07 \x01(\t\x12\x12\n\npicture_id\x18\x08 \x01(\t\"3\n\x11GetContactRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0b\n\x03jid\x18\x02 \x01(\t\":\n\x12GetContactResponse\x12$\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x13.botmesh.v1.Contact\"K\n\x18GetProfilePictureRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0b\n\x03jid\x18\x02 \x01(\t\x12\x0f\n\x07preview\x18\x03 \x01(\x08\"<\n\x19GetProfilePictureResponse\x12\x12\n\npicture_id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\"/\n\x1aListBlockedContactsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"+\n\x1bListBlockedContactsResponse\x12\x0c\n\x04jids\x18\x01 \x03(\t\"5\n\x13\x42lockContactRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0b\n\x03jid\x18\x02 \x01(\t\"\x16\n\x14\x42lockContactResponse\"7\n\x15UnblockContactRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0b\n\x03jid\x18\x02 \x01(\t\"\x18\n\x16UnblockContactResponse\"r\n\rPictureChange\x12\x0b\n\x03jid\x18\x01 \x01(\t\x12\x12\n\nauthor_jid\x18\x02 \x01(\t\x12\x0f\n\x07removed\x18\x03 \x01(\x08\x12/\n\x0b\x63hange_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x0f\x42lockListChange\x12\x14\n\x0c\x62locked_jids\x18\x01 \x03(\t\x12\x16\n\x0eunblocked_jids\x18\x02 \x03(\t2\xa6\x04\n\x0e\x43ontactService\x12Q\n\x0c\x43heckNumbers\x12\x1f.botmesh.v1.CheckNumbersRequest\x1a .botmesh.v1.CheckNumbersResponse\x12K\n\nGetContact\x12\x1d.botmesh.v1.GetContactRequest\x1a\x1e.botmesh.v1.GetContactResponse\x12`\n\x11GetProfilePicture\x12$.botmesh.v1.GetProfilePictureRequest\x1a%.botmesh.v1.GetProfilePictureResponse\x12\x66\n\x13ListBlockedContacts\x12&.botmesh.v1.ListBlockedContactsRequest\x1a\'.botmesh.v1.ListBlockedContactsResponse\x12Q\n\x0c\x42lockContact\x12\x1f.botmesh.v1.BlockContactRequest\x1a .botmesh.v1.BlockContactResponse\x12W\n\x0eUnblockContact\x12!.botmesh.v1.UnblockContactRequest\x1a\".botmesh.v1.UnblockContactResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,33 +37,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKNUMBERSRESPONSE']._serialized_start=138
   _globals['_CHECKNUMBERSRESPONSE']._serialized_end=202
   _globals['_NUMBERCHECK']._serialized_start=205
-  _globals['_NUMBERCHECK']._serialized_end=345
-  _globals['_CONTACT']._serialized_start=348
-  _globals['_CONTACT']._serialized_end=501
-  _globals['_GETCONTACTREQUEST']._serialized_start=503
-  _globals['_GETCONTACTREQUEST']._serialized_end=554
-  _globals['_GETCONTACTRESPONSE']._serialized_start=556
-  _globals['_GETCONTACTRESPONSE']._serialized_end=614
-  _globals['_GETPROFILEPICTUREREQUEST']._serialized_start=616
-  _globals['_GETPROFILEPICTUREREQUEST']._serialized_end=691
-  _globals['_GETPROFILEPICTURERESPONSE']._serialized_start=693
-  _globals['_GETPROFILEPICTURERESPONSE']._serialized_end=753
-  _globals['_LISTBLOCKEDCONTACTSREQUEST']._serialized_start=755
-  _globals['_LISTBLOCKEDCONTACTSREQUEST']._serialized_end=802
-  _globals['_LISTBLOCKEDCONTACTSRESPONSE']._serialized_start=804
-  _globals['_LISTBLOCKEDCONTACTSRESPONSE']._serialized_end=847
-  _globals['_BLOCKCONTACTREQUEST']._serialized_start=849
-  _globals['_BLOCKCONTACTREQUEST']._serialized_end=902
-  _globals['_BLOCKCONTACTRESPONSE']._serialized_start=904
-  _globals['_BLOCKCONTACTRESPONSE']._serialized_end=926
-  _globals['_UNBLOCKCONTACTREQUEST']._serialized_start=928
-  _globals['_UNBLOCKCONTACTREQUEST']._serialized_end=983
-  _globals['_UNBLOCKCONTACTRESPONSE']._serialized_start=985
-  _globals['_UNBLOCKCONTACTRESPONSE']._serialized_end=1009
-  _globals['_PICTURECHANGE']._serialized_start=1011
-  _globals['_PICTURECHANGE']._serialized_end=1128
-  _globals['_BLOCKLISTCHANGE']._serialized_start=1130
-  _globals['_BLOCKLISTCHANGE']._serialized_end=1193
-  _globals['_CONTACTSERVICE']._serialized_start=1196
-  _globals['_CONTACTSERVICE']._serialized_end=1746
+  _globals['_NUMBERCHECK']._serialized_end=358
+  _globals['_CONTACT']._serialized_start=361
+  _globals['_CONTACT']._serialized_end=514
+  _globals['_GETCONTACTREQUEST']._serialized_start=516
+  _globals['_GETCONTACTREQUEST']._serialized_end=567
+  _globals['_GETCONTACTRESPONSE']._serialized_start=569
+  _globals['_GETCONTACTRESPONSE']._serialized_end=627
+  _globals['_GETPROFILEPICTUREREQUEST']._serialized_start=629
+  _globals['_GETPROFILEPICTUREREQUEST']._serialized_end=704
+  _globals['_GETPROFILEPICTURERESPONSE']._serialized_start=706
+  _globals['_GETPROFILEPICTURERESPONSE']._serialized_end=766
+  _globals['_LISTBLOCKEDCONTACTSREQUEST']._serialized_start=768
+  _globals['_LISTBLOCKEDCONTACTSREQUEST']._serialized_end=815
+  _globals['_LISTBLOCKEDCONTACTSRESPONSE']._serialized_start=817
+  _globals['_LISTBLOCKEDCONTACTSRESPONSE']._serialized_end=860
+  _globals['_BLOCKCONTACTREQUEST']._serialized_start=862
+  _globals['_BLOCKCONTACTREQUEST']._serialized_end=915
+  _globals['_BLOCKCONTACTRESPONSE']._serialized_start=917
+  _globals['_BLOCKCONTACTRESPONSE']._serialized_end=939
+  _globals['_UNBLOCKCONTACTREQUEST']._serialized_start=941
+  _globals['_UNBLOCKCONTACTREQUEST']._serialized_end=996
+  _globals['_UNBLOCKCONTACTRESPONSE']._serialized_start=998
+  _globals['_UNBLOCKCONTACTRESPONSE']._serialized_end=1022
+  _globals['_PICTURECHANGE']._serialized_start=1024
+  _globals['_PICTURECHANGE']._serialized_end=1138
+  _globals['_BLOCKLISTCHANGE']._serialized_start=1140
+  _globals['_BLOCKLISTCHANGE']._serialized_end=1203
+  _globals['_CONTACTSERVICE']._serialized_start=1206
+  _globals['_CONTACTSERVICE']._serialized_end=1756
 # @@protoc_insertion_point(module_scope)

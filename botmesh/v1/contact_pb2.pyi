@@ -24,18 +24,20 @@ class CheckNumbersResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[NumberCheck, _Mapping]]] = ...) -> None: ...
 
 class NumberCheck(_message.Message):
-    __slots__ = ("phone_number", "on_whatsapp", "jid", "verified_name", "check_time")
+    __slots__ = ("phone_number", "on_whatsapp", "jid", "verified_name", "check_time", "lid")
     PHONE_NUMBER_FIELD_NUMBER: _ClassVar[int]
     ON_WHATSAPP_FIELD_NUMBER: _ClassVar[int]
     JID_FIELD_NUMBER: _ClassVar[int]
     VERIFIED_NAME_FIELD_NUMBER: _ClassVar[int]
     CHECK_TIME_FIELD_NUMBER: _ClassVar[int]
+    LID_FIELD_NUMBER: _ClassVar[int]
     phone_number: str
     on_whatsapp: bool
     jid: str
     verified_name: str
     check_time: _timestamp_pb2.Timestamp
-    def __init__(self, phone_number: _Optional[str] = ..., on_whatsapp: _Optional[bool] = ..., jid: _Optional[str] = ..., verified_name: _Optional[str] = ..., check_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    lid: str
+    def __init__(self, phone_number: _Optional[str] = ..., on_whatsapp: _Optional[bool] = ..., jid: _Optional[str] = ..., verified_name: _Optional[str] = ..., check_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lid: _Optional[str] = ...) -> None: ...
 
 class Contact(_message.Message):
     __slots__ = ("jid", "lid", "phone_number", "push_name", "full_name", "verified_name", "about", "picture_id")
@@ -126,16 +128,16 @@ class UnblockContactResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class PictureChange(_message.Message):
-    __slots__ = ("jid", "author_jid", "picture_id", "change_time")
+    __slots__ = ("jid", "author_jid", "removed", "change_time")
     JID_FIELD_NUMBER: _ClassVar[int]
     AUTHOR_JID_FIELD_NUMBER: _ClassVar[int]
-    PICTURE_ID_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
     CHANGE_TIME_FIELD_NUMBER: _ClassVar[int]
     jid: str
     author_jid: str
-    picture_id: str
+    removed: bool
     change_time: _timestamp_pb2.Timestamp
-    def __init__(self, jid: _Optional[str] = ..., author_jid: _Optional[str] = ..., picture_id: _Optional[str] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, jid: _Optional[str] = ..., author_jid: _Optional[str] = ..., removed: _Optional[bool] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class BlockListChange(_message.Message):
     __slots__ = ("blocked_jids", "unblocked_jids")

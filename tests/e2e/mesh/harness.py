@@ -82,10 +82,10 @@ class Mesh:
                 preexec_fn=_end_with_the_tests,  # noqa: PLW1509 - called on the main thread
             )
         eventually(self._is_up)
-        control = addresses.read(self.folder / "sandbox").control_address
+        self.control_address = addresses.read(self.folder / "sandbox").control_address
         self.bots = BotServiceStub(self.channel(self.address))
         self.tenants = TenantServiceStub(self.channel(self.address))
-        self.phones = sandbox.SandboxServiceStub(self.channel(control))
+        self.phones = sandbox.SandboxServiceStub(self.channel(self.control_address))
 
     def channel(self, address: str) -> grpc.Channel:
         channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])

@@ -223,9 +223,8 @@ def on_whatsapp(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
     return {"found": {item.Query: item.IsIn for item in found}}
 
 
-def picture(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
-    client.get_profile_picture(build_jid(command["number"]))
-    return {}
+def contact_link(client: NewClient, _command: dict[str, Any]) -> dict[str, Any]:
+    return {"link": client.get_contact_qr_link()}
 
 
 def pair_phone(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
@@ -243,7 +242,7 @@ COMMANDS = {
     "send": send,
     "mark_read": mark_read,
     "on_whatsapp": on_whatsapp,
-    "picture": picture,
+    "contact_link": contact_link,
     "pair_phone": pair_phone,
     "log_out": log_out,
     "groups": groups,

@@ -181,7 +181,7 @@ async def test_a_silent_line_stays_open_and_answers_nothing(world: Any, eventual
 
 async def test_what_is_not_understood_is_reported(world: Any) -> None:
     client, number = await world.paired()
-    answer = await client.do("picture", number=world.number())
+    answer = await client.do("contact_link")
     assert "error" in answer
     listed = (await world.api.ListUnknown(ListUnknownRequest(clear=True))).unknown
     assert [(item.kind, item.sender) for item in listed] == [

@@ -61,6 +61,16 @@ REPEATED = {
     "GetSession": "idempotent",
     "LogOut": "idempotent",
     "StreamEvents": "idempotent",
+    "MarkRead": "idempotent",
+    "SetTyping": "idempotent",
+    "SetPresence": "idempotent",
+    "SubscribePresence": "idempotent",
+    "CheckNumbers": "idempotent",
+    "GetContact": "idempotent",
+    "GetProfilePicture": "idempotent",
+    "ListBlockedContacts": "idempotent",
+    "BlockContact": "idempotent",
+    "UnblockContact": "idempotent",
 }
 
 
