@@ -187,5 +187,5 @@ async def test_what_is_not_understood_is_reported(world: Any) -> None:
     assert [(item.kind, item.sender) for item in listed] == [
         (UnknownKind.UNKNOWN_KIND_QUERY, f"{number}:1@s.whatsapp.net")
     ]
-    assert "w:profile:picture" in listed[0].text
+    assert "w:qr" in listed[0].text
     assert (await world.api.GetSandbox(GetSandboxRequest())).sandbox.unknown == 0
