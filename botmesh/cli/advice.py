@@ -22,6 +22,8 @@ _ADVICE: Mapping[str, str] = {
     Reason.SESSION_REPLACED: _WAIT,
     Reason.EVENT_LOG_CHANGED: _CURSOR,
     Reason.EVENTS_EXPIRED: _CURSOR,
+    Reason.PUSH_NAME_MISSING: "the phone tells it soon after pairing; a sandbox's when told to: "
+    "botmesh sandbox set PHONE --name NAME",
     Reason.MESSAGE_NOT_CANCELLABLE: "see what became of it: botmesh message {message_id}",
     Reason.REQUEST_ID_REUSED: "see what it was used for: botmesh message {request_id}",
 }

@@ -8,7 +8,7 @@ import grpc
 import typer
 from google.protobuf.empty_pb2 import Empty
 
-from botmesh.cli import output
+from botmesh.cli import output, people_words
 from botmesh.cli.chat import TenantId
 from botmesh.cli.connection import channel
 from botmesh.cli.content_words import content_words
@@ -54,15 +54,15 @@ def events(
     else:
         request.after.CopyFrom(_cursor(start))
     with channel(context.obj, tenant_id) as opened:
-        reading = _Reading(BotServiceStub(opened), request)
+        reading = Reading(BotServiceStub(opened), request)
         for event in reading.go_on() if follow else reading.once():
             if output.is_json():
                 output.emit(output.as_dict(event))
             else:
-                output.say(_line(event))
+                output.say(line(event))
 
 
-class _Reading:
+class Reading:
     """Reads the log from a place on, and knows how far it got."""
 
     def __init__(self, stub: BotServiceStub, request: StreamEventsRequest) -> None:
@@ -137,7 +137,8 @@ def _cursor(text: str) -> EventCursor:
     return EventCursor(log_id=log_id, sequence=int(sequence))
 
 
-def _line(event: Event) -> str:
+def line(event: Event) -> str:
+    """An event as people read it: its place, its time, what it is."""
     when = event.create_time.ToJsonString()
     place = f"{event.cursor.log_id}:{event.cursor.sequence}"
     return f"{place}  {when}  {_what(event)}"
@@ -159,6 +160,8 @@ def _what(event: Event) -> str:
             session = event.session_state_changed
             state = output.enum_word(SessionState.Name(session.state), "SESSION_STATE_")
             return f"session {state} {session.reason}".rstrip()
+        case kind if kind in people_words.KINDS:
+            return people_words.of_event(event)
         case kind:
             return str(kind)
 

@@ -8,7 +8,9 @@ import typer
 from botmesh import __version__
 from botmesh.cli import (
     chat,
+    chat_marks,
     connection,
+    contact,
     events,
     export,
     messages,
@@ -17,6 +19,7 @@ from botmesh.cli import (
     phone_pairing,
     sandbox,
     sandbox_media,
+    sandbox_people,
     tenant,
     up,
 )
@@ -33,6 +36,9 @@ app.add_typer(tenant.app, name="tenant")
 sandbox.app.command("send")(sandbox_media.send)
 sandbox.app.command("open")(sandbox_media.open_)
 sandbox.app.command("expire")(sandbox_media.expire)
+sandbox_people.add_to(sandbox.app)
+app.add_typer(chat_marks.app, name="chat")
+app.add_typer(contact.app, name="contact")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(export.app, name="export")
 app.command("up")(up.up)

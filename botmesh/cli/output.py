@@ -102,6 +102,14 @@ def show(message: Message, rows: Iterable[tuple[str, object]]) -> None:
     console.print(table)
 
 
+def done(answer: Message, text: str) -> None:
+    """Say that something was done: the answer as JSON, or a sentence for people."""
+    if _Mode.json:
+        emit(as_dict(answer))
+    else:
+        say(text)
+
+
 def show_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table for people."""
     console.print(table_of(headers, rows))

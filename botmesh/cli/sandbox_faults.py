@@ -7,7 +7,8 @@ from botmesh.sandbox import v1 as sandbox
 
 KINDS = (
     "refuse-connections, ban, outdated, unavailable, logged-out, send-error, hold-ack, hold-lid, "
-    "hold-devices, hold-pre-keys, hold-group, cut-before, cut-after, undecryptable, short-qr, "
+    "hold-devices, hold-pre-keys, hold-group, hold-people, hold-picture, hold-block-list, "
+    "hold-privacy, cut-before, cut-after, undecryptable, short-qr, "
     "silence, half-open, deaf, refuse-activation, refuse-phone-code, passkey, or of media: "
     "media-refuse, media-cut, media-hold, media-damage, media-slow or media-lengthen."
 )
@@ -22,6 +23,10 @@ _QUESTIONS = {
     "hold-devices": sandbox.QueryKind.QUERY_KIND_DEVICES,
     "hold-pre-keys": sandbox.QueryKind.QUERY_KIND_PRE_KEYS,
     "hold-group": sandbox.QueryKind.QUERY_KIND_GROUP,
+    "hold-people": sandbox.QueryKind.QUERY_KIND_PEOPLE,
+    "hold-picture": sandbox.QueryKind.QUERY_KIND_PICTURE,
+    "hold-block-list": sandbox.QueryKind.QUERY_KIND_BLOCK_LIST,
+    "hold-privacy": sandbox.QueryKind.QUERY_KIND_PRIVACY,
 }
 _CUTS = {
     "cut-before": sandbox.CutPlace.CUT_PLACE_BEFORE_DELIVERY,

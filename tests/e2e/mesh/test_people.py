@@ -1,11 +1,16 @@
 """ChatService and ContactService through the gateway, with the real library: both directions."""
 
+import json
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from botmesh.cli.main import app
 from botmesh.errors import MeshError, Reason, from_rpc_error
 from botmesh.sandbox import v1 as sandbox
 from botmesh.v1 import (
@@ -365,6 +370,58 @@ def test_blocks(people: People, customer: str) -> None:
         people.phones.SetBlocked(request)
         field = "blocked_jids" if blocked else "unblocked_jids"
         people.event("block_list_changed", lambda it, field=field: lid in getattr(it, field))
+
+
+# -- the command
+
+
+def run(people: People, *arguments: str) -> str:
+    """What the command prints, in this process."""
+    result = CliRunner().invoke(app, ["--gateway", people.mesh.address, *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown", "field"),
+    [
+        ("contact check {tenant} {phone}", "yes", "on_whatsapp"),
+        ("contact show {tenant} {phone}", "Abierto", "about"),
+        ("contact picture {tenant} {phone}", "https://", "url"),
+        ("contact block {tenant} {phone}", "is blocked", ""),
+        ("contact blocked {tenant}", "@lid", "jids"),
+        ("contact unblock {tenant} {phone}", "no more", ""),
+        ("chat typing {tenant} {phone} recording", "RECORDING", ""),
+        ("chat read {tenant} {phone} 3EB0AA 3EB0BB", "marked 2 as read", ""),
+        ("chat offline {tenant}", "UNAVAILABLE", ""),
+        ("chat online {tenant}", "AVAILABLE", ""),
+    ],
+)
+def test_commands(named: People, arguments: str, shown: str, field: str) -> None:
+    phone = "+5215588880001"
+    profile = sandbox.SetProfileRequest(phone=phone, about="Abierto", picture=PICTURE)
+    named.phones.SetProfile(profile)
+    words = arguments.format(tenant=TENANT, phone=phone).split()
+    assert shown in run(named, *words)
+    answer = json.loads(run(named, "--json", *words))
+    assert answer[field] if field else answer == {}
+
+
+def test_watching_shows_who_types(named: People, customer: str) -> None:
+    named.write(customer)
+    command = [sys.executable, "-m", "botmesh", "chat", "watch", TENANT, customer]
+    with subprocess.Popen(
+        command, env=named.mesh.env, stdout=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        # Asked about, the phone is offline: that is the first line.
+        assert f"presence UNAVAILABLE {customer}" in watching.stdout.readline()
+        typing = sandbox.Typing.TYPING_COMPOSING
+        named.phones.SetTyping(sandbox.SetTypingRequest(phone=customer, chat=PHONE, typing=typing))
+        assert f"typing TYPING {customer}" in watching.stdout.readline()
+        watching.terminate()
+    out = run(named, "sandbox", "--data-dir", str(named.mesh.folder), "seen", customer)
+    assert "SUBSCRIPTION" in out
 
 
 # -- what goes wrong
