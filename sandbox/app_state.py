@@ -143,9 +143,8 @@ class AppState:
         if name != COLLECTION or after >= collection.version:
             return Node("collection", attrs, [])
         patches = [Node("patch", content=b64decode(patch)) for patch in collection.patches[after:]]
-        return Node("collection", {**attrs, "version": collection.version}, [
-            Node("patches", content=patches)
-        ])  # fmt: skip
+        attrs["version"] = collection.version
+        return Node("collection", attrs, [Node("patches", content=patches)])
 
     def _load(self, phone: Phone) -> Collection:
         raw = self._store.database.get(f"app_state.{phone.number}")

@@ -18,11 +18,8 @@ from sandbox.wire.jid import CONTACT_SERVER, SERVER, Jid, parse
 from sandbox.wire.node import Node
 
 _KNOWN: Final = frozenset(
-    {
-        "business", "contact", "devices", "disappearing_mode", "lid", "picture", "status",
-        "username",
-    }
-)  # fmt: skip
+    ["business", "contact", "devices", "disappearing_mode", "lid", "picture", "status", "username"]
+)
 
 
 class PeopleDesk:

@@ -10,12 +10,8 @@ from typing import Annotated
 import typer
 
 from botmesh.cli import connection, output
-from botmesh.cli.sandbox import dial
+from botmesh.cli.sandbox import Phone, dial
 from botmesh.sandbox import v1 as sandbox
-
-Phone = Annotated[
-    str, typer.Argument(metavar="PHONE", help="A phone's number, e.g. +5215512345678")
-]
 
 
 class Typing(StrEnum):
