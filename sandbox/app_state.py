@@ -1,6 +1,6 @@
-"""An account's app state: what its phone keeps in step on all its devices. Here: the push name.
+"""An account's app state: what its phone keeps in step on all its devices.
 
-A real phone keeps one from the start. Here a phone begins with it when it is told its push name:
+Here that is the push name and the address book. A real phone keeps one from the start. Here a phone begins with it when it is told one of these:
 until then its devices have none, as for a moment after every real pairing.
 
 A device gets the key of the app state from its phone, in a message. Then it asks the server for
@@ -38,10 +38,13 @@ from sandbox.state.store import Store
 from sandbox.unknown import Kind, Unknown
 from sandbox.wire.node import Node
 
-# The collection that has the account's settings.
-COLLECTION: Final = "critical_block"
+# The collections that a phone writes here: of the account's settings, and of its address book.
+SETTINGS: Final = "critical_block"
+CONTACTS: Final = "critical_unblock_low"
 _PUSH_NAME: Final = "setting_pushName"
-_ACTION_VERSION: Final = 1
+_CONTACT: Final = "contact"
+# Of the actions, by what they are called.
+_VERSIONS: Final = {_PUSH_NAME: 1, _CONTACT: 2}
 _KEY_INFO: Final = b"WhatsApp Mutation Keys"
 _HASH_INFO: Final = b"WhatsApp Patch Integrity"
 _HASH_SIZE: Final = 128
@@ -66,14 +69,12 @@ class Collection:
     """What the server has of one account's collection: bytes are base64.
 
     Attributes:
-        shared: the devices that were sent the key.
         values: the MACs of what is set, by the MACs of what they are called.
     """
 
     patches: list[str] = field(default_factory=list)
     hash: str = b64encode(bytes(_HASH_SIZE)).decode()
     values: dict[str, str] = field(default_factory=dict)
-    shared: list[int] = field(default_factory=list)
 
     @property
     def version(self) -> int:
@@ -95,35 +96,55 @@ class AppState:
     def logged_in(self, device: Device) -> None:
         """A device is there: it gets the key, if its phone keeps an app state."""
         phone = self._store.phones.get(device.number)
-        collection = self._load(phone)
-        if collection.version and device.device not in collection.shared:
-            self._share(phone, collection, device)
+        if device.device not in self._shared(phone) and any(
+            self._load(phone, name).version for name in (SETTINGS, CONTACTS)
+        ):
+            self._share(phone, device)
 
     def tell_push_name(self, phone: Phone) -> None:
-        """A phone writes its push name into the app state; its devices hear of it.
+        """A phone writes its push name into the app state."""
+        action = protobufs.sync_action.SyncActionValue()
+        action.pushNameSetting.name = phone.push_name
+        self._write(phone, SETTINGS, [_PUSH_NAME], action)
+
+    def name_contact(self, phone: Phone, contact: Phone, full_name: str) -> None:
+        """A phone writes somebody into its address book, which is in the app state."""
+        action = protobufs.sync_action.SyncActionValue()
+        action.contactAction.fullName = full_name
+        action.contactAction.firstName = full_name.partition(" ")[0]
+        self._write(phone, CONTACTS, [_CONTACT, str(contact.jid)], action)
+
+    def _write(self, phone: Phone, name: str, index: list[str], action: Any) -> None:
+        """Set something in a collection; the phone's devices hear of it.
 
         Those that do not have the key get it: with that they ask by themselves.
         """
-        collection = self._load(phone)
-        patch = _patch(phone, collection)
+        collection = self._load(phone, name)
+        patch = _patch(phone, name, collection, index, action)
         collection.patches.append(b64encode(patch).decode())
-        self._save(phone, collection)
-        changed = Node("collection", {"name": COLLECTION, "version": collection.version})
+        raw = json.dumps(asdict(collection)).encode()
+        self._store.database.put(_place(phone, name), raw)
+        changed = Node("collection", {"name": name, "version": collection.version})
         for device in self._store.devices.of(phone.number):
-            if device.device in collection.shared:
+            if device.device in self._shared(phone):
                 self._delivery.notify(device, "server_sync", changed)
             else:
-                self._share(phone, collection, device)
+                self._share(phone, device)
 
-    def _share(self, phone: Phone, collection: Collection, device: Device) -> None:
+    def _share(self, phone: Phone, device: Device) -> None:
         """A phone sends a device the key."""
-        collection.shared.append(device.device)
-        self._save(phone, collection)
+        shared = [*self._shared(phone), device.device]
+        self._store.database.put(_place(phone, "shared"), json.dumps(shared).encode())
         body = self._handset.seal(phone, device.lid_jid, _key_share(phone))
         attrs: dict[str, Any] = {"id": "3A" + secrets.token_hex(9).upper(), "category": "peer"}
         letter = Letter(phone, 0, phone)
         node = message_stanza(letter, phone, attrs, [body])
         self._delivery.bring(device.number, device.device, node)
+
+    def _shared(self, phone: Phone) -> list[int]:
+        """The devices that were sent the key."""
+        raw = self._store.database.get(_place(phone, "shared"))
+        return list(json.loads(raw)) if raw else []
 
     def sync(self, _line: Line, device: Device, query: Node) -> list[Node]:
         """The answer to a device that asks what is new in collections."""
@@ -139,20 +160,20 @@ class AppState:
     def _collection(self, phone: Phone, wanted: Node) -> Node:
         name, after = wanted.text("name"), int(wanted.text("version") or 0)
         attrs: dict[str, Any] = {"name": name, "version": after}
-        collection = self._load(phone)
-        if name != COLLECTION or after >= collection.version:
+        collection = self._load(phone, name)
+        if after >= collection.version:
             return Node("collection", attrs, [])
         patches = [Node("patch", content=b64decode(patch)) for patch in collection.patches[after:]]
         attrs["version"] = collection.version
         return Node("collection", attrs, [Node("patches", content=patches)])
 
-    def _load(self, phone: Phone) -> Collection:
-        raw = self._store.database.get(f"app_state.{phone.number}")
+    def _load(self, phone: Phone, name: str) -> Collection:
+        raw = self._store.database.get(_place(phone, name))
         return Collection(**json.loads(raw)) if raw else Collection()
 
-    def _save(self, phone: Phone, collection: Collection) -> None:
-        raw = json.dumps(asdict(collection)).encode()
-        self._store.database.put(f"app_state.{phone.number}", raw)
+
+def _place(phone: Phone, what: str) -> str:
+    return f"app_state.{phone.number}.{what}"
 
 
 def _key(phone: Phone) -> tuple[bytes, bytes]:
@@ -176,16 +197,19 @@ def _key_share(phone: Phone) -> Any:
     return message
 
 
-def _patch(phone: Phone, collection: Collection) -> bytes:
-    """The next patch, which sets the push name; the collection's hash goes on with it."""
+def _patch(
+    phone: Phone, collection_name: str, collection: Collection, called: list[str], value: Any
+) -> bytes:
+    """The next patch, which sets one thing; the collection's hash goes on with it."""
     key_id, data = _key(phone)
     keys = expand(data)
-    version, name = (collection.version + 1).to_bytes(8, "big"), COLLECTION.encode()
-    index = json.dumps([_PUSH_NAME]).encode()
+    version, name = (collection.version + 1).to_bytes(8, "big"), collection_name.encode()
+    index = json.dumps(called).encode()
     index_mac = hmac.digest(keys.index_mac, index, "sha256")
-    action = protobufs.sync_action.SyncActionData(index=index, version=_ACTION_VERSION, padding=b"")
+    action = protobufs.sync_action.SyncActionData(
+        index=index, value=value, version=_VERSIONS[called[0]], padding=b""
+    )
     action.value.timestamp = int(time.time() * 1000)
-    action.value.pushNameSetting.name = phone.push_name
     blob = seal(keys, key_id, action.SerializeToString())
     value_mac = blob[-_KEY_SIZE:]
     before = collection.values.get(index_mac.hex())

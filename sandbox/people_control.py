@@ -99,6 +99,15 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         return pb.SetBlockedResponse(person=self._person(phone))
 
     @answering
+    async def NameContact(self, request: pb.NameContactRequest, _context: Any) -> Any:
+        phone, other = self._phone("phone", request.phone), self._phone("contact", request.contact)
+        if not request.full_name:
+            raise invalid("full_name", "it must not be empty")
+        with self._store.database.transaction():
+            self._network.app_state.name_contact(phone, other, request.full_name)
+        return pb.NameContactResponse()
+
+    @answering
     async def GiveToken(self, request: pb.GiveTokenRequest, _context: Any) -> Any:
         phone, other = self._phone("phone", request.phone), self._phone("to", request.to)
         with self._store.database.transaction():

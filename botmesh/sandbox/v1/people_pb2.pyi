@@ -140,6 +140,20 @@ class SetBlockedResponse(_message.Message):
     person: Person
     def __init__(self, person: _Optional[_Union[Person, _Mapping]] = ...) -> None: ...
 
+class NameContactRequest(_message.Message):
+    __slots__ = ("phone", "contact", "full_name")
+    PHONE_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_FIELD_NUMBER: _ClassVar[int]
+    FULL_NAME_FIELD_NUMBER: _ClassVar[int]
+    phone: str
+    contact: str
+    full_name: str
+    def __init__(self, phone: _Optional[str] = ..., contact: _Optional[str] = ..., full_name: _Optional[str] = ...) -> None: ...
+
+class NameContactResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class GiveTokenRequest(_message.Message):
     __slots__ = ("phone", "to")
     PHONE_FIELD_NUMBER: _ClassVar[int]

@@ -62,6 +62,11 @@ class PeopleServiceStub:
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_people__pb2.SetBlockedRequest.SerializeToString,
                 response_deserializer=botmesh_dot_sandbox_dot_v1_dot_people__pb2.SetBlockedResponse.FromString,
                 _registered_method=True)
+        self.NameContact = channel.unary_unary(
+                '/botmesh.sandbox.v1.PeopleService/NameContact',
+                request_serializer=botmesh_dot_sandbox_dot_v1_dot_people__pb2.NameContactRequest.SerializeToString,
+                response_deserializer=botmesh_dot_sandbox_dot_v1_dot_people__pb2.NameContactResponse.FromString,
+                _registered_method=True)
         self.GiveToken = channel.unary_unary(
                 '/botmesh.sandbox.v1.PeopleService/GiveToken',
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_people__pb2.GiveTokenRequest.SerializeToString,
@@ -123,6 +128,14 @@ class PeopleServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def NameContact(self, request, context):
+        """NameContact has a phone's owner write somebody into the address book; the linked devices learn it. Idempotent.
+        INVALID_ARGUMENT without a name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GiveToken(self, request, context):
         """GiveToken has a phone trust another one's devices, as it does with those whom it wrote to: they hand the token in
         when they ask about its presence. Not idempotent.
@@ -172,6 +185,11 @@ def add_PeopleServiceServicer_to_server(servicer, server):
                     servicer.SetBlocked,
                     request_deserializer=botmesh_dot_sandbox_dot_v1_dot_people__pb2.SetBlockedRequest.FromString,
                     response_serializer=botmesh_dot_sandbox_dot_v1_dot_people__pb2.SetBlockedResponse.SerializeToString,
+            ),
+            'NameContact': grpc.unary_unary_rpc_method_handler(
+                    servicer.NameContact,
+                    request_deserializer=botmesh_dot_sandbox_dot_v1_dot_people__pb2.NameContactRequest.FromString,
+                    response_serializer=botmesh_dot_sandbox_dot_v1_dot_people__pb2.NameContactResponse.SerializeToString,
             ),
             'GiveToken': grpc.unary_unary_rpc_method_handler(
                     servicer.GiveToken,
@@ -327,6 +345,33 @@ class PeopleService:
             '/botmesh.sandbox.v1.PeopleService/SetBlocked',
             botmesh_dot_sandbox_dot_v1_dot_people__pb2.SetBlockedRequest.SerializeToString,
             botmesh_dot_sandbox_dot_v1_dot_people__pb2.SetBlockedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NameContact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.sandbox.v1.PeopleService/NameContact',
+            botmesh_dot_sandbox_dot_v1_dot_people__pb2.NameContactRequest.SerializeToString,
+            botmesh_dot_sandbox_dot_v1_dot_people__pb2.NameContactResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,10 @@ class PeopleServiceStub:
     """SetPrivacy changes who sees what of a phone's owner; fields that are not set stay. Idempotent."""
     SetBlocked: _grpc.UnaryUnaryMultiCallable[_people_pb2.SetBlockedRequest, _people_pb2.SetBlockedResponse]
     """SetBlocked has a phone's owner block another phone, or take it back; the linked devices are told. Idempotent."""
+    NameContact: _grpc.UnaryUnaryMultiCallable[_people_pb2.NameContactRequest, _people_pb2.NameContactResponse]
+    """NameContact has a phone's owner write somebody into the address book; the linked devices learn it. Idempotent.
+    INVALID_ARGUMENT without a name.
+    """
     GiveToken: _grpc.UnaryUnaryMultiCallable[_people_pb2.GiveTokenRequest, _people_pb2.GiveTokenResponse]
     """GiveToken has a phone trust another one's devices, as it does with those whom it wrote to: they hand the token in
     when they ask about its presence. Not idempotent.
@@ -85,6 +89,10 @@ class PeopleServiceAsyncStub(PeopleServiceStub):
     """SetPrivacy changes who sees what of a phone's owner; fields that are not set stay. Idempotent."""
     SetBlocked: _aio.UnaryUnaryMultiCallable[_people_pb2.SetBlockedRequest, _people_pb2.SetBlockedResponse]  # type: ignore[assignment]
     """SetBlocked has a phone's owner block another phone, or take it back; the linked devices are told. Idempotent."""
+    NameContact: _aio.UnaryUnaryMultiCallable[_people_pb2.NameContactRequest, _people_pb2.NameContactResponse]  # type: ignore[assignment]
+    """NameContact has a phone's owner write somebody into the address book; the linked devices learn it. Idempotent.
+    INVALID_ARGUMENT without a name.
+    """
     GiveToken: _aio.UnaryUnaryMultiCallable[_people_pb2.GiveTokenRequest, _people_pb2.GiveTokenResponse]  # type: ignore[assignment]
     """GiveToken has a phone trust another one's devices, as it does with those whom it wrote to: they hand the token in
     when they ask about its presence. Not idempotent.
@@ -145,6 +153,16 @@ class PeopleServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_people_pb2.SetBlockedResponse, _abc.Awaitable[_people_pb2.SetBlockedResponse]]:
         """SetBlocked has a phone's owner block another phone, or take it back; the linked devices are told. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def NameContact(
+        self,
+        request: _people_pb2.NameContactRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_people_pb2.NameContactResponse, _abc.Awaitable[_people_pb2.NameContactResponse]]:
+        """NameContact has a phone's owner write somebody into the address book; the linked devices learn it. Idempotent.
+        INVALID_ARGUMENT without a name.
+        """
 
     @_abc_1.abstractmethod
     def GiveToken(

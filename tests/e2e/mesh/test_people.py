@@ -210,6 +210,19 @@ def test_typing_is_shown(people: People, customer: str) -> None:
     ]
 
 
+def test_typing_in_a_group(named: People, customer: str) -> None:
+    made = sandbox.CreateGroupRequest(phones=[PHONE, customer], subject="Ventas")
+    group = named.mesh.phones.CreateGroup(made).group.group
+    shown = SetTypingRequest(to=group, state=TypingState.TYPING_STATE_TYPING)
+    named.chat("SetTyping", shown)
+    (seen,) = named.seen(customer, "TYPING")
+    assert (seen.who, seen.chat) == (PHONE, group)
+    typing = sandbox.Typing.TYPING_COMPOSING
+    named.phones.SetTyping(sandbox.SetTypingRequest(phone=customer, chat=group, typing=typing))
+    told = named.event("typing_changed", lambda change: change.chat_jid == group)
+    assert (told.sender_jid, told.sender_number) == (named.lid(customer), customer)
+
+
 def test_typing_is_heard(named: People, customer: str) -> None:
     named.write(customer)
     lid = named.lid(customer)
@@ -311,6 +324,18 @@ def test_a_contact(people: People, customer: str) -> None:
     )
     for name in (customer, wanted.lid):
         assert people.contact("GetContact", GetContactRequest(jid=name)).contact == wanted
+
+
+def test_the_address_book_of_the_phone(named: People, customer: str) -> None:
+    for name in ("Ana Torres", "Ana Torres de la O"):
+        book = sandbox.NameContactRequest(phone=PHONE, contact=customer, full_name=name)
+        named.phones.NameContact(book)
+        request = GetContactRequest(jid=customer)
+        eventually(
+            lambda name=name, request=request: (
+                named.contact("GetContact", request).contact.full_name == name
+            )
+        )
 
 
 def test_nobody_is_no_contact(people: People, customer: str) -> None:
