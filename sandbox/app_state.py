@@ -1,7 +1,8 @@
 """An account's app state: what its phone keeps in step on all its devices.
 
-Here that is the push name and the address book. A real phone keeps one from the start. Here a phone begins with it when it is told one of these:
-until then its devices have none, as for a moment after every real pairing.
+Here that is the push name and the address book. A real phone keeps them from the start; here it
+begins when it is told one of these: until then its devices have none, as for a moment after every
+real pairing.
 
 A device gets the key of the app state from its phone, in a message. Then it asks the server for
 each collection, and again whenever it is told that one changed. A collection is a list of
