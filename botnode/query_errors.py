@@ -12,6 +12,9 @@ from botmesh.errors import MeshError, Reason
 ASK_AGAIN_AFTER = timedelta(seconds=2)
 ASK_AGAIN_AFTER_RATE_LIMIT = timedelta(seconds=60)
 
+# Ours, for a question that the library was not asked: too many wait for an answer.
+TOO_MANY_OPEN = "too many questions wait for WhatsApp's answer"
+
 _RATE_LIMITED = 429  # WhatsApp's, as HTTP's
 _STATUS = re.compile(r"(?:info query returned status|server returned error|status code) (\d+)")
 _LINE_DOWN = re.compile(
@@ -42,6 +45,8 @@ def error_of(text: str, meanings: Mapping[int, Reason]) -> MeshError:
         return MeshError(Reason.SESSION_DISCONNECTED, text, retry_after=ASK_AGAIN_AFTER)
     if _NOT_IN_TIME.search(text):
         return unanswered(text)
+    if text == TOO_MANY_OPEN:
+        return MeshError(Reason.RATE_LIMITED, text, retry_after=ASK_AGAIN_AFTER)
     for words, reason in _WORDS:
         if words.search(text):
             return MeshError(reason, text)

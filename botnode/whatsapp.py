@@ -41,6 +41,7 @@ from botnode.ports import (
     SignalSink,
     UnansweredError,
 )
+from botnode.query_errors import TOO_MANY_OPEN
 from botnode.send_errors import UNBUILDABLE
 from botnode.threads import in_daemon_thread
 from botnode.whatsapp_client import POLL_S, Client, Wiring, dial, run_dry
@@ -52,6 +53,8 @@ LOOKUP_S = 0.5
 DEVICE_NAME = "botmesh"
 # Ours, for a call that Go never saw; `send_errors` has it.
 NOT_CONNECTED = "no client is connected"
+# So many questions may wait for WhatsApp's answer at a time.
+MOST_OPEN_QUESTIONS = 64
 
 T = TypeVar("T")
 
@@ -69,6 +72,7 @@ class NeonizeWhatsApp:
         self._lock = threading.Lock()
         self._call_begun_at = 0.0
         self._calls = 0
+        self._open_questions = 0
         self._stopping: asyncio.Future[None] | None = None
 
     def load(self) -> neonize_loader.Library:
@@ -195,13 +199,28 @@ class NeonizeWhatsApp:
 
     async def ask(self, question: Callable[[Any], T], timeout_s: float) -> T:
         """Let a question be put to the library's client, on a thread of its own."""
+        with self._lock:
+            # Who asked may be gone, and the library waits on: its threads must not pile up.
+            if self._open_questions >= MOST_OPEN_QUESTIONS:
+                raise QueryError(TOO_MANY_OPEN)
+            self._open_questions += 1
+        return await self._put(question, timeout_s, self._end_question)
 
+    def _end_question(self) -> None:
+        with self._lock:
+            self._open_questions -= 1
+
+    async def _put(
+        self, question: Callable[[Any], T], timeout_s: float, ended: Callable[[], None]
+    ) -> T:
         def put() -> T:
             try:
                 with self._call() as client:
                     return question(client.neonize)
             except Exception as error:
                 raise QueryError(str(error) or type(error).__name__) from error
+            finally:
+                ended()
 
         try:
             async with asyncio.timeout(timeout_s):
@@ -212,7 +231,7 @@ class NeonizeWhatsApp:
     async def answers(self, timeout_s: float) -> bool:
         """Whether WhatsApp answers a question in time. Nobody else notices it."""
         try:
-            await self.ask(lambda client: client.get_blocklist(), timeout_s)
+            await self._put(lambda client: client.get_blocklist(), timeout_s, lambda: None)
         except UnansweredError:
             return False
         except QueryError as error:

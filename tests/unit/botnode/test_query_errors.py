@@ -3,7 +3,7 @@
 import pytest
 
 from botmesh.errors import Reason
-from botnode.query_errors import error_of
+from botnode.query_errors import TOO_MANY_OPEN, error_of
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,10 @@ from botnode.query_errors import error_of
         ("websocket not connected", Reason.SESSION_DISCONNECTED),
         ("websocket disconnected before info query returned response", Reason.SESSION_DISCONNECTED),
         ("no client is connected", Reason.SESSION_DISCONNECTED),
+        (TOO_MANY_OPEN, Reason.RATE_LIMITED),
+        ("no LID found for 5@s.whatsapp.net from server", Reason.RECIPIENT_NOT_ON_WHATSAPP),
+        ("the user has hidden their profile picture from you", Reason.PICTURE_NOT_FOUND),
+        ("that user or group does not have a profile picture", Reason.PICTURE_NOT_FOUND),
         ("info query timed out", Reason.WHATSAPP_UNANSWERED),
         ("something that nobody has seen yet", Reason.WHATSAPP_REFUSED),
     ],

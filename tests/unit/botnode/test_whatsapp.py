@@ -1,13 +1,16 @@
 """The adapter, with a client that tests play."""
 
 import asyncio
+import contextlib
 import threading
 from typing import Any
 
 import pytest
 
 from botnode import whatsapp_client as client_module
-from botnode.whatsapp import NeonizeWhatsApp
+from botnode.ports import QueryError, UnansweredError
+from botnode.query_errors import TOO_MANY_OPEN
+from botnode.whatsapp import MOST_OPEN_QUESTIONS, NeonizeWhatsApp
 from botnode.whatsapp_client import Client
 
 
@@ -89,3 +92,28 @@ def _whatsapp(neonize: Neonize) -> tuple[NeonizeWhatsApp, Client]:
     whatsapp._current = client = Client(neonize, lambda _: None)
     client.live = True
     return whatsapp, client
+
+
+async def test_questions_that_nobody_answers_do_not_pile_up() -> None:
+    neonize = Neonize()
+    whatsapp, _ = _whatsapp(neonize)
+    asked = threading.Semaphore(0)
+
+    def wait(_: Any) -> None:
+        asked.release()
+        neonize.go.wait(5)
+
+    for _ in range(MOST_OPEN_QUESTIONS):
+        with pytest.raises(UnansweredError):
+            await whatsapp.ask(wait, 0.0)
+    with pytest.raises(QueryError, match=TOO_MANY_OPEN):
+        await whatsapp.ask(lambda _: None, 1.0)
+    for _ in range(MOST_OPEN_QUESTIONS):
+        asked.acquire()
+    neonize.go.set()
+    async with asyncio.timeout(5):
+        while True:  # the threads end one by one
+            with contextlib.suppress(QueryError):
+                assert await whatsapp.ask(lambda _: "answer", 1.0) == "answer"
+                break
+            await asyncio.sleep(0.005)
