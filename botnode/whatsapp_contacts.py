@@ -8,6 +8,8 @@ from typing import Any
 from botnode import whatsapp_jids
 from botnode.whatsapp_events import LID_SERVER, USER_SERVER
 
+_NOTHING = "Function returned nothing"
+
 
 @dataclass(frozen=True, slots=True)
 class OnWhatsApp:
@@ -38,7 +40,14 @@ class Profile:
 def check_numbers(client: Any, numbers: Sequence[str]) -> dict[str, OnWhatsApp | None]:
     """Which numbers (E.164) have an account; None for those that have none."""
     found: dict[str, OnWhatsApp | None] = dict.fromkeys(numbers)
-    for answer in client.is_on_whatsapp(*numbers):
+    try:
+        answers = client.is_on_whatsapp(*numbers)
+    except Exception as error:
+        # whatsmeow leaves out whom WhatsApp names no JID for; neonize calls an empty list an error.
+        if _NOTHING not in str(error):
+            raise
+        return found
+    for answer in answers:
         number = "+" + answer.Query.partition("@")[0].removeprefix("+")
         if answer.IsIn and number in found:
             found[number] = _account(client, answer)
