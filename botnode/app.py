@@ -189,6 +189,7 @@ class Botnode:
             self._machine,
             folder,
             owned,
+            pace=self._settings.pace,
             make_whatsapp=lambda inbox, loop: NeonizeWhatsApp(folder.session_name, inbox, loop),
             process=Process(
                 confirm_lease=partial(self._confirm, lease),

@@ -14,6 +14,7 @@ from botnode.identity import Identity
 from botnode.message import OutboundMessage
 from botnode.message_row import DECRYPTION_CHANGED
 from botnode.message_search import Step as MessageStep
+from botnode.pacer import PaceStatus
 from botnode.pairing import AccountPaired, CodeShown, PasskeyAsked, Step, TryFailed
 from botnode.phone_codes import PhoneCode
 from botnode.ports import ReceivedMessage
@@ -41,6 +42,22 @@ def session_to_pb(session: Session, identity: Identity, epoch: int) -> session_p
         start_time=timestamp(identity.start_time),
         storage_full=session.storage_full,
     )
+
+
+def pacing_to_pb(status: PaceStatus, now_ms: int) -> session_pb2.PacingStatus:
+    """How an account's pace stands."""
+    pace, gate = status.pace, status.gate
+    found = session_pb2.PacingStatus(
+        messages_per_minute=pace.messages_per_minute,
+        new_chats_per_day=pace.new_chats_per_day,
+        new_chats=status.new_chats,
+        new_chats_reason=gate.new_chats_reason or "",
+    )
+    if gate.new_chats_ms > now_ms:
+        found.new_chats_resume_time.FromMilliseconds(gate.new_chats_ms)
+    if gate.now_ms > now_ms:
+        found.resume_time.FromMilliseconds(gate.now_ms)
+    return found
 
 
 def message_to_pb(message: OutboundMessage, tenant_id: str) -> message_pb2.Message:

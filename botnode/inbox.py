@@ -15,6 +15,7 @@ from botnode import receipts
 from botnode.message import OutboundMessage
 from botnode.message_row import find_whatsapp_id
 from botnode.messages import MessageRows
+from botnode.pacer import Pacer
 from botnode.ports import Receipt, ReceivedMessage
 from botnode.store import Store, StoreClosedError, Transaction
 from botnode.tables import inbound
@@ -34,6 +35,7 @@ class StoredInbox:
         publish: told, on the loop, of messages whose state a receipt raised.
         crash: called, on the loop, when something could not be kept: WhatsApp was told that it
             arrived, so the process must not go on as if nothing had happened.
+        wrote: told, on the loop, that somebody wrote.
     """
 
     def __init__(
@@ -44,22 +46,27 @@ class StoredInbox:
         *,
         account: Callable[[], str],
         encode: Callable[[ReceivedMessage, Callable[[str], str]], bytes],
+        pacer: Pacer,
         publish: Callable[..., None],
         crash: Callable[[], None],
+        wrote: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._rows = rows
         self._loop = loop
         self._account = account
         self._encode = encode
+        self._pacer = pacer
         self._publish = publish
         self._crash = crash
+        self._wrote = wrote
 
     def message(self, message: ReceivedMessage) -> None:
         """Keep a message, once."""
         account = self._account()
         with self._must_keep():
             fresh = self._store.write_and_wait(lambda tx: self._keep(tx, account, message))
+            self._on_loop(self._wrote)
             log.info("message_received", chat=message.chat_jid, kind=message.kind, fresh=fresh)
 
     def _keep(self, tx: Transaction, account: str, message: ReceivedMessage) -> bool:
@@ -80,15 +87,20 @@ class StoredInbox:
 
         sequence = tx.append_event(EVENT_KIND, account, self._encode(message, own_id))
         tx.connection.execute(inbound.insert().values(sequence=sequence, **key))
+        self._pacer.received(tx, account, message)
         return True
 
     def receipt(self, receipt: Receipt) -> None:
         """Keep a receipt, and raise the messages that it speaks of."""
         account = self._account() or None
+
+        def apply(tx: Transaction) -> list[OutboundMessage]:
+            raised = receipts.apply(tx, self._rows.changer, receipt, account)
+            self._pacer.receipt(tx, receipt, raised)
+            return raised
+
         with self._must_keep():
-            raised: list[OutboundMessage] = self._store.write_and_wait(
-                lambda tx: receipts.apply(tx, self._rows.changer, receipt, account)
-            )
+            raised = self._store.write_and_wait(apply)
             self._on_loop(self._publish, *raised)
 
     def notice(self, kind: str, event: bytes) -> None:

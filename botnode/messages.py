@@ -13,10 +13,11 @@ from botnode.message import Delivery, OutboundMessage
 from botnode.message_row import CHANGE, Changer, Encode, find, to_message
 from botnode.ports import Sent
 from botnode.receipts import apply_early
+from botnode.recipient import GROUP_SERVER
 from botnode.statement import Statement
 from botnode.states import MessageState
 from botnode.store import Transaction
-from botnode.tables import messages
+from botnode.tables import chats, messages
 
 # Of changes of many messages: callbacks wait meanwhile.
 MOST_AT_ONCE = 200
@@ -57,6 +58,23 @@ _NEXT = Statement(
     )
     .order_by(_C.position)
     .limit(1)
+)
+_IN_CHAT = _C.recipient_jid.like(f"%@{GROUP_SERVER}") | exists().where(
+    chats.c.account == _C.account, chats.c.jid == _C.recipient_jid
+)
+# One that goes out now or not at all passes those that may wait, but none of its recipient's.
+_AHEAD = messages.alias("ahead")
+_PASSES = (_C.delivery == Delivery.NOW.value) & ~exists().where(
+    _AHEAD.c.recipient_jid == _C.recipient_jid,
+    _AHEAD.c.position < _C.position,
+    _AHEAD.c.state == literal_column("1"),
+)
+_NEXT_NOW = _NEXT.where(_PASSES)
+_NEXT_IN_CHAT, _NEXT_NOW_IN_CHAT = _NEXT.where(_IN_CHAT), _NEXT_NOW.where(_IN_CHAT)
+_COUNT_NOW = Statement(
+    select(func.count().label("queued")).where(
+        _C.state == _S.QUEUED.value, _C.delivery == Delivery.NOW.value
+    )
 )
 _TIMES = select(
     func.count(),
@@ -132,6 +150,16 @@ class MessageRows:
         row = _NEXT.first(connection, _around_now())
         return None if row is None else to_message(row)
 
+    def next_now(self, connection: Connection, *, new_chats: bool = True) -> OutboundMessage | None:
+        """As `next_due`, of those that go out now or not at all."""
+        row = (_NEXT_NOW if new_chats else _NEXT_NOW_IN_CHAT).first(connection, _around_now())
+        return None if row is None else to_message(row)
+
+    def next_in_chat(self, connection: Connection) -> OutboundMessage | None:
+        """As `next_due`, of those that begin no chat."""
+        row = _NEXT_IN_CHAT.first(connection, _around_now())
+        return None if row is None else to_message(row)
+
     def next_duplicate(self, connection: Connection, account: str) -> OutboundMessage | None:
         """The message with an unknown outcome that may be sent once more."""
         parameters = {"account": account, "now": now_ms()}
@@ -146,6 +174,10 @@ class MessageRows:
     def count_queued(self, connection: Connection) -> int:
         """How many messages wait."""
         return int(_COUNT_QUEUED.first(connection, {}).queued)
+
+    def count_impatient(self, connection: Connection) -> int:
+        """How many messages wait that go out now or not at all."""
+        return int(_COUNT_NOW.first(connection, {}).queued)
 
     # -- accepting
 
@@ -347,6 +379,11 @@ class MessageRows:
         """Fail those that wait and should go out now or not at all."""
         impatient = (_C.state == _S.QUEUED.value) & (_C.delivery == Delivery.NOW.value)
         return self._each(tx, impatient, self.failed, reason, detail)
+
+    def fail_new_chats(self, tx: Transaction, reason: Reason) -> list[OutboundMessage]:
+        """As `fail_impatient`, of those that would begin a chat."""
+        impatient = (_C.state == _S.QUEUED.value) & (_C.delivery == Delivery.NOW.value)
+        return self._each(tx, impatient & ~_IN_CHAT, self.failed, reason, "")
 
     def fail_strangers(self, tx: Transaction, account: str) -> list[OutboundMessage]:
         """Fail those that wait and were accepted for another account."""

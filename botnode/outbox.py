@@ -17,6 +17,8 @@ from botnode.message import Delivery, OutboundMessage
 from botnode.message_row import find, find_request
 from botnode.message_search import Filter, Page, Place, Step
 from botnode.messages import MessageRows
+from botnode.pacer import Pacer
+from botnode.pacing import Pace
 from botnode.patience import GRACE_S, Patience
 from botnode.pump import Library, Pump
 from botnode.session import Session, SessionMachine
@@ -63,14 +65,28 @@ class Outbox:
     """The messages that the tenant sends."""
 
     def __init__(
-        self, store: Store, rows: MessageRows, machine: SessionMachine, library: Library
+        self,
+        store: Store,
+        rows: MessageRows,
+        machine: SessionMachine,
+        library: Library,
+        pacer: Pacer | None = None,
     ) -> None:
         self._store = store
         self._rows = rows
         self._machine = machine
         self._closing = asyncio.Event()
         self._waiters: dict[str, set[_Waiter]] = {}
-        self.pump = Pump(store, rows, machine, library, self.publish)
+        self.pacer = pacer or Pacer(Pace(), rows)
+        self.pump = Pump(
+            store,
+            rows,
+            machine,
+            library,
+            publish=self.publish,
+            pacer=self.pacer,
+            held=self._tell_all,
+        )
         self.patience = Patience(store, rows, machine, self.publish)
         machine.observe(self._on_session)
 
@@ -133,6 +149,7 @@ class Outbox:
                 f"{MAX_QUEUED} messages wait already",
                 retry_after=timedelta(seconds=1),
             )
+        self.pacer.admit(tx, message)
         if command.complete is not None:
             content = command.complete(tx.connection, message.account)
             message = dataclasses.replace(message, content=content)
@@ -145,7 +162,7 @@ class Outbox:
     async def _outcome(
         self, message: OutboundMessage, waiter: "_Waiter", deadline: float
     ) -> OutboundMessage:
-        while not message.is_settled and not self._is_parked(message):
+        while not message.is_settled and not await self._is_parked(message):
             in_time = await self._change(waiter, deadline)
             message = waiter.settled or waiter.latest or message
             if not in_time:
@@ -154,12 +171,16 @@ class Outbox:
                 raise _shutting_down(message)
         return message
 
-    def _is_parked(self, message: OutboundMessage) -> bool:
+    async def _is_parked(self, message: OutboundMessage) -> bool:
         """Whether waiting for the message's outcome is in vain for now."""
         if message.delivery is Delivery.NOW or message.state is not MessageState.QUEUED:
             return False
         later = message.not_before is not None and message.not_before > now()
-        return later or self._machine.state is not SessionState.CONNECTED
+        if later or self._machine.state is not SessionState.CONNECTED:
+            return True
+        if not self.pacer.pace.is_set:
+            return False
+        return await self._store.read(lambda c: self.pacer.is_parked(c, message))
 
     async def _change(self, waiter: "_Waiter", deadline: float) -> bool:
         """Wait until something changed that the waiter cares for; False if the time is over."""

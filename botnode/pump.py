@@ -21,6 +21,7 @@ from botnode.conclusion import Conclusion
 from botnode.message import OutboundMessage
 from botnode.message_row import find
 from botnode.messages import Attempt, MessageRows
+from botnode.pacer import Pacer
 from botnode.ports import SendError, Sent, WhatsApp
 from botnode.send_errors import STOPPED_BEFORE
 from botnode.session import Session, SessionMachine
@@ -73,6 +74,8 @@ class Pump:
 
     Args:
         publish: told of every message that changed.
+        pacer: says which message may go out.
+        held: told when messages may have to wait for their pace.
     """
 
     def __init__(
@@ -81,13 +84,17 @@ class Pump:
         rows: MessageRows,
         machine: SessionMachine,
         library: Library,
+        *,
         publish: Callable[..., None],
+        pacer: Pacer,
+        held: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._rows = rows
         self._machine = machine
         self._library = library
         self._publish = publish
+        self._pacer, self._held = pacer, held
         self._sender = DaemonThread("neonize-send")
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
@@ -217,9 +224,14 @@ class Pump:
         self._publish(*begun)
         if (hand := self._take(begun, attempt, started)) is not None:
             return hand, None
-        pauses = [await self._next_attempt_s(), await self._duplicate_s()]
-        if 0.0 in pauses:
-            return await self._begin_duplicate(), 0.0
+        if (held_s := self._pacer.wait_s()) is not None:
+            self._held()
+        duplicate_s = await self._duplicate_s()
+        if duplicate_s == 0.0:
+            if (hand := await self._begin_duplicate()) is not None or held_s is None:
+                return hand, 0.0
+            duplicate_s = None  # it waits for its pace
+        pauses = (held_s, await self._next_attempt_s(), duplicate_s)
         return None, min((pause for pause in pauses if pause is not None), default=None)
 
     def _settling_s(self) -> float:
@@ -265,7 +277,12 @@ class Pump:
 
         def begin(tx: Transaction) -> list[OutboundMessage | None]:
             message = self._rows.next_duplicate(tx.connection, attempt.account)
-            return [message and self._rows.begin_duplicate(tx, message.message_id, attempt)]
+            if message is None or not self._pacer.turn(tx, attempt.account).may_repeat:
+                return []
+            begun = self._rows.begin_duplicate(tx, message.message_id, attempt)
+            if begun is not None:
+                self._pacer.begun(tx, begun)
+            return [begun]
 
         begun = await self._store.write(begin, durable=True)
         self._publish(*begun)
@@ -290,10 +307,15 @@ class Pump:
 
         Before it stand those that could not go out any more.
         """
-        changed: list[OutboundMessage | None] = []
-        while (message := self._rows.next_due(tx.connection)) is not None:
-            changed.append(self._rows.begin_attempt(tx, message, attempt))
-            if changed[-1] is None or changed[-1].state is MessageState.SENDING:
+        turn = self._pacer.turn(tx, attempt.account)
+        changed: list[OutboundMessage | None] = [*turn.given_up]
+        while (message := turn.next(tx.connection)) is not None:
+            begun = self._rows.begin_attempt(tx, message, attempt)
+            changed.append(begun)
+            if begun is None:
+                break
+            if begun.state is MessageState.SENDING:
+                self._pacer.begun(tx, begun)
                 break
         return changed
 
@@ -325,7 +347,9 @@ class Pump:
         self._work.clear()
 
         def work(tx: Transaction) -> tuple[OutboundMessage | None, list[OutboundMessage | None]]:
-            ended = end(tx) or find(tx.connection, message_id)  # a receipt may have been faster
+            ended = end(tx)
+            self._pacer.ended(tx, ended)
+            ended = ended or find(tx.connection, message_id)  # a receipt may have been faster
             return ended, self._begin_next(tx, attempt) if go_on else []
 
         ended, begun = await self._store.write(work, durable=True)
@@ -337,7 +361,8 @@ class Pump:
             if not ended.whatsapp_id:
                 self._beside.spawn(self._name_unknown())
         hand = self._take(begun, attempt, started)
-        if not go_on or (hand is None and (self._delayed or self._suspects)):
+        waits = self._delayed or self._suspects or self._pacer.wait_s() is not None
+        if not go_on or (hand is None and waits):
             self._work.set()  # look for what is due, also by the clock
         return hand
 

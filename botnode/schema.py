@@ -1,9 +1,10 @@
 """Brings node.db to the schema of `tables`: later versions only add tables, columns and indexes."""
 
-from sqlalchemy import Connection, Table, inspect, text, update
+from sqlalchemy import Connection, Table, func, inspect, literal, select, text, union, update
 from sqlalchemy.schema import CreateColumn
 
-from botnode.tables import SCHEMA_VERSION, meta, metadata
+from botnode.states import MessageState
+from botnode.tables import SCHEMA_VERSION, chats, inbound, messages, meta, metadata
 
 
 def upgrade(connection: Connection) -> None:
@@ -14,6 +15,21 @@ def upgrade(connection: Connection) -> None:
         if table.name in existing:
             _add_columns(connection, table)
             _add_indexes(connection, table)
+    if "messages" in existing and "chats" not in existing:
+        _note_chats(connection)
+
+
+def _note_chats(connection: Connection) -> None:
+    """Whoever was written to, or wrote, has a chat already."""
+    sent = (messages.c.state >= MessageState.SENT.value, ~messages.c.recipient_jid.like("%@g.us"))
+    known = select(messages.c.account, messages.c.recipient_jid, literal(0)).where(*sent)
+    wrote = select(inbound.c.account, inbound.c.chat_jid, literal(1)).where(
+        ~inbound.c.chat_jid.like("%@g.us")
+    )
+    people = union(known, wrote).subquery()
+    account, jid, answered = people.c
+    each = select(account, jid, func.max(answered)).group_by(account, jid)
+    connection.execute(chats.insert().from_select(["account", "jid", "answered"], each))
 
 
 def note_version(connection: Connection) -> None:

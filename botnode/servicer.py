@@ -1,6 +1,7 @@
 """BotService for one tenant: turns pb into work and back."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -10,12 +11,14 @@ from botmesh.rpc import metadata
 from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2, session_pb2
 from botnode import convert, requests
 from botnode.calls import Context, TenantCalls
+from botnode.clock import now_ms
 from botnode.deadlines import wait_s
 from botnode.message import OutboundMessage
 from botnode.pairing import AccountPaired, Step, already_paired
 from botnode.phone_codes import PhoneCode
 from botnode.session_errors import session_error
 from botnode.states import SessionState
+from botnode.store import StoreClosedError
 from botnode.tenant import Tenant
 
 # How long SendMessage waits at most.
@@ -110,7 +113,9 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         self, request: bot_pb2.GetSessionRequest, context: Context
     ) -> bot_pb2.GetSessionResponse:
         self._calls.check(request, context)
-        return bot_pb2.GetSessionResponse(session=self._session_pb())
+        session = self._session_pb()
+        await self._add_pacing(session)
+        return bot_pb2.GetSessionResponse(session=session)
 
     async def LogOut(
         self, request: bot_pb2.LogOutRequest, context: Context
@@ -142,6 +147,13 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         if heard is not None:
             session.last_heard_time.FromDatetime(heard)
         return session
+
+    async def _add_pacing(self, session: session_pb2.Session) -> None:
+        tenant = self._calls.holder
+        if tenant is not None:
+            with contextlib.suppress(StoreClosedError):  # it is stopping
+                status = await tenant.pace_status()
+                session.pacing.CopyFrom(convert.pacing_to_pb(status, now_ms()))
 
 
 def _request_id(given: str, sent: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from botmesh.rpc.names import is_tenant_id
 from botmesh.rpc.settings import MeshSettings
+from botnode.pacing import Pace
 
 ROOT_KEY_BYTES = 32
 DEFAULT_MESH = "default"
@@ -45,6 +46,44 @@ class BotnodeSettings(MeshSettings):
         "Set by the parent.",
     )
     status_fd: int | None = Field(None, ge=0, description="Inherited pipe for status lines.")
+    pacing_messages_per_minute: int = Field(
+        30,
+        ge=0,
+        le=10_000,
+        description="How many messages a tenant sends in a minute at most, unless it is set "
+        "itself; 0 for any number. See [docs/PACING.md](docs/PACING.md).",
+    )
+    pacing_new_chats_per_day: int = Field(
+        50,
+        ge=0,
+        le=100_000,
+        description="With how many people a tenant may begin a chat in 24 hours, unless it is set "
+        "itself; 0 for any number.",
+    )
+    pacing_least_pause_s: float = Field(
+        0.5,
+        ge=0,
+        le=60,
+        description="How long a tenant rests between two messages at least, unless it is set "
+        "itself; the first 5 of a minute go out without.",
+    )
+    pacing_most_pause_s: float = Field(
+        1.5, ge=0, le=60, description="And at most; in between it is drawn at random."
+    )
+    pacing_rate_limit_pause_s: float = Field(
+        60,
+        ge=0,
+        le=86_400,
+        description="For how long nothing is sent after WhatsApp's 429; it doubles, up to 15 times "
+        "as much. With 0 only the message itself waits.",
+    )
+    pacing_reach_out_pause_s: float = Field(
+        21_600,
+        ge=0,
+        le=604_800,
+        description="For how long no chat is begun after WhatsApp's 463; it doubles, up to 8 times "
+        "as much. With 0 only the message itself fails.",
+    )
     sandbox_root_key: str | None = Field(
         None,
         repr=False,
@@ -89,6 +128,26 @@ class BotnodeSettings(MeshSettings):
                 f"'{DEFAULT_MESH}', which is for real WhatsApp"
             )
         return self
+
+    @model_validator(mode="after")
+    def _pauses_in_order(self) -> Self:
+        if self.pacing_most_pause_s < self.pacing_least_pause_s:
+            raise ValueError(
+                "BOTMESH_PACING_MOST_PAUSE_S is less than BOTMESH_PACING_LEAST_PAUSE_S"
+            )
+        return self
+
+    @property
+    def pace(self) -> Pace:
+        """How fast to send."""
+        return Pace(
+            messages_per_minute=self.pacing_messages_per_minute,
+            new_chats_per_day=self.pacing_new_chats_per_day,
+            least_pause_ms=round(self.pacing_least_pause_s * 1000),
+            most_pause_ms=round(self.pacing_most_pause_s * 1000),
+            rate_limit_pause_ms=round(self.pacing_rate_limit_pause_s * 1000),
+            reach_out_pause_ms=round(self.pacing_reach_out_pause_s * 1000),
+        )
 
     @property
     def root_key(self) -> bytes | None:

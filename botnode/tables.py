@@ -107,6 +107,44 @@ messages = Table(
     ),
 )
 
+# With whom the account has a chat, by each JID of theirs, and when it began one of its own accord.
+chats = Table(
+    "chats",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("jid", String(128), primary_key=True),
+    Column("answered", Boolean, nullable=False),
+    Column("message_id", String(36)),
+    Column("begin_ms", BigInteger),
+    Index(
+        "ix_chats_begin_ms",
+        "account",
+        "begin_ms",
+        sqlite_where=text("begin_ms IS NOT NULL"),
+        postgresql_where=text("begin_ms IS NOT NULL"),
+    ),
+)
+
+# What went out in the last minute.
+recent_sends = Table(
+    "recent_sends",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("begin_ms", BigInteger, primary_key=True),
+    Column("message_id", String(36), primary_key=True),
+)
+
+# Until when WhatsApp wants nothing, or no new chats, of an account; how often in a row it said so.
+send_limits = Table(
+    "send_limits",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("rate_until_ms", BigInteger, nullable=False, server_default="0"),
+    Column("rate_count", Integer, nullable=False, server_default="0"),
+    Column("reach_out_until_ms", BigInteger, nullable=False, server_default="0"),
+    Column("reach_out_count", Integer, nullable=False, server_default="0"),
+)
+
 # Receipts that came before the id they speak of was known here.
 early_receipts = Table(
     "early_receipts",

@@ -21,6 +21,8 @@ from botnode.message import OutboundMessage
 from botnode.messages import MessageRows
 from botnode.outbox import Outbox
 from botnode.ownership import Owned
+from botnode.pacer import Pacer, PaceStatus
+from botnode.pacing import Pace
 from botnode.pairing import PairingHub
 from botnode.ports import Inbox, Signal, WhatsApp
 from botnode.pump import Library
@@ -53,6 +55,7 @@ class Tenant:
         make_whatsapp: MakeWhatsApp,
         process: Process,
         timing: Timing | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._owned = owned
         self._folder = folder
@@ -66,6 +69,7 @@ class Tenant:
         self._storage.observe(self._on_storage)
         self._rows = MessageRows(convert.message_event(identity.tenant_id))
         self.events = EventLog(self._store, owned.log_id)
+        self.pacer = Pacer(pace or Pace(), self._rows)
         loop = asyncio.get_running_loop()
         inbox = StoredInbox(
             self._store,
@@ -73,8 +77,10 @@ class Tenant:
             loop,
             account=self._number,
             encode=convert.received_event,
+            pacer=self.pacer,
             publish=self._publish,
             crash=process.crash,
+            wrote=self._wrote,
         )
         self.whatsapp = make_whatsapp(inbox, loop)
         timing = timing or Timing()
@@ -89,6 +95,7 @@ class Tenant:
                 generation=lambda: cut_sends.generation_of(folder.session_db),
                 sending=self.hearing.sending,
             ),
+            self.pacer,
         )
         self.line = Line(
             machine,
@@ -205,6 +212,15 @@ class Tenant:
             return False
         return True
 
+    async def pace_status(self) -> PaceStatus:
+        """How the account's pace stands.
+
+        Raises:
+            StoreClosedError: the tenant is stopping.
+        """
+        account = self._number()
+        return await self._store.read(lambda c: self.pacer.status(c, account))
+
     def _on_storage(self, error: str) -> None:
         if error:
             self._store.hold(error)
@@ -214,6 +230,11 @@ class Tenant:
 
     def _publish(self, *changed: OutboundMessage) -> None:
         self.outbox.publish(*changed)
+
+    def _wrote(self) -> None:
+        """Somebody wrote: to them, nothing begins a chat any more."""
+        if self.pacer.wait_s() is not None:
+            self.outbox.pump.wake()
 
     def _hear(self, signal: Signal) -> None:
         self.line.hear(signal)

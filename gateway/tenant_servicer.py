@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import grpc.aio
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from botmesh.errors import MeshError, Violation, invalid_fields
 from botmesh.rpc.names import check_tenant_id
 from botmesh.v1 import session_pb2, tenant_pb2, tenant_pb2_grpc
 from gateway.resolver import Resolver
+from registry.pacing import Pacing, check_pacing
 from registry.ports import check_port
 from registry.service import Tenants, check_name, slug
 from registry.tenant import ObservedState, Tenant
@@ -44,12 +46,14 @@ class TenantServicer(tenant_pb2_grpc.TenantServiceServicer):
             problems.add("tenant_id", "is required: the name has no letters to make one of")
         if request.bot_port:
             problems.collect(check_port, request.bot_port)
+        pacing = problems.pacing(request)
         problems.raise_any()
         tenant = await self._tenants.create(
             request.tenant_id,
             request.name,
             bot_port=request.bot_port,
             running=not request.stopped,
+            pacing=pacing,
         )
         return tenant_pb2.CreateTenantResponse(tenant=self._noted(tenant))
 
@@ -73,7 +77,7 @@ class TenantServicer(tenant_pb2_grpc.TenantServiceServicer):
     async def UpdateTenant(
         self, request: tenant_pb2.UpdateTenantRequest, context: Context
     ) -> tenant_pb2.UpdateTenantResponse:
-        """Change the name or the port."""
+        """Change some of it."""
         name = request.name if request.HasField("name") else None
         bot_port = request.bot_port if request.HasField("bot_port") else None
         problems = _Problems()
@@ -82,8 +86,11 @@ class TenantServicer(tenant_pb2_grpc.TenantServiceServicer):
             problems.collect(check_name, name)
         if bot_port is not None:
             problems.collect(check_port, bot_port)
+        pacing = problems.pacing(request)
         problems.raise_any()
-        tenant = await self._tenants.update(request.tenant_id, name=name, bot_port=bot_port)
+        tenant = await self._tenants.update(
+            request.tenant_id, name=name, bot_port=bot_port, pacing=pacing
+        )
         return tenant_pb2.UpdateTenantResponse(tenant=self._noted(tenant))
 
     async def DeleteTenant(
@@ -136,6 +143,26 @@ class _Problems:
         except MeshError as error:
             self._found.extend(error.violations)
 
+    def pacing(
+        self, request: tenant_pb2.CreateTenantRequest | tenant_pb2.UpdateTenantRequest
+    ) -> Pacing | None:
+        """The pace that a request asks for, if any; keep what is wrong with it."""
+        if not request.HasField("pacing"):
+            return None
+        given = request.pacing
+        least, most = (
+            getattr(given, name).ToNanoseconds() // 1_000_000 if given.HasField(name) else None
+            for name in ("least_pause", "most_pause")
+        )
+        pacing = Pacing(
+            given.messages_per_minute if given.HasField("messages_per_minute") else None,
+            given.new_chats_per_day if given.HasField("new_chats_per_day") else None,
+            least,
+            most,
+        )
+        self.collect(check_pacing, pacing)
+        return pacing
+
     def raise_any(self) -> None:
         """Raise INVALID_REQUEST if anything was found."""
         if self._found:
@@ -161,9 +188,27 @@ def to_message(tenant: Tenant) -> tenant_pb2.Tenant:
         restarts=tenant.restarts,
         last_exit=tenant.last_exit or "",
         home=tenant.home or "",
+        pacing=_pacing(tenant.pacing),
         create_time=_timestamp(tenant.create_time),
         update_time=_timestamp(tenant.update_time),
     )
+
+
+def _pacing(pacing: Pacing) -> tenant_pb2.Pacing:
+    return tenant_pb2.Pacing(
+        messages_per_minute=pacing.messages_per_minute,
+        new_chats_per_day=pacing.new_chats_per_day,
+        least_pause=_duration(pacing.least_pause_ms),
+        most_pause=_duration(pacing.most_pause_ms),
+    )
+
+
+def _duration(value_ms: int | None) -> Duration | None:
+    if value_ms is None:
+        return None
+    duration = Duration()
+    duration.FromMilliseconds(value_ms)
+    return duration
 
 
 def _session_state(name: str | None) -> str | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The revision that the models describe. A process that finds it in the database starts without
 # loading Alembic.
-HEAD = "0001"
+HEAD = "0002"
 
 
 def configuration(connection: "Connection | None" = None) -> "Config":

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, DateTime, Dialect, Integer, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from registry.pacing import Pacing
 from registry.tenant import DesiredState, ObservedState, Tenant
 
 
@@ -82,6 +83,11 @@ class TenantRow(Base):
     restarts: Mapped[int] = mapped_column(Integer)
     last_exit: Mapped[str | None] = mapped_column(String(200))
     home: Mapped[str | None] = mapped_column(String(64))
+    messages_per_minute: Mapped[int | None] = mapped_column(Integer)
+    new_chats_per_day: Mapped[int | None] = mapped_column(Integer)
+    least_pause_ms: Mapped[int | None] = mapped_column(Integer)
+    most_pause_ms: Mapped[int | None] = mapped_column(Integer)
+    proxy_url: Mapped[str | None] = mapped_column(String(2000))
     updated_seq: Mapped[int] = mapped_column(BigInteger, index=True)
     create_time: Mapped[datetime] = mapped_column(UtcDateTime)
     update_time: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -109,7 +115,25 @@ class TenantRow(Base):
             updated_seq=self.updated_seq,
             create_time=self.create_time,
             update_time=self.update_time,
+            pacing=self.pacing(),
+            proxy_url=self.proxy_url or "",
         )
+
+    def pacing(self) -> Pacing:
+        """How fast it shall send."""
+        return Pacing(
+            messages_per_minute=self.messages_per_minute,
+            new_chats_per_day=self.new_chats_per_day,
+            least_pause_ms=self.least_pause_ms,
+            most_pause_ms=self.most_pause_ms,
+        )
+
+    def set_pacing(self, pacing: Pacing) -> None:
+        """Let it send so fast."""
+        self.messages_per_minute = pacing.messages_per_minute
+        self.new_chats_per_day = pacing.new_chats_per_day
+        self.least_pause_ms = pacing.least_pause_ms
+        self.most_pause_ms = pacing.most_pause_ms
 
 
 class TombstoneRow(Base):

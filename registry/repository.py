@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from botmesh.errors import MeshError, Reason
 from registry.models import RegistryRow, TenantRow, TombstoneRow
+from registry.pacing import Pacing
 from registry.tenant import DesiredState, ObservedState
 
 
@@ -94,6 +95,7 @@ class TenantRepository:
         bot_port: int,
         desired_state: DesiredState,
         now: datetime,
+        pacing: Pacing | None = None,
     ) -> TenantRow:
         """Add a tenant that no host has seen yet."""
         self._session.execute(delete(TombstoneRow).where(TombstoneRow.tenant_id == tenant_id))
@@ -112,6 +114,7 @@ class TenantRepository:
             create_time=now,
             update_time=now,
         )
+        row.set_pacing(pacing or Pacing())
         self._session.add(row)
         self._session.flush()
         return row

@@ -20,6 +20,7 @@ from botmesh.rpc.names import check_tenant_id
 from registry.database import Database
 from registry.models import TenantRow
 from registry.observation import Observation, apply
+from registry.pacing import Pacing, check_pacing
 from registry.ports import check_port, first_free_port
 from registry.repository import TenantRepository
 from registry.tenant import DesiredState, ObservedState, Tenant, TenantPage
@@ -53,7 +54,13 @@ class Tenants:
     # -- the desired side ------------------------------------------------------------------------
 
     async def create(
-        self, tenant_id: str = "", name: str = "", *, bot_port: int = 0, running: bool = True
+        self,
+        tenant_id: str = "",
+        name: str = "",
+        *,
+        bot_port: int = 0,
+        running: bool = True,
+        pacing: Pacing | None = None,
     ) -> Tenant:
         """Add a tenant.
 
@@ -66,6 +73,7 @@ class Tenants:
         tenant_id = check_tenant_id(tenant_id or slug(name))
         if bot_port:
             check_port(bot_port)
+        pacing = check_pacing(pacing or Pacing())
         state = DesiredState.RUNNING if running else DesiredState.STOPPED
 
         def work(tenants: TenantRepository) -> TenantRow:
@@ -75,7 +83,12 @@ class Tenants:
                 tenants.check_port_free(bot_port)
             port = bot_port or first_free_port(tenants.ports())
             return tenants.add(
-                tenant_id, name, bot_port=port, desired_state=state, now=self._clock()
+                tenant_id,
+                name,
+                bot_port=port,
+                desired_state=state,
+                now=self._clock(),
+                pacing=pacing,
             )
 
         return await self._write(work)
@@ -109,11 +122,16 @@ class Tenants:
         return await self._read(work)
 
     async def update(
-        self, tenant_id: str, *, name: str | None = None, bot_port: int | None = None
+        self,
+        tenant_id: str,
+        *,
+        name: str | None = None,
+        bot_port: int | None = None,
+        pacing: Pacing | None = None,
     ) -> Tenant:
-        """Change the name or the port, or neither.
+        """Change some of it, or nothing.
 
-        A running botnode keeps its name and port until its next start.
+        A running botnode keeps its name and port until its next start; another pace starts it anew.
 
         Raises:
             MeshError: INVALID_REQUEST, TENANT_NOT_FOUND, PORT_TAKEN.
@@ -122,6 +140,8 @@ class Tenants:
             name = check_name(name)
         if bot_port is not None:
             check_port(bot_port)
+        if pacing is not None:
+            check_pacing(pacing)
 
         def change(row: TenantRow, tenants: TenantRepository) -> None:
             if name is not None:
@@ -129,6 +149,10 @@ class Tenants:
             if bot_port is not None and bot_port != row.bot_port:
                 tenants.check_port_free(bot_port)
                 row.bot_port = bot_port
+            if pacing is not None and pacing != row.pacing():
+                row.set_pacing(pacing)
+                if row.desired_state == DesiredState.RUNNING:
+                    _want(row, DesiredState.RUNNING)
 
         return await self._change(tenant_id, change)
 

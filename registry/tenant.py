@@ -1,8 +1,10 @@
 """A tenant as the registry knows it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from registry.pacing import Pacing
 
 
 class DesiredState(StrEnum):
@@ -35,6 +37,7 @@ class Tenant:
     `epoch` are that process's; all three are empty (None, None, last epoch) while none answers.
     `account` is the paired number in E.164 form, `session_state` the name of a `SessionState`
     without its prefix, `home` the id of the host that runs the tenant. Times are aware UTC.
+    `proxy_url` may hold a password.
     """
 
     tenant_id: str
@@ -57,6 +60,8 @@ class Tenant:
     updated_seq: int
     create_time: datetime
     update_time: datetime
+    pacing: Pacing = field(default_factory=Pacing)
+    proxy_url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

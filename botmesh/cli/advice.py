@@ -20,6 +20,8 @@ _ADVICE: Mapping[str, str] = {
     Reason.PAIRING_REFUSED: _BY_QR,
     Reason.SESSION_DISCONNECTED: _WAIT,
     Reason.SESSION_REPLACED: _WAIT,
+    Reason.RATE_LIMITED: _WAIT,
+    Reason.REACH_OUT_LOCKED: _WAIT,
     Reason.EVENT_LOG_CHANGED: _CURSOR,
     Reason.EVENTS_EXPIRED: _CURSOR,
     Reason.PUSH_NAME_MISSING: "the phone tells it soon after pairing; a sandbox's when told to: "

@@ -112,6 +112,21 @@ def _code_line(code: QRCode) -> str:
     return f"code ({code.expires_in.ToTimedelta().total_seconds():.0f} s): {code.code}"
 
 
+def pacing_rows(found: Session) -> list[tuple[str, object]]:
+    """How fast the tenant sends, for people."""
+    if not found.HasField("pacing"):
+        return []
+    pacing = found.pacing
+    messages = f"{pacing.messages_per_minute or 'any number'} messages a minute"
+    chats = f"{pacing.new_chats} of {pacing.new_chats_per_day or 'any number'} in 24 hours"
+    if pacing.HasField("resume_time"):
+        messages += f"; nothing before {pacing.resume_time.ToJsonString()}"
+    if pacing.HasField("new_chats_resume_time"):
+        until = pacing.new_chats_resume_time.ToJsonString()
+        chats += f"; none before {until} ({pacing.new_chats_reason})"
+    return [("pace", messages), ("new chats", chats)]
+
+
 def _show(found: Session) -> None:
     output.show(
         found,
@@ -128,6 +143,7 @@ def _show(found: Session) -> None:
                 "ban ends",
                 found.ban_expire_time.ToJsonString() if found.HasField("ban_expire_time") else "",
             ),
+            *pacing_rows(found),
             ("instance", found.instance),
             ("epoch", found.epoch),
             ("version", found.version),

@@ -17,6 +17,7 @@ from botmesh.v1 import (
     GetTenantRequest,
     ListTenantsRequest,
     ObservedState,
+    Pacing,
     RestartTenantRequest,
     SessionState,
     StartTenantRequest,
@@ -30,6 +31,17 @@ app = typer.Typer(help="Add, list, start, stop and remove tenants.", no_args_is_
 
 TenantId = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's id.")]
 Wait = Annotated[bool, typer.Option(help="Wait until it took effect.")]
+
+MessagesPerMinute = Annotated[
+    int | None, typer.Option(help="How many messages it sends in a minute at most; 0: any number.")
+]
+NewChatsPerDay = Annotated[
+    int | None, typer.Option(help="How many chats it begins in 24 hours at most; 0: any number.")
+]
+Pause = Annotated[
+    tuple[float, float] | None,
+    typer.Option(help="How long it rests between two messages: at least, and at most, in seconds."),
+]
 
 # How often a waiting command asks, and how long at most.
 POLL_S = 0.1
@@ -46,13 +58,20 @@ def add(
     name: Annotated[str, typer.Option(help="Its name for people.")] = "",
     port: Annotated[int, typer.Option(help="Its botnode's port; given out when 0.")] = 0,
     stopped: Annotated[bool, typer.Option("--stopped", help="Do not start it.")] = False,
+    messages_per_minute: MessagesPerMinute = None,
+    new_chats_per_day: NewChatsPerDay = None,
+    pause: Pause = None,
 ) -> None:
     """Add a tenant and start its botnode."""
+    request = CreateTenantRequest(
+        tenant_id=tenant_id,
+        name=name,
+        bot_port=port,
+        stopped=stopped,
+        pacing=_pacing(Pacing(), messages_per_minute, new_chats_per_day, pause),
+    )
     with channel(context.obj) as opened:
-        answer = TenantServiceStub(opened).CreateTenant(
-            CreateTenantRequest(tenant_id=tenant_id, name=name, bot_port=port, stopped=stopped),
-            timeout=timeout_s(),
-        )
+        answer = TenantServiceStub(opened).CreateTenant(request, timeout=timeout_s())
     _show(answer.tenant)
 
 
@@ -83,11 +102,22 @@ def update(
     tenant_id: TenantId,
     name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
     port: Annotated[int | None, typer.Option(help="Its port from the next start on.")] = None,
+    messages_per_minute: MessagesPerMinute = None,
+    new_chats_per_day: NewChatsPerDay = None,
+    pause: Pause = None,
+    usual_pace: Annotated[
+        bool, typer.Option("--usual-pace", help="Back to the pace of the mesh's settings.")
+    ] = False,
 ) -> None:
-    """Change a tenant's name or port."""
+    """Change a tenant; a new pace starts its botnode anew."""
     request = UpdateTenantRequest(tenant_id=tenant_id, name=name, bot_port=port)
     with channel(context.obj) as opened:
-        _show(TenantServiceStub(opened).UpdateTenant(request, timeout=timeout_s()).tenant)
+        stub = TenantServiceStub(opened)
+        if usual_pace or (messages_per_minute, new_chats_per_day, pause) != (None, None, None):
+            before = Pacing() if usual_pace else _get(stub, tenant_id).pacing
+            pace = _pacing(before, messages_per_minute, new_chats_per_day, pause)
+            request.pacing.CopyFrom(pace)
+        _show(stub.UpdateTenant(request, timeout=timeout_s()).tenant)
 
 
 @app.command()
@@ -149,6 +179,37 @@ def rm(
         output.say(f"{tenant_id} is going; the host removes the rest.")
 
 
+def _pacing(
+    before: Pacing,
+    messages_per_minute: int | None,
+    new_chats_per_day: int | None,
+    pause: tuple[float, float] | None,
+) -> Pacing:
+    """The pace with what was given on the command line."""
+    pacing = Pacing(messages_per_minute=messages_per_minute, new_chats_per_day=new_chats_per_day)
+    if pause is not None:
+        for found, seconds in zip((pacing.least_pause, pacing.most_pause), pause, strict=True):
+            found.FromMilliseconds(round(seconds * 1000))
+            found.SetInParent()
+    after = Pacing()
+    after.CopyFrom(before)
+    after.MergeFrom(pacing)
+    return after
+
+
+def _pace(tenant: Tenant) -> str:
+    """What the tenant is set to itself."""
+    pacing, words = tenant.pacing, []
+    if pacing.HasField("messages_per_minute"):
+        words.append(f"{pacing.messages_per_minute or 'any number of'} messages a minute")
+    if pacing.HasField("new_chats_per_day"):
+        words.append(f"{pacing.new_chats_per_day or 'any number of'} new chats in 24 hours")
+    if pacing.HasField("most_pause"):
+        least, most = (p.ToMilliseconds() / 1000 for p in (pacing.least_pause, pacing.most_pause))
+        words.append(f"pauses of {least:g} to {most:g} s")
+    return ", ".join(words)
+
+
 HEADERS = ("tenant", "name", "port", "pid", "wanted", "botnode", "session", "number")
 
 
@@ -191,6 +252,7 @@ def _show(tenant: Tenant) -> None:
             ("address", tenant.address),
             ("restarts", tenant.restarts or ""),
             ("last exit", tenant.last_exit),
+            ("pace", _pace(tenant)),
             ("home", tenant.home),
             ("created", tenant.create_time.ToJsonString()),
         ],

@@ -8,9 +8,10 @@ from pathlib import Path
 from botmesh.rpc import environment
 from botmesh.rpc.environment import is_secret, passed_on
 from botmesh.rpc.settings import MeshSettings
-from botmesh.v1 import DesiredState, Tenant
+from botmesh.v1 import DesiredState, Pacing, Tenant
 
 _SHARED = (*environment.NETWORK, *environment.CONSUL, *environment.SHARED)
+_BOTNODES = ("BOT_API_HOST", *environment.PACING)
 
 # A botnode ends its sends and streams first; the watchdog in it bites after 15 s.
 STOP_LIMIT_S = 20
@@ -60,7 +61,7 @@ def plan(settings: MeshSettings, discovery: str, tenants: Iterable[Tenant]) -> P
         tenants: all of them.
     """
     data_dir = settings.data_dir.expanduser().absolute()
-    found = passed_on({*_SHARED, *environment.GATEWAY, "BOT_API_HOST"})
+    found = passed_on({*_SHARED, *environment.GATEWAY, *_BOTNODES})
     secret = sorted(name for name, value in found.items() if is_secret(name, value))
     for name in secret:
         del found[name]
@@ -70,7 +71,7 @@ def plan(settings: MeshSettings, discovery: str, tenants: Iterable[Tenant]) -> P
         "BOTMESH_DISCOVERY": discovery,
     }
     at_gateway = {name: found[name] for name in environment.GATEWAY if name in found}
-    at_botnodes = {name: found[name] for name in ("BOT_API_HOST",) if name in found}
+    at_botnodes = {name: found[name] for name in _BOTNODES if name in found}
     wanted = (t for t in tenants if t.desired_state == DesiredState.DESIRED_STATE_RUNNING)
     botnodes = (Program(t.tenant_id, "botnode", at_botnodes | _environment(t)) for t in wanted)
     return Plan(
@@ -92,4 +93,16 @@ def _environment(tenant: Tenant) -> dict[str, str]:
     if tenant.phone_number:
         # Should the folder be lost, the botnode refuses to link the account a second time.
         found["BOTMESH_EXPECT_ACCOUNT"] = tenant.phone_number
+    return found | _pacing(tenant.pacing)
+
+
+def _pacing(pacing: Pacing) -> dict[str, str]:
+    found = {}
+    for name in ("messages_per_minute", "new_chats_per_day"):
+        if pacing.HasField(name):
+            found[f"BOTMESH_PACING_{name.upper()}"] = str(getattr(pacing, name))
+    for name in ("least_pause", "most_pause"):
+        if pacing.HasField(name):
+            seconds = getattr(pacing, name).ToMilliseconds() / 1000
+            found[f"BOTMESH_PACING_{name.upper()}_S"] = str(seconds)
     return found

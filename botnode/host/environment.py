@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from botmesh.rpc import environment
 from botmesh.rpc.datadir import DataDir
 from botnode.go_environment import GO_ENVIRONMENT
+from registry.pacing import Pacing
 from registry.tenant import Tenant
 
 # Passed on as they are, where the host has them.
@@ -42,4 +43,17 @@ def tenant_environment(tenant: Tenant, account: str | None) -> dict[str, str]:
     }
     if account is not None:
         environment["BOTMESH_EXPECT_ACCOUNT"] = account
-    return environment
+    return environment | _pacing(tenant.pacing)
+
+
+def _pacing(pacing: Pacing) -> dict[str, str]:
+    """What the tenant is set to; the rest is as the host's environment or the default says."""
+    pauses = (pacing.least_pause_ms, pacing.most_pause_ms)
+    least_s, most_s = (None if pause is None else pause / 1000 for pause in pauses)
+    values = {
+        "BOTMESH_PACING_MESSAGES_PER_MINUTE": pacing.messages_per_minute,
+        "BOTMESH_PACING_NEW_CHATS_PER_DAY": pacing.new_chats_per_day,
+        "BOTMESH_PACING_LEAST_PAUSE_S": least_s,
+        "BOTMESH_PACING_MOST_PAUSE_S": most_s,
+    }
+    return {name: str(value) for name, value in values.items() if value is not None}

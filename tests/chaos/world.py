@@ -35,6 +35,7 @@ from botmesh.v1 import (
 )
 from sandbox import addresses
 from tests.consul_agent import consul_binary
+from tests.unpaced import UNPACED
 
 if TYPE_CHECKING:
     from botmesh.sandbox.v1.sandbox_pb2_grpc import SandboxServiceAsyncStub
@@ -186,6 +187,7 @@ class World:
             "BOTMESH_DATA_DIR": str(self.data.path),
             "BOTMESH_LOG_FORMAT": "json",
             "BOTMESH_DISCOVERY": self._discovery,
+            **UNPACED,
         }
         if self._discovery == "consul":
             own["CONSUL_HTTP_ADDR"] = f"127.0.0.1:{self._consul_ports[0]}"

@@ -20,6 +20,7 @@ from botmesh.sandbox.v1 import sandbox_pb2 as sandbox
 from botmesh.v1 import bot_pb2 as bot
 from botmesh.v1 import event_pb2, message_pb2, session_pb2
 from botmesh.v1.bot_pb2_grpc import BotServiceStub
+from tests.unpaced import UNPACED
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 20.0
@@ -66,6 +67,7 @@ class Node:
             "BOTMESH_DATA_DIR": str(self.data_dir),
             "BOTMESH_STATUS_FD": str(writing),
             "BOTMESH_LIVENESS_FD": str(self._liveness),
+            **UNPACED,
             **self.environment,
             **self.settings,
             **settings,

@@ -20,6 +20,7 @@ from registry.repository import TenantRepository
 from registry.service import Tenants
 from registry.tenant import Tenant
 from sandbox.launch import RunningSandbox
+from tests.unpaced import UNPACED
 
 ROOT = Path(__file__).parents[3]
 LIMIT_S = 20.0
@@ -49,6 +50,7 @@ class Hosted:
             "PYTHONPATH": str(ROOT),
             "BOTMESH_MESH": "e2e-host",
             "BOTMESH_DATA_DIR": str(self.data_dir.path),
+            **UNPACED,
             **self._sandbox.environment(),
         }
         with (self.data_dir.path / "host.log").open("ab") as log:

@@ -22,6 +22,7 @@ from botmesh.sandbox import v1 as sandbox
 from sandbox.launch import RunningSandbox
 from tests.e2e.machines.network import Machine, Network, require_namespaces
 from tests.e2e.mesh.harness import eventually
+from tests.unpaced import UNPACED
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -158,6 +159,7 @@ class Mesh:
             "BOTMESH_DISCOVERY": "consul",
             "BOT_API_HOST": machine.address,
             "BOTMESH_TIMEOUT": "5",
+            **UNPACED,
             **self.sandbox.environment(),
         }
 

@@ -32,6 +32,7 @@ from botmesh.v1 import (
     TextContent,
 )
 from sandbox import addresses
+from tests.unpaced import UNPACED
 
 T = TypeVar("T")
 LIMIT_S = 30.0
@@ -63,6 +64,7 @@ class Mesh:
         self.env = {
             key: value for key, value in os.environ.items() if not key.startswith("BOTMESH_")
         } | {"BOTMESH_DATA_DIR": str(folder), "BOTMESH_GATEWAY": self.address}
+        self.env |= UNPACED
         if consul is None:
             self.env["BOTMESH_DISCOVERY"] = "embedded"
         else:

@@ -1,6 +1,7 @@
 """TenantService through the port, on a real registry."""
 
 from collections.abc import Awaitable
+from typing import Any
 
 import grpc.aio
 import pytest
@@ -11,6 +12,7 @@ from google.protobuf.message import Message
 from botmesh.errors import MeshError, Reason, from_rpc_error
 from botmesh.v1 import bot_pb2, session_pb2, tenant_pb2
 from registry.observation import Observation, Observed
+from registry.pacing import Pacing
 from registry.tenant import ObservedState
 
 
@@ -225,3 +227,41 @@ async def test_pages(mesh: GatewayUnderTest) -> None:
 async def test_a_change_reaches_another_gateway_by_the_feed(mesh: GatewayUnderTest) -> None:
     await mesh.tenants.create("elsewhere")  # as another gateway would
     await eventually(lambda: "elsewhere" in mesh.gateway.resolver._tenants, within_s=1)
+
+
+async def test_a_tenants_pace(mesh: GatewayUnderTest) -> None:
+    pacing = tenant_pb2.Pacing(messages_per_minute=0, least_pause={}, most_pause={"seconds": 2})
+    made = await _create(mesh, tenant_id="a", pacing=pacing)
+    assert made.pacing == pacing
+    request = tenant_pb2.UpdateTenantRequest(tenant_id="a", name="A")
+    assert (await mesh.tenant.UpdateTenant(request)).tenant.pacing == pacing
+    request.pacing.SetInParent()
+    updated = (await mesh.tenant.UpdateTenant(request)).tenant
+    assert (updated.pacing, updated.desired_generation) == (tenant_pb2.Pacing(), 2)
+
+
+@pytest.mark.parametrize(
+    ("pacing", "fields"),
+    [
+        ({"messages_per_minute": 10_001, "new_chats_per_day": -1}, ["messages_per_minute"]),
+        ({"new_chats_per_day": 100_001}, ["new_chats_per_day"]),
+        ({"least_pause": {"seconds": 2}, "most_pause": {"seconds": 1}}, ["most_pause"]),
+        ({"least_pause": {}, "most_pause": {"seconds": 61}}, ["most_pause"]),
+        ({"least_pause": {"nanos": -1}, "most_pause": {}}, ["least_pause"]),
+        ({"least_pause": {"seconds": 2**62}, "most_pause": {"seconds": 60}}, ["least_pause"]),
+        ({"most_pause": {"seconds": 1}}, ["least_pause"]),
+    ],
+)
+async def test_paces_that_cannot_be(
+    mesh: GatewayUnderTest, pacing: dict[str, Any], fields: list[str]
+) -> None:
+    pace = tenant_pb2.Pacing(**pacing)
+    await mesh.add("a")
+    for call in (
+        mesh.tenant.CreateTenant(tenant_pb2.CreateTenantRequest(tenant_id="b", pacing=pace)),
+        mesh.tenant.UpdateTenant(tenant_pb2.UpdateTenantRequest(tenant_id="a", pacing=pace)),
+    ):
+        error = await _error(call)
+        assert error.reason is Reason.INVALID_REQUEST
+        assert [v.field for v in error.violations][: len(fields)] == [f"pacing.{f}" for f in fields]
+    assert (await mesh.tenants.get("a")).pacing == Pacing()

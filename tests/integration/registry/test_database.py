@@ -8,14 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, UniqueConstraint, inspect, text
+from sqlalchemy import CheckConstraint, UniqueConstraint, create_engine, inspect, text
 
 from migrations import HEAD, configuration
 from registry.database import Database, RegistryError, RegistryUnreachableError
-from registry.models import Base
+from registry.models import Base, TenantRow
+from registry.pacing import Pacing
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,12 +47,22 @@ def test_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(configuration()).get_heads() == [HEAD]
 
 
-def test_bot_port_is_in_the_first_migration(sqlite_url: str) -> None:
-    database = Database.open(sqlite_url, "m")
-    with database.engine.connect() as connection:
+def test_the_first_registry_is_brought_up_to_date(sqlite_url: str) -> None:
+    engine = create_engine(sqlite_url)
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0001")
         columns = {column["name"] for column in inspect(connection).get_columns("tenants")}
-    assert "bot_port" in columns
-    assert HEAD == "0001"
+        assert "bot_port" in columns
+        connection.execute(text("INSERT INTO registry VALUES (1, 'm', 1)"))
+        values = "'a', 'A', 3001, 'RUNNING', 1, 0, 'RUNNING', 1, NULL, NULL, NULL, NULL, 1, NULL,"
+        values += "0, NULL, NULL, 1, '2026-01-02', '2026-01-02'"
+        connection.execute(text(f"INSERT INTO tenants VALUES ({values})"))
+    engine.dispose()
+    database = Database.open(sqlite_url, "m")
+    with database.reading() as session:
+        row = session.get(TenantRow, "a")
+        assert row is not None
+        assert (row.bot_port, row.pacing(), row.to_tenant().proxy_url) == (3001, Pacing(), "")
     database.close()
 
 

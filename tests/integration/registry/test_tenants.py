@@ -10,6 +10,7 @@ import pytest
 from botmesh.errors import MeshError, Reason
 from registry.database import Database
 from registry.observation import Observation, Observed
+from registry.pacing import Pacing
 from registry.ports import WELL_KNOWN_PORTS
 from registry.service import Tenants
 from registry.tenant import DesiredState, ObservedState
@@ -264,3 +265,15 @@ def test_processes_that_create_at_once_get_different_ports(
     assert sorted(port for _, port, _ in made) == list(range(3001, 3061))
     # One counter: every creation has a number of its own, and none is missing.
     assert sorted(seq for _, _, seq in made) == list(range(1, 61))
+
+
+async def test_another_pace_starts_the_botnode_anew(tenants: Tenants) -> None:
+    await tenants.create("a", pacing=Pacing(messages_per_minute=5))
+    assert (await tenants.get("a")).pacing == Pacing(messages_per_minute=5)
+    same = await tenants.update("a", pacing=Pacing(messages_per_minute=5), name="A")
+    assert same.desired_generation == 1
+    other = await tenants.update("a", pacing=Pacing(new_chats_per_day=0))
+    assert (other.pacing, other.desired_generation) == (Pacing(new_chats_per_day=0), 2)
+    await tenants.stop("a")
+    stopped = await tenants.update("a", pacing=Pacing())
+    assert (stopped.desired_state, stopped.desired_generation) == (DesiredState.STOPPED, 3)

@@ -1,9 +1,11 @@
 """The host's small parts."""
 
 import asyncio
+import dataclasses
 import os
 import stat
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from botmesh.rpc.datadir import DataDir
 from botnode.go_environment import GO_ENVIRONMENT
 from botnode.host import childlog
 from botnode.host.backoff import Backoff
-from botnode.host.environment import common_environment
+from botnode.host.environment import common_environment, tenant_environment
 from botnode.host.exits import Verdict, in_words, judge
 from botnode.host.gate import StartGate
 from botnode.host.health import wait_until_hung
@@ -27,6 +29,31 @@ from botnode.host.status import (
     parse,
 )
 from botnode.host.tenant_folder import remove_folder, remove_remains
+from registry.pacing import Pacing
+from registry.tenant import DesiredState, ObservedState, Tenant
+
+TENANT = Tenant(
+    tenant_id="a",
+    name="A",
+    bot_port=3001,
+    desired_state=DesiredState.RUNNING,
+    desired_generation=1,
+    observed_state=ObservedState.RUNNING,
+    observed_generation=1,
+    delete_data=False,
+    account=None,
+    session_state=None,
+    address=None,
+    instance=None,
+    epoch=0,
+    pid=None,
+    restarts=0,
+    last_exit=None,
+    home="host",
+    updated_seq=1,
+    create_time=datetime(2026, 1, 1, tzinfo=UTC),
+    update_time=datetime(2026, 1, 1, tzinfo=UTC),
+)
 
 
 class TestBackoff:
@@ -339,3 +366,25 @@ def test_only_a_sandbox_passes_on_the_key_of_a_stand_in(tmp_path: Path, sandbox:
     always |= {"HTTPS_PROXY", "SSL_CERT_FILE", *GO_ENVIRONMENT}
     in_sandbox = {"BOTMESH_SANDBOX_ROOT_KEY"}
     assert set(given) == always | (in_sandbox if sandbox else set())
+
+
+def test_a_tenants_pace_goes_before_the_meshs(tmp_path: Path) -> None:
+    data_dir = DataDir.open(tmp_path / "data", "m")
+    mesh = {
+        "BOTMESH_PACING_MESSAGES_PER_MINUTE": "7",
+        "BOTMESH_PACING_NEW_CHATS_PER_DAY": "8",
+        "BOTMESH_PACING_LEAST_PAUSE_S": "9",
+        "BOTMESH_PACING_MOST_PAUSE_S": "9",
+        "BOTMESH_PACING_RATE_LIMIT_PAUSE_S": "10",
+    }
+    pacing = Pacing(messages_per_minute=0, least_pause_ms=0, most_pause_ms=250)
+    tenant = dataclasses.replace(TENANT, pacing=pacing)
+    given = common_environment(data_dir, mesh) | tenant_environment(tenant, None)
+    settings = {name: value for name, value in given.items() if "PACING" in name}
+    assert settings == {
+        "BOTMESH_PACING_MESSAGES_PER_MINUTE": "0",
+        "BOTMESH_PACING_NEW_CHATS_PER_DAY": "8",
+        "BOTMESH_PACING_LEAST_PAUSE_S": "0.0",
+        "BOTMESH_PACING_MOST_PAUSE_S": "0.25",
+        "BOTMESH_PACING_RATE_LIMIT_PAUSE_S": "10",
+    }

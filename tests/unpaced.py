@@ -1,0 +1,10 @@
+"""The environment of a mesh that sends as fast as it can."""
+
+UNPACED = {
+    "BOTMESH_PACING_MESSAGES_PER_MINUTE": "0",
+    "BOTMESH_PACING_NEW_CHATS_PER_DAY": "0",
+    "BOTMESH_PACING_LEAST_PAUSE_S": "0",
+    "BOTMESH_PACING_MOST_PAUSE_S": "0",
+    "BOTMESH_PACING_RATE_LIMIT_PAUSE_S": "0",
+    "BOTMESH_PACING_REACH_OUT_PAUSE_S": "0",
+}
