@@ -46,9 +46,22 @@ def _is_own(device: str, account: Account | None) -> bool:
 
 
 def of_error(
-    rows: MessageRows, message: OutboundMessage, text: str, *, line_lost: bool
+    rows: MessageRows,
+    message: OutboundMessage,
+    text: str,
+    *,
+    line_lost: bool,
+    account_rests: bool = False,
 ) -> Conclusion:
-    """The call failed with this text of the library's; the line may have been lost meanwhile."""
+    """The call failed with this text of the library's.
+
+    Args:
+        rows: what is changed.
+        message: the one that the call was about.
+        text: the library's.
+        line_lost: the line may have been lost meanwhile.
+        account_rests: the whole account waits after a 429, so that the message itself need not.
+    """
     verdict = judge(text, line_lost=line_lost)
     write = log.warning if verdict.known else log.error
     write(
@@ -68,9 +81,10 @@ def of_error(
         again = now() + _doubled(RETRY_AFTER, message.attempt, LONGEST_RETRY)
         return lambda tx: rows.put_back(tx, message_id, text, not_before=again)
     if verdict.reason is Reason.RATE_LIMITED and message.delivery is Delivery.QUEUE:
-        again = now() + _doubled(RATE_LIMIT_PAUSE, message.attempt, LONGEST_RATE_LIMIT_PAUSE)
+        pause = _doubled(RATE_LIMIT_PAUSE, message.attempt, LONGEST_RATE_LIMIT_PAUSE)
+        later = None if account_rests else now() + pause
         reason = verdict.reason
-        return lambda tx: rows.put_back(tx, message_id, text, reason=reason, not_before=again)
+        return lambda tx: rows.put_back(tx, message_id, text, reason=reason, not_before=later)
     return lambda tx: rows.failed(tx, message_id, verdict.reason, text)
 
 

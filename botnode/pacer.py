@@ -15,6 +15,7 @@ from botmesh.errors import MeshError, Reason
 from botnode import pacing_rows
 from botnode.clock import from_ms, now_ms
 from botnode.message import Delivery, OutboundMessage
+from botnode.message_row import find
 from botnode.messages import MessageRows
 from botnode.pacing import OPEN, Gate, Limit, Pace, decide, met
 from botnode.ports import Receipt, ReceiptKind, ReceivedMessage
@@ -224,6 +225,9 @@ class Pacer:
         """Whether a message that may wait will, for longer than a rest between two messages."""
         if not self.pace.is_set:
             return False
+        current = find(connection, message.message_id)
+        if current is None or current.state is not MessageState.QUEUED:
+            return False  # it may be what used the pace up
         gate, soon = self._look(connection, message.account), self._clock() + PARK_MS
         if gate.queue_ms > soon:
             return True

@@ -336,7 +336,13 @@ class Pump:
                 sent = await self._sender.run(self._call(hand))
         except SendError as error:
             lost = error.line_lost or self._losses != losses
-            end = conclusion.of_error(self._rows, hand.message, str(error), line_lost=lost)
+            end = conclusion.of_error(
+                self._rows,
+                hand.message,
+                str(error),
+                line_lost=lost,
+                account_rests=self._pacer.pace.rate_limit_pause_ms > 0,
+            )
         else:
             end = conclusion.of_success(self._rows, hand.message, sent, account)
         return await self._conclude(hand.message.message_id, end)

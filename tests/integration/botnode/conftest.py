@@ -19,6 +19,7 @@ from botnode.folder import TenantFolder
 from botnode.identity import Identity
 from botnode.line import Process, Timing
 from botnode.ownership import take
+from botnode.pacing import Pace
 from botnode.ports import Account, Connected, Inbox
 from botnode.services import Services
 from botnode.session import SessionMachine
@@ -67,7 +68,9 @@ class Node:
     async def _confirm_lease(self) -> bool:
         return self.holds_lease
 
-    async def start(self, account: Account | None = None, timing: Timing = TIMING) -> "Node":
+    async def start(
+        self, account: Account | None = None, timing: Timing = TIMING, pace: Pace | None = None
+    ) -> "Node":
         """Take the folder and serve it; with an account, connected."""
         self.machine = SessionMachine()
         self.machine.observe(lambda session: self.moves.append(session.state))
@@ -96,6 +99,7 @@ class Node:
             make_whatsapp=make,
             process=process,
             timing=timing,
+            pace=pace,
         )
         await self.tenant.open()
         self.services = Services(self.identity, self.machine)

@@ -11,6 +11,7 @@ from botnode.message import OutboundMessage
 from botnode.message_row import find
 from botnode.messages import MessageRows
 from botnode.ownership import take
+from botnode.pacing_rows import Chat, find_chat
 from botnode.states import MessageState
 from botnode.store import Store
 from botnode.tables import SCHEMA_VERSION, metadata
@@ -64,6 +65,7 @@ async def test_the_first_schema(
     old = await store.read(lambda c: find(c, "m1"))
     assert old is not None
     assert (old.state, old.delivery, old.whatsapp_id) == (MessageState.SENT, 1, "3EB0")
+    assert await store.read(lambda c: find_chat(c, "+1", "1@s.whatsapp.net")) == Chat(False)
     message = make_message()
     await store.write(lambda tx: rows.insert(tx, message))
     assert await store.read(rows.next_due) == message

@@ -1,0 +1,101 @@
+"""The pump and its pace: what waits, what is refused, and that nothing is overtaken."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from botmesh.errors import Reason
+from botmesh.v1 import bot_pb2, message_pb2
+from botnode import pump as pump_module
+from botnode.pacing import Pace
+from botnode.ports import SendError
+from tests.integration.botnode.conftest import Node, error_of, eventually
+from tests.integration.botnode.fake_whatsapp import ACCOUNT
+
+QUEUE = message_pb2.DELIVERY_QUEUE
+QUEUED = message_pb2.MESSAGE_STATE_QUEUED
+SENT = message_pb2.MESSAGE_STATE_SENT
+OTHER = "+525587654321"
+Paced = Callable[..., Awaitable[Node]]
+
+
+@pytest.fixture
+def paced(make_node: Callable[..., Node]) -> Paced:
+    async def start(**pace: int) -> Node:
+        return await make_node().start(ACCOUNT, pace=Pace(**pace))
+
+    return start
+
+
+def refuse_once(node: Node, text: str) -> None:
+    """The library's next send fails with this text."""
+    answers = [text]
+
+    def answer(_to: str, _text: str) -> str:
+        if answers:
+            raise SendError(answers.pop())
+        return "3EB0"
+
+    node.whatsapp.answer = answer
+
+
+async def test_rests_are_waited_for_in_order(paced: Paced) -> None:
+    node = await paced(least_pause_ms=20, most_pause_ms=40)
+    texts = [str(number) for number in range(8)]
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    sends = []
+    for text in texts:
+        sends.append(asyncio.ensure_future(node.send(text)))
+        await eventually(lambda: len(node.tenant.outbox._waiters) + sum(s.done() for s in sends))
+        await node.flush()
+    assert {message.state for message in await asyncio.gather(*sends)} == {SENT}
+    assert [text for _, text in node.whatsapp.sent] == texts
+    assert loop.time() - begun >= 2 * 0.02  # after the fifth, before the last
+
+
+async def test_429_stops_all_until_it_is_over(paced: Paced) -> None:
+    node = await paced(rate_limit_pause_ms=60_000)
+    refuse_once(node, "server returned error 429")
+    waiting = await node.send("uno", delivery=QUEUE)
+    assert (waiting.state, waiting.reason) == (QUEUED, "RATE_LIMITED")
+    assert (await node.send("dos", OTHER, delivery=QUEUE)).state == QUEUED
+    refused = await error_of(node.send("tres", OTHER))
+    assert refused.reason is Reason.RATE_LIMITED
+    assert refused.retry_after is not None
+    assert timedelta(seconds=50) < refused.retry_after <= timedelta(seconds=60)
+    assert "message_id" not in refused.metadata
+    assert node.whatsapp.sent == [("525512345678@s.whatsapp.net", "uno")]
+    node.tenant.pacer.pace = Pace()  # as if it were over
+    node.tenant.outbox.pump.wake()
+    await eventually(lambda: len(node.whatsapp.sent) == 3)
+    assert [text for _, text in node.whatsapp.sent[1:]] == ["uno", "dos"]
+
+
+async def test_what_may_be_repeated_waits_without_turning(
+    paced: Paced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pump_module, "DUPLICATE_AFTER_S", 0.0)
+    node = await paced(messages_per_minute=2)
+    refuse_once(node, "timed out waiting for message send response")
+    error = await error_of(node.send("uno", allow_duplicate=True, delivery=QUEUE))
+    assert error.reason is Reason.SEND_OUTCOME_UNKNOWN
+    await eventually(lambda: len(node.whatsapp.sent) == 2)  # the second of the minute
+    refuse_once(node, "timed out waiting for message send response")
+    looks = 0
+    find = node.tenant.outbox.pump._find
+
+    async def counting() -> object:
+        nonlocal looks
+        looks += 1
+        return await find()
+
+    monkeypatch.setattr(node.tenant.outbox.pump, "_find", counting)
+    waiting = await node.send("dos", OTHER, allow_duplicate=True, delivery=QUEUE)
+    assert waiting.state == QUEUED
+    await asyncio.sleep(0.1)  # that nothing happens can only be waited for
+    assert looks < 5
+    request = bot_pb2.CancelMessageRequest(tenant_id="shop", message_id=waiting.message_id)
+    await node.stub.CancelMessage(request, metadata=node.metadata, timeout=5)
