@@ -83,6 +83,8 @@ def message_to_pb(message: OutboundMessage, tenant_id: str) -> message_pb2.Messa
         account=message.account,
         detail=message.detail,
         undecrypted=message.undecrypted,
+        delivered_count=message.delivered_count,
+        read_count=message.read_count,
     )
 
 
@@ -131,7 +133,13 @@ def received_to_pb(
 
 
 def _name_originals(content: message_pb2.MessageContent, own_id: Callable[[str], str]) -> None:
-    about = (content.reaction, content.edit, content.revoke, content.quoted)
+    about = (
+        content.reaction,
+        content.edit,
+        content.revoke,
+        content.poll_vote,
+        content.quoted,
+    )
     for original in [part.original for part in about if part.HasField("original")]:
         if original.from_me:
             original.message_id = own_id(original.whatsapp_id)

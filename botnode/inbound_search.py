@@ -14,7 +14,7 @@ def payload_of(
     sender_jid: str,
     whatsapp_id: str,
 ) -> bytes | None:
-    """The event that tells of a message; None if it is not known or not kept any more."""
+    """The event that brought a message; None if it is not known or not kept any more."""
     query = (
         select(events.c.payload)
         .join(inbound, inbound.c.sequence == events.c.sequence)
@@ -23,6 +23,7 @@ def payload_of(
             inbound.c.chat_jid.in_(chat_jids),
             inbound.c.sender_jid == sender_jid,
             inbound.c.whatsapp_id == whatsapp_id,
+            events.c.kind == "message_received",
         )
         .limit(1)
     )

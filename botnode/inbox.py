@@ -6,17 +6,18 @@ the callback returns. These methods run on the library's thread.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 from sqlalchemy import select
 
-from botnode import receipts
+from botnode import message_secrets, receipts
 from botnode.message import OutboundMessage
 from botnode.message_row import find_whatsapp_id
 from botnode.messages import MessageRows
 from botnode.pacer import Pacer
-from botnode.ports import Receipt, ReceivedMessage
+from botnode.ports import MessageKey, Original, Receipt, ReceivedMessage
 from botnode.store import Store, StoreClosedError, Transaction
 from botnode.tables import inbound
 
@@ -88,6 +89,7 @@ class StoredInbox:
         sequence = tx.append_event(EVENT_KIND, account, self._encode(message, own_id))
         tx.connection.execute(inbound.insert().values(sequence=sequence, **key))
         self._pacer.received(tx, account, message)
+        message_secrets.put_received(tx, account, message)
         return True
 
     def receipt(self, receipt: Receipt) -> None:
@@ -103,12 +105,33 @@ class StoredInbox:
             raised = self._store.write_and_wait(apply)
             self._on_loop(self._publish, *raised)
 
-    def notice(self, kind: str, event: bytes) -> None:
-        """Keep another event."""
+    def notice(self, kind: str, event: bytes, about: MessageKey | None = None) -> None:
+        """Keep another event; one about a message that is not here, once and until it is."""
+        account = self._account()
+
+        def keep(tx: Transaction) -> bool:
+            key = {} if about is None else {"account": account, **dataclasses.asdict(about)}
+            known = select(inbound.c.sequence).filter_by(**key)
+            if about is not None and tx.connection.execute(known).first() is not None:
+                return False
+            sequence = tx.append_event(kind, account, event)
+            if about is not None:
+                row = inbound.insert().values(sequence=sequence, kind=kind, **key)
+                tx.connection.execute(row)
+            return True
+
+        with self._must_keep():
+            fresh = self._store.write_and_wait(keep)
+            log.info("notice_received", kind=kind, fresh=fresh)
+
+    def originals(self, whatsapp_id: str) -> Sequence[Original]:
+        """The messages with an id that have a secret."""
         account = self._account()
         with self._must_keep():
-            self._store.write_and_wait(lambda tx: tx.append_event(kind, account, event))
-            log.info("notice_received", kind=kind)
+            return self._store.write_and_wait(
+                lambda tx: message_secrets.find(tx.connection, account, whatsapp_id)
+            )
+        return []
 
     def untraceable(self) -> None:
         """Keep that the library's store has no record of the message that is being sent."""

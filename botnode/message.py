@@ -29,6 +29,9 @@ class OutboundMessage:
         not_before: when it waits for a new attempt, not before that time.
         undecrypted: a device of the recipient said that it cannot decrypt it.
         duplicated: it was begun once more although an earlier attempt may have arrived.
+        earlier_whatsapp_id: of the attempt before, if that may have arrived.
+        delivered_count: in a group, how many people have it.
+        read_count: in a group, how many people have read it.
     """
 
     message_id: str
@@ -53,6 +56,9 @@ class OutboundMessage:
     sent_time: datetime | None = None
     delivered_time: datetime | None = None
     read_time: datetime | None = None
+    earlier_whatsapp_id: str = ""
+    delivered_count: int = 0
+    read_count: int = 0
 
     @property
     def is_settled(self) -> bool:

@@ -122,6 +122,9 @@ def to_message(row: Any) -> OutboundMessage:
         sent_time=from_ms(row.sent_ms),
         delivered_time=from_ms(row.delivered_ms),
         read_time=from_ms(row.read_ms),
+        earlier_whatsapp_id=row.earlier_whatsapp_id,
+        delivered_count=row.delivered_count,
+        read_count=row.read_count,
     )
 
 

@@ -4,7 +4,7 @@
 use another one. Nothing in here knows neonize.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -180,13 +180,18 @@ class ReceiptKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One receipt for one or more messages."""
+    """One receipt for one or more messages.
+
+    Attributes:
+        other_jid: the sender's other address, where WhatsApp tells it.
+    """
 
     kind: ReceiptKind
     whatsapp_ids: tuple[str, ...]
     chat_jid: str
     sender_jid: str
     time: datetime
+    other_jid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,7 @@ class ReceivedMessage:
         content: a serialised MessageContent of the contract; None for a kind that is not decoded.
         ephemeral: it disappears.
         ephemeral_expiration: how long after it was sent, where that is known.
+        secret: what later messages about it are encrypted with; may be empty.
     """
 
     whatsapp_id: str
@@ -214,6 +220,31 @@ class ReceivedMessage:
     view_once: bool = False
     ephemeral: bool = False
     ephemeral_expiration: timedelta | None = None
+    secret: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKey:
+    """What WhatsApp tells messages apart by."""
+
+    chat_jid: str
+    sender_jid: str
+    whatsapp_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A message that others may be about, as far as it is known here.
+
+    Attributes:
+        secret: what those are encrypted with.
+        sender_jid: who wrote it; empty for the own account.
+        content: a serialised MessageContent of the contract; may be empty.
+    """
+
+    secret: bytes
+    sender_jid: str
+    content: bytes
 
 
 class Inbox(Protocol):
@@ -225,13 +256,17 @@ class Inbox(Protocol):
     def receipt(self, receipt: Receipt) -> None:
         """Keep a receipt."""
 
-    def notice(self, kind: str, event: bytes) -> None:
+    def notice(self, kind: str, event: bytes, about: MessageKey | None = None) -> None:
         """Keep another event, as the event log has it.
 
         Args:
             kind: of event: the field of the contract's Event that it sets.
             event: a serialised Event of the contract.
+            about: a message that is not here yet: it is told once, and not if it has come.
         """
+
+    def originals(self, whatsapp_id: str) -> Sequence[Original]:
+        """The messages with an id that have a secret; of several people, they may be several."""
 
     def untraceable(self) -> None:
         """Keep that the library's store has no record of the message that is being sent."""

@@ -1,16 +1,23 @@
-"""What WhatsApp's receipts do to the messages that they speak of."""
+"""What WhatsApp's receipts do to the messages that they speak of.
+
+In a group they are counted by people. An event tells of a message whose state rose; after that the
+counts are told as `group_readers.is_told` has it: a thousand people are no two thousand events.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 
+from botnode import group_readers
 from botnode.clock import from_ms, now_ms, to_ms
+from botnode.group_readers import Grown, Reader
 from botnode.message import OutboundMessage
 from botnode.message_row import ALL, DECRYPTION_CHANGED, Changer, find_whatsapp_id, one
 from botnode.ports import Receipt, ReceiptKind
+from botnode.recipient import GROUP_SERVER
 from botnode.statement import Statement
 from botnode.states import MessageState
 from botnode.store import Transaction
@@ -35,6 +42,10 @@ _RANK = {
 }
 _C = messages.c
 
+# Without an event: what tells of it comes after.
+_COUNT = Statement(
+    update(messages).where(_C.message_id == bindparam("wanted")).returning(_C.message_id)
+)
 _BY_EARLIER_ID = ALL.where(
     _C.earlier_whatsapp_id == bindparam("wanted"), _C.earlier_whatsapp_id != ""
 )
@@ -57,12 +68,18 @@ _KEEP = Statement(early_receipts.insert())
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """What a receipt says of one message; ``account`` is whose receipt it is, None if unknown."""
+    """What a receipt says of one message.
+
+    Attributes:
+        account: whose receipt it is, None if unknown.
+        reader: in a group, who has it.
+    """
 
     kind: ReceiptKind
     whatsapp_id: str
     time: datetime
     account: str | None = None
+    reader: Reader | None = None
 
 
 def apply(
@@ -72,16 +89,30 @@ def apply(
 
     Messages of another account than the receipt's stay as they are.
     """
+    reader = _reader(receipt)
     notices = [
-        _Notice(receipt.kind, whatsapp_id, receipt.time, account)
+        _Notice(receipt.kind, whatsapp_id, receipt.time, account, reader)
         for whatsapp_id in receipt.whatsapp_ids
     ]
     raised = [_apply(tx, changer, notice) for notice in notices]
     return [message for message in raised if message is not None]
 
 
+def _reader(receipt: Receipt) -> Reader | None:
+    """Who has a group's message; None if the receipt does not tell."""
+    in_group = receipt.chat_jid.endswith(f"@{GROUP_SERVER}")
+    if not in_group or receipt.kind not in (ReceiptKind.DELIVERED, ReceiptKind.READ):
+        return None
+    time_ms = to_ms(receipt.time) or 0
+    read_ms = time_ms if receipt.kind is ReceiptKind.READ else None
+    return Reader(receipt.sender_jid, receipt.other_jid, time_ms, read_ms)
+
+
 def apply_early(tx: Transaction, changer: Changer, whatsapp_id: str) -> OutboundMessage | None:
     """Apply what was kept for an id that is known now; the message if that changed it."""
+    if known := find_whatsapp_id(tx.connection, whatsapp_id):
+        grown = group_readers.adopt(tx, whatsapp_id, _first_id(known), known.message_id)
+        _count(tx, known, grown)
     found = _EARLY_OF.run(tx.connection, {"wanted": whatsapp_id})
     latest = None
     in_order = sorted(found, key=lambda row: (row.receipt_ms, _RANK[ReceiptKind(row.kind)]))
@@ -106,7 +137,41 @@ def _apply(tx: Transaction, changer: Changer, notice: _Notice) -> OutboundMessag
         return None
     if notice.kind is ReceiptKind.RETRY:
         return _note_decryption(tx, changer, known, undecrypted=True)
-    return _raise(tx, changer, known, notice)
+    grown = Grown()
+    if notice.reader is not None:
+        grown = group_readers.note(tx, _first_id(known), known.message_id, notice.reader)
+        _count(tx, known, grown)
+    changed = _raise(tx, changer, known, notice)
+    if changed is None and grown:
+        _tell_counts(tx, changer, known, grown)
+    return changed
+
+
+def _first_id(known: OutboundMessage) -> str:
+    """The id under which a message's readers are kept, also if it is sent a second time."""
+    return known.earlier_whatsapp_id or known.whatsapp_id
+
+
+def _count(tx: Transaction, known: OutboundMessage, grown: Grown) -> None:
+    """Raise the counts; what changes next tells of them."""
+    if grown:
+        _COUNT.run(
+            tx.connection,
+            {
+                "wanted": known.message_id,
+                "delivered_count": known.delivered_count + grown.delivered,
+                "read_count": known.read_count + grown.read,
+                "update_ms": now_ms(),
+            },
+        )
+
+
+def _tell_counts(tx: Transaction, changer: Changer, known: OutboundMessage, grown: Grown) -> None:
+    delivered, read = known.delivered_count, known.read_count
+    if group_readers.is_told(delivered, delivered + grown.delivered) or group_readers.is_told(
+        read, read + grown.read
+    ):
+        changer.change(tx, known.message_id, list(MessageState))
 
 
 def _raise(
@@ -158,6 +223,9 @@ def _note_decryption(
 
 def _keep_early(tx: Transaction, notice: _Notice) -> None:
     now = now_ms()
+    if notice.reader is not None:
+        oldest_ms = now - KEEP_EARLY_MS
+        group_readers.note_early(tx, notice.whatsapp_id, notice.reader, oldest_ms=oldest_ms)
     _DROP_OLD.run(tx.connection, {"oldest": now - KEEP_EARLY_MS})
     key = {"wanted": notice.whatsapp_id, "kept_kind": notice.kind.value}
     if _IS_KEPT.first(tx.connection, key) is None:

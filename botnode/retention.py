@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from sqlalchemy import delete, func, select
 
+from botnode import message_secrets
 from botnode.clock import now_ms
 from botnode.states import MessageState
 from botnode.store import Store, Transaction
-from botnode.tables import events, inbound, messages, meta
+from botnode.tables import events, group_readers, inbound, messages, meta
 
 KEEP_MS = int(timedelta(days=30).total_seconds() * 1000)
 KEEP_EVENTS = 1_000_000
@@ -55,8 +56,16 @@ def trim_messages(tx: Transaction) -> int:
         )
         .limit(BATCH)
     )
-    gone = tx.connection.execute(delete(messages).where(messages.c.message_id.in_(doomed)))
-    return int(gone.rowcount)
+    ids = tx.connection.execute(doomed).scalars().all()
+    message_secrets.trim(tx)
+    if ids:
+        message_secrets.keep_polls(tx, ids)
+        for column in (messages.c.whatsapp_id, messages.c.earlier_whatsapp_id):
+            of_doomed = select(column).where(messages.c.message_id.in_(ids), column != "")
+            in_groups = group_readers.c.whatsapp_id.in_(of_doomed)
+            tx.connection.execute(delete(group_readers).where(in_groups))
+        tx.connection.execute(delete(messages).where(messages.c.message_id.in_(ids)))
+    return len(ids)
 
 
 async def run(store: Store) -> None:

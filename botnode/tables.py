@@ -83,6 +83,9 @@ messages = Table(
     Column("sent_ms", BigInteger),
     Column("delivered_ms", BigInteger),
     Column("read_ms", BigInteger),
+    # In a group: how many people have it, and have read it.
+    Column("delivered_count", Integer, nullable=False, server_default="0"),
+    Column("read_count", Integer, nullable=False, server_default="0"),
     Column("update_ms", BigInteger, nullable=False),
     UniqueConstraint("request_id"),
     Index("ix_messages_position", "position"),
@@ -165,6 +168,41 @@ inbound = Table(
     Column("whatsapp_id", String(128), primary_key=True),
     Column("kind", String(64), primary_key=True),
     Column("sequence", BigInteger, nullable=False),
+)
+
+# What messages about other messages are encrypted with: votes, edits. Without sender, the own
+# account's. What the outbox has stays there for as long as it is kept.
+message_secrets = Table(
+    "message_secrets",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("whatsapp_id", String(128), primary_key=True),
+    Column("sender_jid", String(128), primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+    # Of a poll, so that votes can be told in words; else empty.
+    Column("content", LargeBinary, nullable=False),
+    Column("create_ms", BigInteger, nullable=False),
+    Index("ix_message_secrets_create_ms", "create_ms"),
+)
+
+# Who in a group has a message that was sent there. Without message_id, of one not known yet.
+group_readers = Table(
+    "group_readers",
+    metadata,
+    Column("whatsapp_id", String(128), primary_key=True),
+    Column("person_jid", String(128), primary_key=True),
+    # The same person's other address, where WhatsApp told it.
+    Column("other_jid", String(128), nullable=False, server_default=""),
+    Column("message_id", String(36), nullable=False, server_default=""),
+    Column("delivered_ms", BigInteger, nullable=False),
+    Column("read_ms", BigInteger),
+    Column("create_ms", BigInteger, nullable=False),
+    Index(
+        "ix_group_readers_unknown",
+        "create_ms",
+        sqlite_where=text("message_id = ''"),
+        postgresql_where=text("message_id = ''"),
+    ),
 )
 
 events = Table(

@@ -217,7 +217,7 @@ class Wiring:
         log.warning("whatsapp_stream_error", code=event.Code)
 
     def _on_message(self, event: Any) -> None:
-        message = whatsapp_events.received(event, self._client.account)
+        message = whatsapp_events.received(event, self._client.account, self._inbox.originals)
         if message is not None:
             self._inbox.message(message)
 

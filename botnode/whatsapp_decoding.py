@@ -1,20 +1,44 @@
 """WhatsApp's own messages (waE2E.Message of neonize) as the contract's contents."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from botmesh.v1 import message_pb2
 from botnode import vcard
 from botnode.ports import Account
 from botnode.whatsapp_content import is_own
+from botnode.whatsapp_secrets import VOTE, Opened
 
 _POLLS = (
     "pollCreationMessage",
     "pollCreationMessageV2",
     "pollCreationMessageV3",
     "pollCreationMessageV5",
+    "pollCreationMessageV6",
 )
+# Messages around a message that say no more than it does; whatsmeow takes off others itself.
+_WRAPPERS = (
+    "deviceSentMessage",
+    "ephemeralMessage",
+    "viewOnceMessage",
+    "viewOnceMessageV2",
+    "viewOnceMessageV2Extension",
+    "documentWithCaptionMessage",
+    "lottieStickerMessage",
+    "editedMessage",
+    "groupMentionedMessage",
+    "botForwardedMessage",
+    "botInvokeMessage",
+    "pollCreationMessageV4",
+    "questionMessage",
+    "spoilerMessage",
+)
+_MOST_WRAPPERS = 8
+_SIDE_FIELDS = frozenset({"messageContextInfo", "senderKeyDistributionMessage"})
 _CAPTIONED = ("imageMessage", "videoMessage", "documentMessage")
 _WITH_CONTEXT = (
     "extendedTextMessage",
@@ -43,6 +67,28 @@ class Envelope:
     account: Account | None
 
 
+def unwrap(message: Any) -> Any:
+    """The message that others are around."""
+    for _ in range(_MOST_WRAPPERS):
+        name = next((name for name in _WRAPPERS if message.HasField(name)), None)
+        if name is None or not getattr(message, name).HasField("message"):
+            break
+        message = getattr(message, name).message
+    return message
+
+
+def kind_of(message: Any) -> str:
+    """The field of a message that says what it is; empty for one that says nothing.
+
+    What only later versions know is called by its number, as "field 200".
+    """
+    names = [field.name for field, _ in message.ListFields()]
+    if name := next((name for name in names if name not in _SIDE_FIELDS), ""):
+        return name
+    unknown = UnknownFieldSet(message)
+    return f"field {unknown[0].field_number}" if len(unknown) else ""
+
+
 def is_message(message: Any) -> bool:
     """Whether a protocolMessage is one to people: an edit or a revocation, not keys or settings."""
     protocol = message.protocolMessage
@@ -58,6 +104,47 @@ def decode(message: Any, envelope: Envelope) -> message_pb2.MessageContent | Non
     if content is not None:
         _read_context(message, content, envelope)
     return content
+
+
+def decode_opened(
+    opened: Opened, kind: str, envelope: Envelope
+) -> message_pb2.MessageContent | None:
+    """The content of a message that was encrypted with its original's secret."""
+    original = _reference(opened.key, envelope)
+    if kind == VOTE:
+        return _vote(opened, original)
+    message = unwrap(opened.message)
+    content = decode(message, envelope)
+    if kind == "secretEncryptedMessage" and (content is None or not content.HasField("edit")):
+        body = _new_text(message)
+        if body is None:
+            return None
+        content = message_pb2.MessageContent()
+        content.edit.original.CopyFrom(original)
+        content.edit.body = body
+    elif kind == "encCommentMessage" and content is not None:
+        content.quoted.original.CopyFrom(original)
+    return content
+
+
+def _vote(opened: Opened, original: message_pb2.MessageReference) -> message_pb2.MessageContent:
+    poll = message_pb2.MessageContent.FromString(opened.original.content).poll
+    names = {hashlib.sha256(option.encode()).digest(): option for option in poll.options}
+    chosen = list(opened.message.selectedOptions)
+    vote = message_pb2.PollVoteContent(
+        original=original,
+        options=[names[option] for option in chosen if option in names],
+        option_sha256=chosen,
+    )
+    return message_pb2.MessageContent(poll_vote=vote)
+
+
+def is_view_once(message: Any, kind: str) -> bool:
+    """Whether the message itself says that phones show it only once."""
+    field = message.DESCRIPTOR.fields_by_name.get(kind)
+    if field is None or field.message_type is None:
+        return False
+    return "viewOnce" in field.message_type.fields_by_name and bool(getattr(message, kind).viewOnce)
 
 
 def expiration_s(message: Any) -> int:

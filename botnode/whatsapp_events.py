@@ -4,7 +4,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botnode import disk_errors, whatsapp_decoding
+import structlog
+
+from botmesh.v1 import message_pb2
+from botnode import disk_errors, whatsapp_decoding, whatsapp_secrets
 from botnode.ports import (
     Account,
     CaughtUp,
@@ -26,6 +29,10 @@ from botnode.ports import (
     TemporaryBan,
     Unheard,
 )
+from botnode.whatsapp_decoding import Envelope
+from botnode.whatsapp_secrets import FindOriginals, People
+
+log = structlog.get_logger(__name__)
 
 USER_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
@@ -184,54 +191,87 @@ def receipts(event: Any) -> Receipt | None:
     to_itself = source.Chat.User == source.Sender.User
     if kind is ReceiptKind.RETRY and source.IsFromMe and not to_itself:
         return None  # our own phone, about its copy
+    other = source.SenderAlt
     return Receipt(
         kind=kind,
         whatsapp_ids=tuple(event.MessageIDs),
         chat_jid=person(source.Chat),
         sender_jid=person(source.Sender),
         time=moment(event.Timestamp),
+        other_jid=person(other) if other.User else "",
     )
 
 
-def received(event: Any, account: Account | None) -> ReceivedMessage | None:
+def received(
+    event: Any, account: Account | None, find: FindOriginals = lambda _: ()
+) -> ReceivedMessage | None:
     """A message; None for what is no message to people (keys, receipts of other devices...).
 
     Args:
         event: the library's.
         account: the own one.
+        find: gives the originals of messages that are about others.
     """
-    info, message = event.Info, event.Message
+    info, message = event.Info, whatsapp_decoding.unwrap(event.Message)
     source = info.MessageSource
-    kind = _kind(message)
+    kind = whatsapp_decoding.kind_of(message)
     if not kind or (kind == "protocolMessage" and not whatsapp_decoding.is_message(message)):
         return None
     sender = person(source.Sender)
-    envelope = whatsapp_decoding.Envelope(sender, source.IsFromMe, source.IsGroup, account)
-    content = whatsapp_decoding.decode(message, envelope)
+    envelope = Envelope(sender, source.IsFromMe, source.IsGroup, account)
+    content = _content(message, kind, envelope, _people(source, account), find)
     expiration_s = whatsapp_decoding.expiration_s(message)
     return ReceivedMessage(
         whatsapp_id=info.ID,
         chat_jid=person(source.Chat),
         sender_jid=sender,
         sender_number=number(source.Sender) or number(source.SenderAlt),
-        push_name=info.Pushname,
+        push_name=text(info.Pushname),
         from_me=source.IsFromMe,
         group=source.IsGroup,
         time=moment(info.Timestamp),
         kind=kind,
         content=None if content is None else content.SerializeToString(deterministic=True),
-        view_once=event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension,
+        view_once=event.IsViewOnce
+        or event.IsViewOnceV2
+        or event.IsViewOnceV2Extension
+        or whatsapp_decoding.is_view_once(message, kind),
         ephemeral=event.IsEphemeral or expiration_s > 0,
         ephemeral_expiration=timedelta(seconds=expiration_s) if expiration_s else None,
+        secret=bytes(message.messageContextInfo.messageSecret),
     )
 
 
-_SIDE_FIELDS = frozenset({"messageContextInfo", "senderKeyDistributionMessage"})
+def _content(
+    message: Any, kind: str, envelope: Envelope, people: People, find: FindOriginals
+) -> message_pb2.MessageContent | None:
+    """What a message says; None if that cannot be told.
+
+    WhatsApp has been told that it arrived: whatever is odd about it, that it came is kept.
+    """
+    try:
+        if not whatsapp_secrets.is_sealed(message, kind):
+            return whatsapp_decoding.decode(message, envelope)
+        opened = whatsapp_secrets.unseal(message, kind, people, find)
+        if opened is None:
+            log.warning("message_still_encrypted", kind=kind)
+            return None
+        return whatsapp_decoding.decode_opened(opened, kind, envelope)
+    except Exception:
+        log.exception("message_not_decoded", kind=kind)
+        return None
 
 
-def _kind(message: Any) -> str:
-    names = [field.name for field, _ in message.ListFields()]
-    return next((name for name in names if name not in _SIDE_FIELDS), "")
+def _people(source: Any, account: Account | None) -> People:
+    senders = [person(jid) for jid in (source.Sender, source.SenderAlt) if jid.User]
+    if source.IsFromMe and account is not None:
+        senders += [account.lid, f"{account.user}@{USER_SERVER}"]
+    return People(tuple(dict.fromkeys(filter(None, senders))), person(source.Chat), account)
+
+
+def text(value: str | bytes) -> str:
+    """A string of the library's; where it is no UTF-8, protobuf gives its bytes."""
+    return value if isinstance(value, str) else value.decode(errors="replace")
 
 
 def number(jid: Any) -> str:
