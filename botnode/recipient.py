@@ -90,3 +90,9 @@ def _invalid(field: str, what: str) -> MeshError:
     return MeshError(
         Reason.RECIPIENT_INVALID, f"{field}: {what}", violations=[Violation(field, what)]
     )
+
+
+def without_device(jid: str) -> str:
+    """A JID's text without its device number and agent."""
+    user, at, server = jid.partition("@")
+    return f"{user.partition(':')[0].partition('.')[0]}{at}{server}"

@@ -14,6 +14,7 @@ from botnode import (
     whatsapp_events,
     whatsapp_notices,
     whatsapp_people_notices,
+    whatsapp_unreadable,
 )
 from botnode.ports import Account, Connected, Inbox, PairingEnded, QrCode, Signal
 
@@ -124,6 +125,7 @@ class Wiring:
         self._client = client
         self._inbox = inbox
         self._library = library
+        self._unavailable = whatsapp_unreadable.Unavailable()
 
     def subscribe(self) -> None:
         """Hook everything up; Go reads the subscriptions when it connects."""
@@ -135,6 +137,7 @@ class Wiring:
         event(proto.StreamErrorEv)(self._guard(self._on_stream_error))
         event(proto.MessageEv)(self._guard(self._on_message))
         event(proto.ReceiptEv)(self._guard(self._on_receipt))
+        event(proto.UndecryptableMessageEv)(self._guard(self._on_undecryptable))
         for name in _SIGNAL_EVENTS:
             event(getattr(proto, f"{name}Ev"))(self._guard(self._on_simple))
         for name, translate in whatsapp_notices.NOTICES.items():
@@ -193,6 +196,10 @@ class Wiring:
             elif whatsapp_events.is_login(text):
                 # Go waits for this callback, and repeats a frame that was cut after it.
                 self._client.logins += 1
+            elif lost := whatsapp_unreadable.lost(text, self._client.account):
+                self._inbox.notice(whatsapp_unreadable.KIND, lost.SerializeToString())
+            else:
+                self._unavailable.hear(text)
 
     def _on_simple(self, event: Any) -> None:
         if (signal := whatsapp_events.simple_signal(event.DESCRIPTOR.name)) is not None:
@@ -220,6 +227,12 @@ class Wiring:
         message = whatsapp_events.received(event, self._client.account, self._inbox.originals)
         if message is not None:
             self._inbox.message(message)
+
+    def _on_undecryptable(self, event: Any) -> None:
+        if (told := whatsapp_unreadable.told(event, self._unavailable)) is not None:
+            about, notice = told
+            kind = whatsapp_unreadable.KIND
+            self._inbox.notice(kind, notice.SerializeToString(), about=about)
 
     def _notice(self, translate: whatsapp_notices.Translate) -> Callable[[Any], None]:
         def keep(event: Any) -> None:

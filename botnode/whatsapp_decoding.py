@@ -10,6 +10,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from botmesh.v1 import message_pb2
 from botnode import vcard
 from botnode.ports import Account
+from botnode.recipient import without_device
 from botnode.whatsapp_content import is_own
 from botnode.whatsapp_secrets import VOTE, Opened
 
@@ -287,13 +288,8 @@ def _reference(key: Any, envelope: Envelope) -> message_pb2.MessageReference:
 def _by(whatsapp_id: str, writer: str, envelope: Envelope) -> message_pb2.MessageReference:
     own = is_own(writer, envelope.account)
     return message_pb2.MessageReference(
-        whatsapp_id=whatsapp_id, from_me=own, sender_jid="" if own else _person(writer)
+        whatsapp_id=whatsapp_id, from_me=own, sender_jid="" if own else without_device(writer)
     )
-
-
-def _person(jid: str) -> str:
-    user, at, server = jid.partition("@")
-    return f"{user.partition(':')[0].partition('.')[0]}{at}{server}"
 
 
 def _read_context(message: Any, content: message_pb2.MessageContent, envelope: Envelope) -> None:

@@ -16,7 +16,7 @@ from google.protobuf import message_factory
 from google.protobuf.message import DecodeError
 
 from botnode.ports import Account, Original
-from botnode.recipient import USER_SERVER
+from botnode.recipient import USER_SERVER, without_device
 
 VOTE = "pollUpdateMessage"
 # Field -> what the key is derived for; of a secretEncryptedMessage by its kind.
@@ -107,7 +107,7 @@ def _use(message: Any, kind: str) -> str | None:
 
 def _writers(original: Original, key: Any, people: People) -> list[str]:
     """The addresses that the original's writer may have in the key."""
-    named = [_person(key.participant), _person(key.remoteJID), original.sender_jid]
+    named = [without_device(key.participant), without_device(key.remoteJID), original.sender_jid]
     if not original.sender_jid and people.account is not None:
         named = [people.account.lid, f"{people.account.user}@{USER_SERVER}", *named]
     if key.fromMe:  # the sender's own
@@ -132,8 +132,3 @@ def _read(message: Any, kind: str, key: Any, plain: bytes) -> Any:
 def _type(message: Any, name: str) -> Any:
     descriptor = message.DESCRIPTOR.file.message_types_by_name[name]
     return message_factory.GetMessageClass(descriptor)
-
-
-def _person(jid: str) -> str:
-    user, at, server = jid.partition("@")
-    return f"{user.partition(':')[0].partition('.')[0]}{at}{server}"

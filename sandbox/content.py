@@ -9,11 +9,14 @@ from sandbox.wire.jid import Jid
 
 _EDIT: Final = protobufs.e2e.ProtocolMessage.MESSAGE_EDIT
 _REVOKE: Final = protobufs.e2e.ProtocolMessage.REVOKE
-# Fields with what has a name -> its kind, and the field with the name.
+# Fields with what has a text or a name -> its kind, and the field with that.
 _NAMED: Final = {
+    "reactionMessage": ("reaction", "text"),
     "pollCreationMessage": ("poll", "name"),
     "pollCreationMessageV2": ("poll", "name"),
     "pollCreationMessageV3": ("poll", "name"),
+    "pollCreationMessageV5": ("poll", "name"),
+    "pollCreationMessageV6": ("poll", "name"),
     "locationMessage": ("location", "name"),
     "liveLocationMessage": ("location", "caption"),
     "contactMessage": ("contact", "displayName"),
@@ -53,8 +56,8 @@ def describe(content: Any) -> tuple[str, str]:
             return describe(getattr(content, name).message)
     if content.HasField("protocolMessage"):
         return _protocol(content.protocolMessage)
-    if content.HasField("reactionMessage"):
-        return "reaction", str(content.reactionMessage.text)
+    if content.HasField("pollUpdateMessage"):
+        return "vote", str(content.pollUpdateMessage.pollCreationMessageKey.ID)
     for name, (kind, field) in _NAMED.items():
         if content.HasField(name):
             return kind, str(getattr(getattr(content, name), field))

@@ -12,7 +12,7 @@ import grpc
 
 from botmesh.sandbox.v1 import sandbox_pb2 as pb
 from botmesh.sandbox.v1 import sandbox_pb2_grpc
-from sandbox import conversion, fault_conversion, faults
+from sandbox import conversion, fault_conversion, faults, votes
 from sandbox.addresses import Addresses
 from sandbox.arrivals import Arrivals
 from sandbox.lines import end, replaced
@@ -96,6 +96,22 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
         phone = self._naming.writer("phone", request.phone, to)
         message = self._network.mail.write(phone, to, content)
         return pb.WriteMessageResponse(message=conversion.message(message))
+
+    @answering
+    async def VotePoll(self, request: pb.VotePollRequest, _context: Any) -> Any:
+        phone = self._phone("phone", request.phone)
+        poll = votes.find(self._store, phone, request.message_id)
+        if poll is None:
+            text = f"+{phone.number} has no poll {request.message_id}"
+            raise RefusedError(grpc.StatusCode.NOT_FOUND, "MESSAGE_NOT_FOUND", text)
+        try:
+            vote = votes.vote(self._store, phone, poll, request.options)
+        except votes.NoOptionError as error:
+            raise invalid("options", f"the poll has no option {error}") from error
+        chat = self._naming.chat("message_id", poll.chat)
+        voter = self._naming.writer("phone", request.phone, chat)
+        message = self._network.mail.write(voter, chat, vote)
+        return pb.VotePollResponse(message=conversion.message(message))
 
     @answering
     async def MarkRead(self, request: pb.MarkReadRequest, _context: Any) -> Any:

@@ -102,6 +102,13 @@ def _cut_line(request: pb.CutLine) -> faults.CutLine:
     return faults.CutLine(delivered=request.at == pb.CUT_PLACE_AFTER_DELIVERY)
 
 
+def _garble(request: pb.Garble) -> faults.Garble:
+    try:
+        return faults.Garble(faults.Part(request.part), request.hidden)
+    except ValueError as error:
+        raise invalid("fault.garble.part", "a part must be set") from error
+
+
 def _refuse_phone_code(request: pb.RefusePhoneCode) -> faults.RefusePhoneCode:
     if request.code <= 0:
         raise invalid("fault.refuse_phone_code.code", "an error code such as 429 is expected")
@@ -161,6 +168,7 @@ _READERS: Final[dict[str, Callable[[Any], faults.Behaviour]]] = {
     "hold_query": _hold_query,
     "cut_line": _cut_line,
     "undecryptable": lambda _: faults.Undecryptable(),
+    "garble": _garble,
     "refuse_phone_code": _refuse_phone_code,
     "require_passkey": lambda _: faults.RequirePasskey(),
     "disturb_media": _disturb_media,
@@ -184,6 +192,7 @@ _WRITERS: Final[dict[type, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
     ),
     faults.CutLine: _written_cut,
     faults.Undecryptable: lambda _: ("undecryptable", {}),
+    faults.Garble: lambda item: ("garble", {"part": int(item.part), "hidden": item.hidden}),
     faults.RefusePhoneCode: lambda item: ("refuse_phone_code", {"code": item.code}),
     faults.RequirePasskey: lambda _: ("require_passkey", {}),
     faults.DisturbMedia: _written_media,

@@ -116,6 +116,24 @@ class Undecryptable:
     """A phone cannot decrypt what it is sent, and asks for it again."""
 
 
+class Part(enum.IntEnum):
+    """What is wrong with a garbled message."""
+
+    BODY = 1
+    SENDER_KEY = 2
+    ALL = 3
+    TYPE = 4
+    CONTENT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Garble:
+    """Devices cannot read what a phone writes."""
+
+    part: Part
+    hidden: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class RefusePhoneCode:
     """A device that wants to be linked by a number's code is answered with an error code."""
@@ -171,6 +189,7 @@ Behaviour: TypeAlias = (
     | HoldQuery
     | CutLine
     | Undecryptable
+    | Garble
     | RefusePhoneCode
     | RequirePasskey
     | DisturbMedia

@@ -10,7 +10,7 @@ import secrets
 import time
 from typing import Any, Final
 
-from sandbox import stanzas
+from sandbox import garbling, stanzas, votes
 from sandbox.content import sent_copy
 from sandbox.delivery import Delivery
 from sandbox.faults import CutLine, Faults, HoldAck, SendError, Undecryptable
@@ -88,6 +88,7 @@ class Mail:
     def write(self, phone: Phone, chat: Chat, content: Any) -> Message:
         """A phone writes a message: to the chat's devices, and to its own."""
         message_id = "3A" + secrets.token_hex(9).upper()
+        content = votes.with_secret(content)
         with self._store.database.transaction():
             written = self._handset.note_written(phone, _name(chat), message_id, content)
             letter = Letter(phone, 0, chat)
@@ -215,8 +216,10 @@ class Mail:
         """Bring what a phone wrote to all devices of a reader, each with a body of its own."""
         for jid in self._store.addresses(reader):
             if jid != letter.sender:
-                body = self._handset.seal(letter.writer, jid, told)
-                node = stanzas.message(letter, reader, {"id": message_id}, [body, *shared])
+                garble = garbling.wanted(self._faults, letter.writer, reader, jid)
+                body = self._handset.seal(letter.writer, jid, garbling.content(garble, told))
+                bodies = garbling.bodies(garble, body, shared)
+                node = stanzas.message(letter, reader, {"id": message_id}, bodies)
                 self._delivery.bring(reader.number, jid.device, node)
 
     def _see(

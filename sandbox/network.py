@@ -52,7 +52,14 @@ class Network:
         self.pictures = PictureDesk(store, self.delivery)
         self.settings = SettingsDesk(store, self.delivery, self.presence.token_of)
         self.app_state = AppState(store, self.delivery, self.handset, self.unknown)
-        retries = Retries(store, self.delivery, self.handset, self.keys, self.unknown)
+        retries = Retries(
+            store,
+            self.delivery,
+            self.handset,
+            self.keys,
+            faults=self.faults,
+            unknown=self.unknown,
+        )
         self.mail = Mail(
             store=store,
             delivery=self.delivery,

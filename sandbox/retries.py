@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sandbox import protobufs, stanzas
+from sandbox import garbling, protobufs, stanzas
 from sandbox.content import sent_copy, with_sender_key
 from sandbox.delivery import Delivery
+from sandbox.faults import Faults
 from sandbox.handset import Handset
 from sandbox.keydesk import KeyDesk, key_nodes
 from sandbox.signal.messages import SignalError
@@ -34,12 +35,20 @@ class Retries:
     """Asking again, and sending again."""
 
     def __init__(
-        self, store: Store, delivery: Delivery, handset: Handset, keys: KeyDesk, unknown: Unknown
+        self,
+        store: Store,
+        delivery: Delivery,
+        handset: Handset,
+        keys: KeyDesk,
+        *,
+        faults: Faults,
+        unknown: Unknown,
     ) -> None:
         self._store = store
         self._delivery = delivery
         self._handset = handset
         self._keys = keys
+        self._faults = faults
         self._unknown = unknown
 
     def ask(self, phone: Phone, stanza: Node) -> None:
@@ -99,14 +108,16 @@ class Retries:
             chat = self._store.phones.get(written[0].chat)
             content = sent_copy(chat.lid_jid, content) if owner is phone else content
         self._store.phones.forget_session(phone, reader)
+        garble = garbling.wanted(self._faults, phone, owner, reader)
         try:
-            body = self._handset.seal(phone, reader, content)
+            body = self._handset.seal(phone, reader, garbling.content(garble, content))
         except SignalError as error:
             self._unknown.report(Kind.UNDECRYPTABLE, str(reader), f"{error}: {receipt}")
             return
         body.attrs["count"] = str(count)
         letter = Letter(phone, 0, chat)
-        node = stanzas.message(letter, owner, {"id": receipt.text("id")}, [body])
+        bodies = garbling.bodies(garble, body, [])
+        node = stanzas.message(letter, owner, {"id": receipt.text("id")}, bodies)
         self._delivery.bring(owner.number, reader.device, node)
 
     def pass_on(self, device: Device, stanza: Node, chat: Chat) -> None:

@@ -342,7 +342,7 @@ class MessageChange(_message.Message):
     def __init__(self, create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[MessageState, str]] = ..., attempts: _Optional[int] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., undecrypted: _Optional[bool] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class UndecryptableMessage(_message.Message):
-    __slots__ = ("whatsapp_id", "chat_jid", "sender_jid", "sender_number", "push_name", "group", "send_time", "unavailable")
+    __slots__ = ("whatsapp_id", "chat_jid", "sender_jid", "sender_number", "push_name", "group", "send_time", "unavailable", "hidden", "from_me")
     WHATSAPP_ID_FIELD_NUMBER: _ClassVar[int]
     CHAT_JID_FIELD_NUMBER: _ClassVar[int]
     SENDER_JID_FIELD_NUMBER: _ClassVar[int]
@@ -351,6 +351,8 @@ class UndecryptableMessage(_message.Message):
     GROUP_FIELD_NUMBER: _ClassVar[int]
     SEND_TIME_FIELD_NUMBER: _ClassVar[int]
     UNAVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    FROM_ME_FIELD_NUMBER: _ClassVar[int]
     whatsapp_id: str
     chat_jid: str
     sender_jid: str
@@ -359,7 +361,9 @@ class UndecryptableMessage(_message.Message):
     group: bool
     send_time: _timestamp_pb2.Timestamp
     unavailable: bool
-    def __init__(self, whatsapp_id: _Optional[str] = ..., chat_jid: _Optional[str] = ..., sender_jid: _Optional[str] = ..., sender_number: _Optional[str] = ..., push_name: _Optional[str] = ..., group: _Optional[bool] = ..., send_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unavailable: _Optional[bool] = ...) -> None: ...
+    hidden: bool
+    from_me: bool
+    def __init__(self, whatsapp_id: _Optional[str] = ..., chat_jid: _Optional[str] = ..., sender_jid: _Optional[str] = ..., sender_number: _Optional[str] = ..., push_name: _Optional[str] = ..., group: _Optional[bool] = ..., send_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unavailable: _Optional[bool] = ..., hidden: _Optional[bool] = ..., from_me: _Optional[bool] = ...) -> None: ...
 
 class ReceivedMessage(_message.Message):
     __slots__ = ("whatsapp_id", "chat_jid", "sender_jid", "sender_number", "push_name", "from_me", "group", "send_time", "content", "undecoded_kind", "view_once", "ephemeral", "ephemeral_expiration")

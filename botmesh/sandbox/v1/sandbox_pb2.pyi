@@ -56,6 +56,15 @@ class CutPlace(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CUT_PLACE_BEFORE_DELIVERY: _ClassVar[CutPlace]
     CUT_PLACE_AFTER_DELIVERY: _ClassVar[CutPlace]
 
+class GarbledPart(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GARBLED_PART_UNSPECIFIED: _ClassVar[GarbledPart]
+    GARBLED_PART_BODY: _ClassVar[GarbledPart]
+    GARBLED_PART_SENDER_KEY: _ClassVar[GarbledPart]
+    GARBLED_PART_ALL: _ClassVar[GarbledPart]
+    GARBLED_PART_TYPE: _ClassVar[GarbledPart]
+    GARBLED_PART_CONTENT: _ClassVar[GarbledPart]
+
 class MediaTransfer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     MEDIA_TRANSFER_UNSPECIFIED: _ClassVar[MediaTransfer]
@@ -112,6 +121,12 @@ QUERY_KIND_PRIVACY: QueryKind
 CUT_PLACE_UNSPECIFIED: CutPlace
 CUT_PLACE_BEFORE_DELIVERY: CutPlace
 CUT_PLACE_AFTER_DELIVERY: CutPlace
+GARBLED_PART_UNSPECIFIED: GarbledPart
+GARBLED_PART_BODY: GarbledPart
+GARBLED_PART_SENDER_KEY: GarbledPart
+GARBLED_PART_ALL: GarbledPart
+GARBLED_PART_TYPE: GarbledPart
+GARBLED_PART_CONTENT: GarbledPart
 MEDIA_TRANSFER_UNSPECIFIED: MediaTransfer
 MEDIA_TRANSFER_UPLOAD: MediaTransfer
 MEDIA_TRANSFER_DOWNLOAD: MediaTransfer
@@ -218,6 +233,22 @@ class WriteMessageRequest(_message.Message):
     def __init__(self, phone: _Optional[str] = ..., to: _Optional[str] = ..., text: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
 
 class WriteMessageResponse(_message.Message):
+    __slots__ = ("message",)
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    message: Message
+    def __init__(self, message: _Optional[_Union[Message, _Mapping]] = ...) -> None: ...
+
+class VotePollRequest(_message.Message):
+    __slots__ = ("phone", "message_id", "options")
+    PHONE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    phone: str
+    message_id: str
+    options: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, phone: _Optional[str] = ..., message_id: _Optional[str] = ..., options: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class VotePollResponse(_message.Message):
     __slots__ = ("message",)
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     message: Message
@@ -555,6 +586,14 @@ class Undecryptable(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class Garble(_message.Message):
+    __slots__ = ("part", "hidden")
+    PART_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    part: GarbledPart
+    hidden: bool
+    def __init__(self, part: _Optional[_Union[GarbledPart, str]] = ..., hidden: _Optional[bool] = ...) -> None: ...
+
 class ShortQr(_message.Message):
     __slots__ = ("codes", "lifetime")
     CODES_FIELD_NUMBER: _ClassVar[int]
@@ -604,7 +643,7 @@ class DisturbMedia(_message.Message):
     def __init__(self, transfer: _Optional[_Union[MediaTransfer, str]] = ..., how: _Optional[_Union[MediaDisturbance, str]] = ..., status: _Optional[int] = ..., bytes: _Optional[int] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Fault(_message.Message):
-    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "half_open", "deaf", "refuse_activation", "hold_query", "cut_line", "undecryptable", "refuse_phone_code", "require_passkey", "disturb_media", "phone", "recipient", "times", "duration", "acted")
+    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "half_open", "deaf", "refuse_activation", "hold_query", "cut_line", "undecryptable", "refuse_phone_code", "require_passkey", "disturb_media", "garble", "phone", "recipient", "times", "duration", "acted")
     FAULT_ID_FIELD_NUMBER: _ClassVar[int]
     REFUSE_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     REFUSE_LOGIN_FIELD_NUMBER: _ClassVar[int]
@@ -621,6 +660,7 @@ class Fault(_message.Message):
     REFUSE_PHONE_CODE_FIELD_NUMBER: _ClassVar[int]
     REQUIRE_PASSKEY_FIELD_NUMBER: _ClassVar[int]
     DISTURB_MEDIA_FIELD_NUMBER: _ClassVar[int]
+    GARBLE_FIELD_NUMBER: _ClassVar[int]
     PHONE_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_FIELD_NUMBER: _ClassVar[int]
     TIMES_FIELD_NUMBER: _ClassVar[int]
@@ -642,12 +682,13 @@ class Fault(_message.Message):
     refuse_phone_code: RefusePhoneCode
     require_passkey: RequirePasskey
     disturb_media: DisturbMedia
+    garble: Garble
     phone: str
     recipient: str
     times: int
     duration: _duration_pb2.Duration
     acted: int
-    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., half_open: _Optional[_Union[HalfOpen, _Mapping]] = ..., deaf: _Optional[_Union[Deaf, _Mapping]] = ..., refuse_activation: _Optional[_Union[RefuseActivation, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., refuse_phone_code: _Optional[_Union[RefusePhoneCode, _Mapping]] = ..., require_passkey: _Optional[_Union[RequirePasskey, _Mapping]] = ..., disturb_media: _Optional[_Union[DisturbMedia, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
+    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., half_open: _Optional[_Union[HalfOpen, _Mapping]] = ..., deaf: _Optional[_Union[Deaf, _Mapping]] = ..., refuse_activation: _Optional[_Union[RefuseActivation, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., refuse_phone_code: _Optional[_Union[RefusePhoneCode, _Mapping]] = ..., require_passkey: _Optional[_Union[RequirePasskey, _Mapping]] = ..., disturb_media: _Optional[_Union[DisturbMedia, _Mapping]] = ..., garble: _Optional[_Union[Garble, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
 
 class SetFaultRequest(_message.Message):
     __slots__ = ("fault",)

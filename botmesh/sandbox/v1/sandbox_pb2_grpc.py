@@ -60,6 +60,11 @@ class SandboxServiceStub:
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WriteMessageRequest.SerializeToString,
                 response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WriteMessageResponse.FromString,
                 _registered_method=True)
+        self.VotePoll = channel.unary_unary(
+                '/botmesh.sandbox.v1.SandboxService/VotePoll',
+                request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.VotePollRequest.SerializeToString,
+                response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.VotePollResponse.FromString,
+                _registered_method=True)
         self.MarkRead = channel.unary_unary(
                 '/botmesh.sandbox.v1.SandboxService/MarkRead',
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.MarkReadRequest.SerializeToString,
@@ -193,6 +198,15 @@ class SandboxServiceServicer:
         """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
         with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
         offline or not in the group, NOT_FOUND if there is no such group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VotePoll(self, request, context):
+        """VotePoll has a phone vote in a poll that stands in its chats, in place of its vote before. Not
+        idempotent. NOT_FOUND if the phone has no such poll, INVALID_ARGUMENT for an option that it does
+        not have, FAILED_PRECONDITION as for WriteMessage.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -355,6 +369,11 @@ def add_SandboxServiceServicer_to_server(servicer, server):
                     servicer.WriteMessage,
                     request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WriteMessageRequest.FromString,
                     response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WriteMessageResponse.SerializeToString,
+            ),
+            'VotePoll': grpc.unary_unary_rpc_method_handler(
+                    servicer.VotePoll,
+                    request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.VotePollRequest.FromString,
+                    response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.VotePollResponse.SerializeToString,
             ),
             'MarkRead': grpc.unary_unary_rpc_method_handler(
                     servicer.MarkRead,
@@ -561,6 +580,33 @@ class SandboxService:
             '/botmesh.sandbox.v1.SandboxService/WriteMessage',
             botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WriteMessageRequest.SerializeToString,
             botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.WriteMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VotePoll(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.sandbox.v1.SandboxService/VotePoll',
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.VotePollRequest.SerializeToString,
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.VotePollResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,11 @@ class SandboxServiceStub:
     with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
     offline or not in the group, NOT_FOUND if there is no such group.
     """
+    VotePoll: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.VotePollRequest, _sandbox_pb2.VotePollResponse]
+    """VotePoll has a phone vote in a poll that stands in its chats, in place of its vote before. Not
+    idempotent. NOT_FOUND if the phone has no such poll, INVALID_ARGUMENT for an option that it does
+    not have, FAILED_PRECONDITION as for WriteMessage.
+    """
     MarkRead: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.MarkReadRequest, _sandbox_pb2.MarkReadResponse]
     """MarkRead has a phone read a message that it has received, and tells the writer. Idempotent.
     NOT_FOUND if the phone has no such message.
@@ -144,6 +149,11 @@ class SandboxServiceAsyncStub(SandboxServiceStub):
     """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
     with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
     offline or not in the group, NOT_FOUND if there is no such group.
+    """
+    VotePoll: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.VotePollRequest, _sandbox_pb2.VotePollResponse]  # type: ignore[assignment]
+    """VotePoll has a phone vote in a poll that stands in its chats, in place of its vote before. Not
+    idempotent. NOT_FOUND if the phone has no such poll, INVALID_ARGUMENT for an option that it does
+    not have, FAILED_PRECONDITION as for WriteMessage.
     """
     MarkRead: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.MarkReadRequest, _sandbox_pb2.MarkReadResponse]  # type: ignore[assignment]
     """MarkRead has a phone read a message that it has received, and tells the writer. Idempotent.
@@ -251,6 +261,17 @@ class SandboxServiceServicer(metaclass=_abc_1.ABCMeta):
         """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
         with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
         offline or not in the group, NOT_FOUND if there is no such group.
+        """
+
+    @_abc_1.abstractmethod
+    def VotePoll(
+        self,
+        request: _sandbox_pb2.VotePollRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.VotePollResponse, _abc.Awaitable[_sandbox_pb2.VotePollResponse]]:
+        """VotePoll has a phone vote in a poll that stands in its chats, in place of its vote before. Not
+        idempotent. NOT_FOUND if the phone has no such poll, INVALID_ARGUMENT for an option that it does
+        not have, FAILED_PRECONDITION as for WriteMessage.
         """
 
     @_abc_1.abstractmethod
