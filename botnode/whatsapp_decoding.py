@@ -12,7 +12,7 @@ from botnode import vcard
 from botnode.ports import Account
 from botnode.recipient import without_device
 from botnode.whatsapp_content import is_own
-from botnode.whatsapp_secrets import VOTE, Opened
+from botnode.whatsapp_secrets import COMMENT, EDIT, VOTE, Opened
 
 _POLLS = (
     "pollCreationMessage",
@@ -111,19 +111,22 @@ def decode_opened(
     opened: Opened, kind: str, envelope: Envelope
 ) -> message_pb2.MessageContent | None:
     """The content of a message that was encrypted with its original's secret."""
-    original = _reference(opened.key, envelope)
+    writer = opened.original.sender_jid
+    original = message_pb2.MessageReference(
+        whatsapp_id=opened.whatsapp_id, from_me=not writer, sender_jid=writer
+    )
     if kind == VOTE:
         return _vote(opened, original)
     message = unwrap(opened.message)
     content = decode(message, envelope)
-    if kind == "secretEncryptedMessage" and (content is None or not content.HasField("edit")):
+    if kind == EDIT and (content is None or not content.HasField("edit")):
         body = _new_text(message)
         if body is None:
             return None
         content = message_pb2.MessageContent()
         content.edit.original.CopyFrom(original)
         content.edit.body = body
-    elif kind == "encCommentMessage" and content is not None:
+    elif kind == COMMENT and content is not None:
         content.quoted.original.CopyFrom(original)
     return content
 
@@ -247,14 +250,16 @@ _READERS: tuple[tuple[tuple[str, ...], _Reader], ...] = (
 
 def _protocol(protocol: Any, envelope: Envelope) -> message_pb2.MessageContent | None:
     content = message_pb2.MessageContent()
-    original = _reference(protocol.key, envelope)
     if protocol.type == protocol.REVOKE:
-        content.revoke.original.CopyFrom(original)
+        content.revoke.original.CopyFrom(_reference(protocol.key, envelope))
         return content
     body = _new_text(protocol.editedMessage)
     if body is None:
         return None
-    content.edit.original.CopyFrom(original)
+    # Whoever the key names: one edits one's own messages.
+    content.edit.original.whatsapp_id = protocol.key.ID
+    content.edit.original.from_me = envelope.from_me
+    content.edit.original.sender_jid = "" if envelope.from_me else envelope.sender_jid
     content.edit.body = body
     _read_context(protocol.editedMessage, content, envelope)
     return content

@@ -1,6 +1,7 @@
 """neonize's protobuf events in the botnode's own words."""
 
 import re
+import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -257,8 +258,11 @@ def _content(
             log.warning("message_still_encrypted", kind=kind)
             return None
         return whatsapp_decoding.decode_opened(opened, kind, envelope)
-    except Exception:
-        log.exception("message_not_decoded", kind=kind)
+    except Exception as error:  # noqa: BLE001 - of whatever sort, a sender made it
+        # Without its text, which may be the message's.
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{where.name}:{where.lineno}"
+        log.warning("message_not_decoded", kind=kind, error=type(error).__name__, place=place)
         return None
 
 

@@ -17,13 +17,17 @@ from google.protobuf.message import DecodeError
 
 from botnode.ports import Account, Original
 from botnode.recipient import USER_SERVER, without_device
+from botnode.whatsapp_content import is_own
 
 VOTE = "pollUpdateMessage"
+EDIT = "secretEncryptedMessage"
+COMMENT = "encCommentMessage"
+REACTION = "encReactionMessage"
 # Field -> what the key is derived for; of a secretEncryptedMessage by its kind.
 _USES = {
     VOTE: "Poll Vote",
-    "encReactionMessage": "Enc Reaction",
-    "encCommentMessage": "Enc Comment",
+    REACTION: "Enc Reaction",
+    COMMENT: "Enc Comment",
 }
 _SECRET_USES = {"MESSAGE_EDIT": "Message Edit"}
 
@@ -51,12 +55,12 @@ class Opened:
 
     Attributes:
         message: the waE2E.Message to read in its place; for a vote its PollVoteMessage.
-        key: of the message that it is about.
+        whatsapp_id: of the message that it is about.
         original: that message, as far as it is known here.
     """
 
     message: Any
-    key: Any
+    whatsapp_id: str
     original: Original
 
 
@@ -83,6 +87,8 @@ def unseal(message: Any, kind: str, people: People, find: FindOriginals) -> Open
     # Loaded for the first vote: it costs memory that most botnodes never need.
     cipher: Any = importlib.import_module("botnode.secret_cipher")
     for original in find(key.ID):
+        if kind == EDIT and not _is_senders(original, people):
+            continue  # who is in a group has the secrets of all its messages
         plain = cipher.open_sealed(
             cipher.Sealing(use, key.ID, original.secret),
             envelope.encIV,
@@ -92,17 +98,23 @@ def unseal(message: Any, kind: str, people: People, find: FindOriginals) -> Open
         )
         if plain is not None:
             told = _read(message, kind, key, plain)
-            return None if told is None else Opened(told, key, original)
+            return None if told is None else Opened(told, key.ID, original)
     return None
 
 
 def _use(message: Any, kind: str) -> str | None:
-    if kind != "secretEncryptedMessage":
+    if kind != EDIT:
         return _USES.get(kind)
     value = message.secretEncryptedMessage.secretEncType
     names = message.secretEncryptedMessage.DESCRIPTOR.enum_types_by_name["SecretEncType"]
     found = names.values_by_number.get(value)
     return None if found is None else _SECRET_USES.get(found.name)
+
+
+def _is_senders(original: Original, people: People) -> bool:
+    if original.sender_jid:
+        return original.sender_jid in people.senders
+    return any(is_own(jid, people.account) for jid in people.senders)
 
 
 def _writers(original: Original, key: Any, people: People) -> list[str]:
@@ -119,7 +131,7 @@ def _read(message: Any, kind: str, key: Any, plain: bytes) -> Any:
     try:
         if kind == VOTE:
             return _type(message, "PollVoteMessage").FromString(plain)
-        if kind == "encReactionMessage":
+        if kind == REACTION:
             told = type(message)()
             told.reactionMessage.MergeFromString(plain)
             told.reactionMessage.key.CopyFrom(key)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf import json_format
 
@@ -200,6 +201,21 @@ def test_votes_in_anothers_poll(
         came = shared.wait_received(vote(control, voter, written, "yo"))
         original = {"whatsapp_id": written, "sender_jid": poll.sender_jid}
         assert came.content == told_vote("yo", **original)
+
+
+def test_votes_that_a_phone_cannot_give(
+    shared: Node, control: Control, shared_phone: str, customer: str
+) -> None:
+    content = json_format.ParseDict({"poll": POLL}, message_pb2.MessageContent())
+    poll = shared.send(customer, content)
+    control.inbox(customer)
+    for message_id, option, code in (
+        (poll.whatsapp_id, "ayer", grpc.StatusCode.INVALID_ARGUMENT),
+        ("3EB0", "hoy", grpc.StatusCode.NOT_FOUND),
+    ):
+        with pytest.raises(grpc.RpcError) as error:
+            vote(control, customer, message_id, option)
+        assert error.value.code() is code
 
 
 # -- who has it

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy.exc import DatabaseError
 
 from botmesh.errors import Reason
-from botmesh.v1 import bot_pb2
+from botmesh.v1 import MessageContent, PollContent, UndecryptableMessage, bot_pb2, event_pb2
 from botnode import receipts
-from botnode.ports import Receipt, ReceiptKind, ReceivedMessage
+from botnode.ports import MessageKey, Original, Receipt, ReceiptKind, ReceivedMessage
 from botnode.store import Transaction
 from tests.integration.botnode.conftest import (
     Node,
@@ -69,6 +69,37 @@ async def test_a_repeat_is_no_second_event(node: Node) -> None:
     events = await node.events(5)
     ids = [(e.message_received.whatsapp_id, e.message_received.sender_jid) for e in events[2:]]
     assert ids == [("3EB0IN", "1@lid"), ("3EB0IN", "2@lid"), ("3EB0LAST", "1@lid")]
+
+
+async def test_what_cannot_be_read_is_told_once_and_not_after_it_came(node: Node) -> None:
+    event = event_pb2.Event(message_undecryptable=UndecryptableMessage(whatsapp_id="3EB0IN"))
+
+    async def tell(whatsapp_id: str | None) -> None:
+        about = whatsapp_id and MessageKey("1@lid", "1@lid", whatsapp_id)
+        arguments = ("message_undecryptable", event.SerializeToString(), about)
+        await asyncio.to_thread(node.whatsapp.inbox.notice, *arguments)
+
+    for whatsapp_id in ("3EB0IN", "3EB0IN", None, None):
+        await tell(whatsapp_id)
+    await bring(node)
+    await tell("3EB0IN")
+    await bring(node, dataclasses.replace(MESSAGE, whatsapp_id="3EB0LAST"))
+    await tell("3EB0LAST")
+    kinds = [str(event.WhichOneof("kind")) for event in await node.events(7)]
+    assert kinds[2:] == ["message_undecryptable"] * 3 + ["message_received"] * 2
+
+
+async def test_secrets_outlive_the_process(node: Node, make_node: Callable[..., Node]) -> None:
+    poll = MessageContent(poll=PollContent(name="¿Sí?", options=["sí", "no"]))
+    content = poll.SerializeToString(deterministic=True)
+    await bring(node, dataclasses.replace(MESSAGE, content=content, secret=bytes(32)))
+    sent = await node.send(content=poll)
+    await node.stop()
+    second = await make_node().start(ACCOUNT)
+    originals = second.whatsapp.inbox.originals
+    assert await asyncio.to_thread(originals, "3EB0IN") == [Original(bytes(32), "1@lid", content)]
+    (own,) = await asyncio.to_thread(originals, sent.whatsapp_id)
+    assert own == Original(node.whatsapp.secrets[0], "", content)
 
 
 async def test_the_library_waits_until_it_is_on_disk(node: Node) -> None:

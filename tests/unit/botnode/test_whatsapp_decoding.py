@@ -74,6 +74,18 @@ def test_a_new_caption_is_an_edit(field: str) -> None:
     assert decode(message, envelope()).edit.body == "nuevo"
 
 
+@pytest.mark.parametrize("from_me", [True, False])
+def test_one_edits_ones_own_messages(from_me: bool) -> None:
+    message = protobufs.e2e.Message()
+    protocol = message.protocolMessage
+    protocol.type, protocol.key.ID, protocol.key.participant = protocol.MESSAGE_EDIT, "3EB0", BETO
+    protocol.editedMessage.conversation = "yo no dije eso"
+    original = decode(message, envelope(from_me=from_me, group=True)).edit.original
+    assert original == MessageReference(
+        whatsapp_id="3EB0", from_me=from_me, sender_jid="" if from_me else ANA
+    )
+
+
 def test_an_edit_of_what_is_not_decoded() -> None:
     message = protobufs.e2e.Message()
     protocol = message.protocolMessage

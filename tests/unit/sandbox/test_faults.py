@@ -10,9 +10,11 @@ from sandbox.faults import (
     CutLine,
     Deaf,
     Faults,
+    Garble,
     HalfOpen,
     HoldAck,
     HoldQuery,
+    Part,
     Question,
     Refusal,
     RefuseActivation,
@@ -130,6 +132,8 @@ async def test_a_fault_can_be_waited_for() -> None:
         CutLine(delivered=False),
         CutLine(delivered=True),
         Undecryptable(),
+        Garble(Part.SENDER_KEY),
+        Garble(Part.BODY, hidden=True),
     ],
 )
 def test_every_behaviour_survives_the_control_api(behaviour: Behaviour) -> None:
