@@ -12,6 +12,9 @@ from botnode.recipient import GROUP_SERVER, NoJidError, person_jid
 MOST_CHARACTERS = 65_536
 MOST_PLACE = 1_000
 MOST_URL = 2_048
+MOST_PREVIEW = 1_000
+MOST_THUMBNAIL = 65_536
+JPEG = b"\xff\xd8\xff"
 MOST_CARDS = 257
 MOST_CARD_NUMBERS = 20
 MOST_CARD_NAME = 255
@@ -61,6 +64,29 @@ def checked(content: message_pb2.MessageContent, recipient_jid: str) -> message_
 
 def _text(text: message_pb2.TextContent, path: str, _: str) -> Violations:
     yield from _body(text.body, f"{path}.body")
+    if text.HasField("link_preview"):
+        yield from _link_preview(text.link_preview, f"{path}.link_preview", text.body)
+
+
+def _link_preview(preview: message_pb2.LinkPreview, path: str, body: str) -> Violations:
+    yield from _url(preview.url, f"{path}.url")
+    if preview.url not in body:
+        yield Violation(f"{path}.url", "does not stand in the text")
+    yield from _line(preview.title, f"{path}.title", MOST_PREVIEW)
+    yield from _length(preview.description, f"{path}.description", MOST_PREVIEW)
+    size = len(preview.thumbnail)
+    if size > MOST_THUMBNAIL:
+        yield Violation(f"{path}.thumbnail", f"has {size} bytes, {MOST_THUMBNAIL} at most")
+    if size and not preview.thumbnail.startswith(JPEG):
+        yield Violation(f"{path}.thumbnail", "must be a JPEG picture")
+
+
+def _url(url: str, path: str) -> Violations:
+    yield from _length(url, path, MOST_URL)
+    if not url.startswith(("http://", "https://")):
+        yield Violation(path, "must begin with http:// or https://")
+    elif len(url.split()) > 1:
+        yield Violation(path, "must not have white space in it")
 
 
 def _body(body: str, path: str) -> Violations:
@@ -76,9 +102,8 @@ def _location(place: message_pb2.LocationContent, path: str, _: str) -> Violatio
             yield Violation(f"{path}.{name}", f"must be from -{most} to {most}")
     yield from _length(place.name, f"{path}.name", MOST_PLACE)
     yield from _length(place.address, f"{path}.address", MOST_PLACE)
-    yield from _length(place.url, f"{path}.url", MOST_URL)
-    if place.url and not place.url.startswith(("http://", "https://")):
-        yield Violation(f"{path}.url", "must begin with http:// or https://")
+    if place.url:
+        yield from _url(place.url, f"{path}.url")
     if place.live:
         yield Violation(f"{path}.live", "a live location cannot be sent")
 
@@ -147,6 +172,10 @@ def _revoke(revoke: message_pb2.RevokeContent, path: str, recipient_jid: str) ->
         )
 
 
+def _poll_vote(_vote: message_pb2.PollVoteContent, path: str, _: str) -> Violations:
+    yield Violation(path, "votes are only received")
+
+
 _RULES: dict[str, Callable[[Any, str, str], Violations]] = {
     "text": _text,
     "location": _location,
@@ -155,6 +184,7 @@ _RULES: dict[str, Callable[[Any, str, str], Violations]] = {
     "reaction": _reaction,
     "edit": _edit,
     "revoke": _revoke,
+    "poll_vote": _poll_vote,
 }
 
 

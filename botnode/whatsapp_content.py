@@ -69,6 +69,16 @@ def build(message: Any, content: bytes, place: Place, secret: bytes) -> None:
 
 def _text(message: Any, content: message_pb2.MessageContent, place: Place) -> None:
     _write_text(message, content.text.body, content, place)
+    if content.text.HasField("link_preview"):
+        preview, built = content.text.link_preview, message.extendedTextMessage
+        message.ClearField("conversation")
+        built.text = content.text.body
+        built.matchedText = preview.url
+        built.title = preview.title
+        built.description = preview.description
+        built.previewType = built.NONE  # of a page, not of a video
+        if preview.thumbnail:
+            built.JPEGThumbnail = preview.thumbnail
 
 
 def _write_text(message: Any, body: str, content: message_pb2.MessageContent, place: Place) -> None:

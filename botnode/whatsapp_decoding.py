@@ -179,7 +179,13 @@ def _text(body: str) -> message_pb2.MessageContent:
 
 
 def _extended_text(text: Any) -> message_pb2.MessageContent:
-    return _text(text.text)
+    content = _text(text.text)
+    if text.matchedText and (text.title or text.description or text.JPEGThumbnail):
+        content.text.link_preview.url = text.matchedText
+        content.text.link_preview.title = text.title
+        content.text.link_preview.description = text.description
+        content.text.link_preview.thumbnail = text.JPEGThumbnail
+    return content
 
 
 def _location(place: Any) -> message_pb2.MessageContent:

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import json_format
 
 from botmesh import v1
-from botmesh.v1 import MessageContent, SendMessageRequest
+from botmesh.v1 import Event, MessageContent, SendMessageRequest
 from botnode.content_rules import checked
 from botnode.recipient import canonical_jid
 
@@ -19,6 +19,8 @@ _SECTION = re.compile(
     r"^## (?P<title>.+?)\n.*?^```python\n(?P<python>.*?)^```\n\n^```sh\n(?P<shell>.*?)^```",
     re.MULTILINE | re.DOTALL,
 )
+_RECEIVED = re.compile(r"^```python received\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RECEIVED_ONLY = {"poll_vote"}
 SECTIONS = {found["title"]: found for found in _SECTION.finditer(DOC.read_text())}
 
 
@@ -36,5 +38,17 @@ def test_both_examples_are_the_same_valid_content(title: str) -> None:
 
 def test_every_kind_has_an_example() -> None:
     kinds = {field.name for field in MessageContent.DESCRIPTOR.oneofs_by_name["kind"].fields}
-    assert kinds <= {title.lower() for title in SECTIONS}
-    assert {"Mentions", "Reply", "Forwarded"} <= SECTIONS.keys()
+    assert kinds - RECEIVED_ONLY <= {title.lower() for title in SECTIONS}
+    assert {"Link preview", "Mentions", "Reply", "Forwarded"} <= SECTIONS.keys()
+    assert kinds >= RECEIVED_ONLY
+
+
+def test_the_examples_of_what_is_received_read_what_there_is() -> None:
+    """Each is the body of a loop over events: it gets one of every kind."""
+    examples = _RECEIVED.findall(DOC.read_text())
+    assert len(examples) >= len(RECEIVED_ONLY)
+    for example in examples:
+        for field in Event.DESCRIPTOR.oneofs_by_name["kind"].fields:
+            event = Event()
+            getattr(event, field.name).SetInParent()
+            exec(example, {"event": event, "print": lambda *_: None})

@@ -7,7 +7,7 @@ from google.protobuf import json_format
 
 from botmesh.errors import Reason
 from botmesh.sandbox.v1 import sandbox_pb2 as sandbox
-from botmesh.v1 import message_pb2
+from botmesh.v1 import LinkPreview, TextContent, message_pb2
 from sandbox import protobufs
 from tests.e2e.botnode.node import Control, Node, error_of, eventually
 
@@ -97,6 +97,22 @@ def test_a_text_with_mentions_that_was_forwarded(
     assert built.text == f"hola @{customer[1:]}"
     assert list(built.contextInfo.mentionedJID) == [f"{customer[1:]}@s.whatsapp.net"]
     assert (built.contextInfo.isForwarded, built.contextInfo.forwardingScore) == (True, 5)
+
+
+def test_a_link_preview(
+    shared: Node, control: Control, shared_phone: str, customer: str, chat: str
+) -> None:
+    url = "https://example.com/ipad"
+    link = LinkPreview(url=url, title="iPad", description="Nuevo", thumbnail=b"\xff\xd8\xff\xe0")
+    content = Content(text=TextContent(body=f"mira {url}", link_preview=link), forwarded=True)
+    shared.send(chat, content)
+    message = last(control, customer, 1)
+    built = message.extendedTextMessage
+    assert (built.text, built.matchedText) == (f"mira {url}", url)
+    assert (built.title, built.description) == ("iPad", "Nuevo")
+    assert built.JPEGThumbnail == b"\xff\xd8\xff\xe0"
+    there = chat if "@" in chat else shared_phone
+    assert came_of(shared, control, customer, there, message).content.text == content.text
 
 
 def test_a_reply_to_an_own_message(
@@ -329,6 +345,13 @@ def test_what_is_not_decoded_says_its_name(
     came = came_of(shared, control, customer, shared_phone, message)
     assert (came.undecoded_kind, came.view_once) == ("imageMessage", True)
     assert not came.HasField("content")
+    message = protobufs.e2e.Message()
+    message.audioMessage.viewOnce = True  # as newer phones mark it, with nothing around it
+    assert came_of(shared, control, customer, shared_phone, message).view_once
+    message = protobufs.e2e.Message()
+    message.eventMessage.name = "Inauguración"
+    came = came_of(shared, control, customer, shared_phone, message)
+    assert (came.undecoded_kind, came.HasField("content")) == ("eventMessage", False)
     message = protobufs.e2e.Message()
     message.ephemeralMessage.message.extendedTextMessage.text = "se va"
     came = came_of(shared, control, customer, shared_phone, message)

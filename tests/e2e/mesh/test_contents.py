@@ -21,7 +21,7 @@ TENANT = EXAMPLES[1]
 DOC = Path(__file__).resolve().parents[3] / "docs" / "CONTENTS.md"
 EXAMPLE = re.compile(r"^```python\n(content = .*?)^```", re.MULTILINE | re.DOTALL)
 KINDS = {
-    "text": 5,  # alone, with mentions, as a reply, forwarded; and the one that others refer to
+    "text": 6,  # alone, with a link, mentions, as a reply, forwarded; and what others refer to
     "location": 1,
     "contact": 1,
     "poll": 1,

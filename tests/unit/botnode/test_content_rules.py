@@ -1,5 +1,6 @@
 """What a content must be, field by field."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -17,10 +18,17 @@ PLACE = {"degrees_latitude": 1, "degrees_longitude": 2}
 ANA = {"display_name": "Ana", "phone_numbers": ["+525512345678"]}
 VCARD = {"display_name": "Ana", "vcard": "BEGIN:VCARD\nFN:Ana\nEND:VCARD\n"}
 POLL = {"name": "?", "options": ["a", "b"]}
+LINK = {"url": "https://example.com/ipad", "title": "iPad", "description": "Nuevo"}
+JPEG = base64.b64encode(b"\xff\xd8\xff\xe0").decode()
 
 
 def text(body: str = "hola", **around: Any) -> dict[str, Any]:
     return {"text": {"body": body}, **around}
+
+
+def preview(**fields: Any) -> dict[str, Any]:
+    body = fields.pop("body", fields.get("url", LINK["url"]))
+    return {"text": {"body": body, "link_preview": {**LINK, **fields}}}
 
 
 def check(fields: dict[str, Any], to: str = PERSON) -> MessageContent:
@@ -38,6 +46,8 @@ def check(fields: dict[str, Any], to: str = PERSON) -> MessageContent:
         text(quoted={"original": OTHERS, "content": {"contacts": {"cards": [{**ANA, **VCARD}]}}}),
         {"location": {"degrees_latitude": 90, "degrees_longitude": -180, "url": "https://a.mx"}},
         {"location": {}},  # 0, 0 is a place
+        {"text": {"body": f"ve {LINK['url']}", "link_preview": LINK}},
+        {"text": {"body": LINK["url"], "link_preview": {**LINK, "thumbnail": JPEG}}},
         {"contacts": {"cards": [ANA] * 257}},
         {"contacts": {"cards": [VCARD]}},
         {"poll": {**POLL, "selectable_count": 2}},
@@ -83,6 +93,22 @@ def test_what_is_taken(fields: dict[str, Any], to: str) -> None:
         ({"location": {**PLACE, "address": "x" * 1001}}, "content.location.address"),
         ({"location": {**PLACE, "url": "javascript:x"}}, "content.location.url"),
         ({"location": {**PLACE, "live": True}}, "content.location.live"),
+        (preview(url="example.com"), "content.text.link_preview.url"),
+        (preview(body="mira otra cosa"), "content.text.link_preview.url"),
+        (preview(url="https://example.com y"), "content.text.link_preview.url"),
+        (preview(url="https://example.com/" + "x" * 2048), "content.text.link_preview.url"),
+        (preview(title=" "), "content.text.link_preview.title"),
+        (preview(title="x" * 1001), "content.text.link_preview.title"),
+        (preview(description="x" * 1001), "content.text.link_preview.description"),
+        (
+            preview(thumbnail=base64.b64encode(b"GIF89a").decode()),
+            "content.text.link_preview.thumbnail",
+        ),
+        (
+            preview(thumbnail=base64.b64encode(b"\xff\xd8\xff" + bytes(65_534)).decode()),
+            "content.text.link_preview.thumbnail",
+        ),
+        ({"poll_vote": {"options": ["hoy"]}}, "content.poll_vote"),
         ({"location": PLACE, "mentions": ["1@lid"]}, "content.mentions"),
         ({"contacts": {}}, "content.contacts.cards"),
         ({"contacts": {"cards": [ANA] * 258}}, "content.contacts.cards"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from botmesh.v1 import MessageContent, MessageReference
+from botmesh.v1 import LinkPreview, MessageContent, MessageReference
 from botnode import whatsapp_content, whatsapp_decoding
 from botnode.ports import Account
 from botnode.whatsapp_decoding import Envelope
@@ -101,6 +101,55 @@ def test_what_is_no_message_to_people(kind: str) -> None:
     assert not whatsapp_decoding.is_message(message)
     message.protocolMessage.key.ID = "3EB0"
     assert whatsapp_decoding.is_message(message) is (kind == "REVOKE")
+
+
+def test_a_link_preview() -> None:
+    message = protobufs.e2e.Message()
+    text = message.extendedTextMessage
+    text.text, text.matchedText = "mira https://example.com", "https://example.com"
+    assert not decode(message, envelope()).text.HasField("link_preview")  # a link, and no more
+    text.title, text.description, text.JPEGThumbnail = "Ejemplo", "Una página", b"\xff\xd8\xff"
+    assert decode(message, envelope()).text.link_preview == LinkPreview(
+        url="https://example.com",
+        title="Ejemplo",
+        description="Una página",
+        thumbnail=b"\xff\xd8\xff",
+    )
+
+
+def test_messages_around_a_message() -> None:
+    message = protobufs.e2e.Message()
+    inner = message.groupMentionedMessage.message.ephemeralMessage.message
+    inner.pollCreationMessageV4.message.pollCreationMessageV6.name = "¿Sí?"
+    inner = whatsapp_decoding.unwrap(message)
+    assert whatsapp_decoding.kind_of(inner) == "pollCreationMessageV6"
+    assert decode(inner, envelope()).poll.name == "¿Sí?"
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        ("eventMessage", "eventMessage"),
+        ("pinInChatMessage", "pinInChatMessage"),
+        ("keepInChatMessage", "keepInChatMessage"),
+        ("pollAddOptionMessage", "pollAddOptionMessage"),
+        ("senderKeyDistributionMessage", ""),
+    ],
+)
+def test_what_is_only_named(field: str, kind: str) -> None:
+    message = protobufs.e2e.Message()
+    getattr(message, field).SetInParent()
+    assert whatsapp_decoding.kind_of(message) == kind
+    assert whatsapp_decoding.decode(message, envelope()) is None
+
+
+@pytest.mark.parametrize("field", ["imageMessage", "videoMessage", "audioMessage"])
+def test_what_phones_show_once(field: str) -> None:
+    message = protobufs.e2e.Message()
+    getattr(message, field).viewOnce = True
+    assert whatsapp_decoding.is_view_once(message, field)
+    assert not whatsapp_decoding.is_view_once(message, "conversation")
+    assert not whatsapp_decoding.is_view_once(message, "field 200")
 
 
 def test_a_quotation_of_what_is_not_decoded() -> None:
