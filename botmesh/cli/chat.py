@@ -7,7 +7,7 @@ from typing import Annotated
 import grpc
 import typer
 
-from botmesh.cli import output
+from botmesh.cli import output, send_content
 from botmesh.cli.connection import channel, never_left, timeout_s
 from botmesh.cli.message_record import show_message
 from botmesh.cli.times import duration
@@ -16,10 +16,8 @@ from botmesh.v1 import (
     BotServiceStub,
     Delivery,
     Message,
-    MessageContent,
     MessageState,
     SendMessageRequest,
-    TextContent,
 )
 
 TenantId = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's id.")]
@@ -32,8 +30,21 @@ def send(
     tenant_id: TenantId,
     to: Annotated[str, typer.Argument(metavar="TO", help="A number with +, or a JID.")],
     text: Annotated[
-        str, typer.Argument(metavar="TEXT", help="The text; '-' reads it from standard input.")
-    ],
+        str | None,
+        typer.Argument(metavar="TEXT", help="The text; '-' reads it from standard input."),
+    ] = None,
+    reply_to: send_content.ReplyTo = "",
+    sender: send_content.Sender = "",
+    mention: send_content.Mention = None,
+    forwarded: send_content.Forwarded = False,
+    preview: send_content.Preview = "",
+    location: send_content.Location = "",
+    contact: send_content.Contact = None,
+    poll: send_content.PollOption = None,
+    choices: send_content.Choices = 0,
+    react: send_content.React = "",
+    edit: send_content.Edit = "",
+    delete: send_content.Delete = "",
     queue: Annotated[
         bool,
         typer.Option("--queue", help="Let it wait while the session is down, not fail."),
@@ -57,14 +68,28 @@ def send(
         str, typer.Option(metavar="UUID", help="Repeating it never sends a second message.")
     ] = "",
 ) -> None:
-    """Send a text from a tenant's number."""
-    body = sys.stdin.read() if text == "-" else text
+    """Send a message from a tenant's number: a text, or what an option says."""
+    wanted = send_content.Wanted(
+        text=sys.stdin.read() if text == "-" else text,
+        reply_to=reply_to,
+        sender=sender,
+        mentions=mention or (),
+        forwarded=forwarded,
+        preview=preview,
+        location=location,
+        contact=contact or (),
+        poll=poll or (),
+        choices=choices,
+        react=react,
+        edit=edit,
+        delete=delete,
+    )
     request = SendMessageRequest(
         tenant_id=tenant_id,
         to=to,
         # Made here, so that there is something to ask for if no answer comes.
         request_id=request_id or str(uuid.uuid4()),
-        content=MessageContent(text=TextContent(body=body)),
+        content=send_content.content(wanted),
         allow_duplicate=allow_duplicate,
     )
     if queue:

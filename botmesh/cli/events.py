@@ -8,19 +8,15 @@ import grpc
 import typer
 from google.protobuf.empty_pb2 import Empty
 
-from botmesh.cli import output, people_words
+from botmesh.cli import output
 from botmesh.cli.chat import TenantId
 from botmesh.cli.connection import channel
-from botmesh.cli.content_words import content_words
-from botmesh.cli.message_record import recipient, state_word
+from botmesh.cli.event_words import event_words
 from botmesh.errors import Reason, from_rpc_error
 from botmesh.v1 import (
     BotServiceStub,
     Event,
     EventCursor,
-    Message,
-    ReceivedMessage,
-    SessionState,
     StreamEventsRequest,
 )
 
@@ -141,44 +137,4 @@ def line(event: Event) -> str:
     """An event as people read it: its place, its time, what it is."""
     when = event.create_time.ToJsonString()
     place = f"{event.cursor.log_id}:{event.cursor.sequence}"
-    return f"{place}  {when}  {_what(event)}"
-
-
-def _what(event: Event) -> str:
-    match event.WhichOneof("kind"):
-        case "message_received":
-            return _received(event.message_received)
-        case "message_state_changed":
-            message = event.message_state_changed
-            state = f"{state_word(message.state)} {message.reason}".rstrip()
-            return f"message {state} {_which(message)}"
-        case "message_decryption_changed":
-            message = event.message_decryption_changed
-            state = "UNDECRYPTED" if message.undecrypted else "decrypted after all"
-            return f"message {state} {_which(message)}"
-        case "session_state_changed":
-            session = event.session_state_changed
-            state = output.enum_word(SessionState.Name(session.state), "SESSION_STATE_")
-            return f"session {state} {session.reason}".rstrip()
-        case kind if kind in people_words.KINDS:
-            return people_words.of_event(event)
-        case kind:
-            return str(kind)
-
-
-def _received(message: ReceivedMessage) -> str:
-    writer = message.sender_number or message.sender_jid
-    chat = recipient(message.chat_jid)
-    direction = f"from own phone to {chat}" if message.from_me else f"from {writer}"
-    if message.group and not message.from_me:
-        direction = f"{direction} in {chat}"
-    text = content_words(message.content) if message.HasField("content") else _undecoded(message)
-    return f"message {direction}: {output.one_line(text)}"
-
-
-def _undecoded(message: ReceivedMessage) -> str:
-    return f"({message.undecoded_kind or 'not decoded'})"
-
-
-def _which(message: Message) -> str:
-    return f"to {recipient(message.recipient_jid)}, id {message.message_id}"
+    return f"{place}  {when}  {event_words(event)}"
