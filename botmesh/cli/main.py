@@ -20,6 +20,7 @@ from botmesh.cli import (
     sandbox,
     sandbox_media,
     sandbox_people,
+    sandbox_polls,
     tenant,
     up,
 )
@@ -36,6 +37,7 @@ app.add_typer(tenant.app, name="tenant")
 sandbox.app.command("send")(sandbox_media.send)
 sandbox.app.command("open")(sandbox_media.open_)
 sandbox.app.command("expire")(sandbox_media.expire)
+sandbox.app.command("vote")(sandbox_polls.vote)
 sandbox_people.add_to(sandbox.app)
 app.add_typer(chat_marks.app, name="chat")
 app.add_typer(contact.app, name="contact")

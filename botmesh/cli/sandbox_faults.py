@@ -8,8 +8,9 @@ from botmesh.sandbox import v1 as sandbox
 KINDS = (
     "refuse-connections, ban, outdated, unavailable, logged-out, send-error, hold-ack, hold-lid, "
     "hold-devices, hold-pre-keys, hold-group, hold-people, hold-picture, hold-block-list, "
-    "hold-privacy, cut-before, cut-after, undecryptable, short-qr, "
-    "silence, half-open, deaf, refuse-activation, refuse-phone-code, passkey, or of media: "
+    "hold-privacy, cut-before, cut-after, undecryptable, garble-body, garble-sender-key, "
+    "garble-all, garble-type, garble-content, short-qr, silence, half-open, deaf, "
+    "refuse-activation, refuse-phone-code, passkey, or of media: "
     "media-refuse, media-cut, media-hold, media-damage, media-slow or media-lengthen."
 )
 _REFUSALS = {
@@ -41,6 +42,13 @@ _MEDIA = {
     "media-lengthen": sandbox.MediaDisturbance.MEDIA_DISTURBANCE_LENGTHEN,
 }
 _DOWNLOADS = ("media-damage", "media-lengthen")
+_GARBLED = {
+    "garble-body": sandbox.GarbledPart.GARBLED_PART_BODY,
+    "garble-sender-key": sandbox.GarbledPart.GARBLED_PART_SENDER_KEY,
+    "garble-all": sandbox.GarbledPart.GARBLED_PART_ALL,
+    "garble-type": sandbox.GarbledPart.GARBLED_PART_TYPE,
+    "garble-content": sandbox.GarbledPart.GARBLED_PART_CONTENT,
+}
 
 
 def parse(kind: str, *, code: int, seconds: float, codes: int, size: int = 0) -> sandbox.Fault:
@@ -59,6 +67,8 @@ def parse(kind: str, *, code: int, seconds: float, codes: int, size: int = 0) ->
         return sandbox.Fault(refuse_login=refusal)
     if kind in _QUESTIONS:
         return sandbox.Fault(hold_query=sandbox.HoldQuery(kind=_QUESTIONS[kind], delay=span))
+    if kind in _GARBLED:
+        return sandbox.Fault(garble=sandbox.Garble(part=_GARBLED[kind]))
     if kind in _CUTS:
         return sandbox.Fault(cut_line=sandbox.CutLine(at=_CUTS[kind]))
     others = {

@@ -1,5 +1,6 @@
 """The examples of docs/CONTENTS.md through the gateway, as a phone gets them."""
 
+import json
 import re
 import secrets
 import uuid
@@ -10,6 +11,7 @@ import pytest
 
 from botmesh import v1
 from botmesh.v1 import MessageContent, MessageState, SendMessageRequest
+from sandbox import protobufs
 from tests.e2e.mesh.harness import EXAMPLES, LIMIT_S, Mesh
 
 pytestmark = [
@@ -58,3 +60,18 @@ def test_the_examples_arrive(mesh: Mesh) -> None:
     listed = mesh.run("messages", TENANT, "--to", customer)
     for words in ("(poll) ¿Cuándo paso?: hoy / mañana", "(contacts) Ana, taller", "(revoke) "):
         assert words in listed
+
+
+def test_a_poll_and_its_votes_by_command(mesh: Mesh) -> None:
+    customer = f"+52155{secrets.randbelow(10**8):08}"
+    poll = ("--poll", "hoy", "--poll", "mañana", "--choices", "1")
+    sent = json.loads(mesh.run("--json", "send", TENANT, customer, "¿Cuándo paso?", *poll))
+    (received,) = mesh.inbox(customer, 1)
+    mesh.run("sandbox", "vote", customer, received.message_id, "mañana")
+    mesh.run("send", TENANT, customer, "Hecho", "--reply-to", sent["message_id"])
+    reply = protobufs.e2e.Message.FromString(mesh.inbox(customer, 3)[-1].content)
+    quoted = reply.extendedTextMessage.contextInfo
+    assert quoted.stanzaID == received.message_id
+    assert quoted.quotedMessage.pollCreationMessage.name == "¿Cuándo paso?"
+    told = f"message from {customer}: (poll_vote) in {sent['message_id']}: mañana\n"
+    assert told in mesh.run("events", TENANT)

@@ -139,7 +139,7 @@ EVENTS = [
         f"typing PAUSED {ANA}",
     ),
     (
-        {"picture_changed": {"jid": GROUP, "author_jid": ANA, "picture_id": "17"}},
+        {"picture_changed": {"jid": GROUP, "author_jid": ANA}},
         f"picture changed of {GROUP} by {ANA}",
     ),
     ({"picture_changed": {"jid": ANA, "removed": True}}, f"picture removed of {ANA}"),
