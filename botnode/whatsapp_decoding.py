@@ -38,6 +38,7 @@ _WRAPPERS = (
     "questionMessage",
     "spoilerMessage",
 )
+_VIEW_ONCE = {"viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension"}
 _MOST_WRAPPERS = 8
 _SIDE_FIELDS = frozenset({"messageContextInfo", "senderKeyDistributionMessage"})
 _CAPTIONED = ("imageMessage", "videoMessage", "documentMessage")
@@ -68,14 +69,25 @@ class Envelope:
     account: Account | None
 
 
-def unwrap(message: Any) -> Any:
-    """The message that others are around."""
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    """The message that others are around, and what those said of it."""
+
+    message: Any
+    view_once: bool = False
+    ephemeral: bool = False
+
+
+def unwrap(message: Any) -> Unwrapped:
+    """Take off what is around a message."""
+    around = set()
     for _ in range(_MOST_WRAPPERS):
         name = next((name for name in _WRAPPERS if message.HasField(name)), None)
         if name is None or not getattr(message, name).HasField("message"):
             break
+        around.add(name)
         message = getattr(message, name).message
-    return message
+    return Unwrapped(message, bool(around & _VIEW_ONCE), "ephemeralMessage" in around)
 
 
 def kind_of(message: Any) -> str:
@@ -117,7 +129,7 @@ def decode_opened(
     )
     if kind == VOTE:
         return _vote(opened, original)
-    message = unwrap(opened.message)
+    message = unwrap(opened.message).message
     content = decode(message, envelope)
     if kind == EDIT and (content is None or not content.HasField("edit")):
         body = _new_text(message)
@@ -259,7 +271,8 @@ def _protocol(protocol: Any, envelope: Envelope) -> message_pb2.MessageContent |
     if protocol.type == protocol.REVOKE:
         content.revoke.original.CopyFrom(_reference(protocol.key, envelope))
         return content
-    body = _new_text(protocol.editedMessage)
+    edited = unwrap(protocol.editedMessage).message
+    body = _new_text(edited)
     if body is None:
         return None
     # Whoever the key names: one edits one's own messages.
@@ -267,7 +280,7 @@ def _protocol(protocol: Any, envelope: Envelope) -> message_pb2.MessageContent |
     content.edit.original.from_me = envelope.from_me
     content.edit.original.sender_jid = "" if envelope.from_me else envelope.sender_jid
     content.edit.body = body
-    _read_context(protocol.editedMessage, content, envelope)
+    _read_context(edited, content, envelope)
     return content
 
 
@@ -313,6 +326,6 @@ def _read_context(message: Any, content: message_pb2.MessageContent, envelope: E
     content.forwarding_score = context.forwardingScore
     if context.stanzaID:
         content.quoted.original.CopyFrom(_by(context.stanzaID, context.participant, envelope))
-        quoted = _kind(context.quotedMessage, envelope)
+        quoted = _kind(unwrap(context.quotedMessage).message, envelope)
         if quoted is not None:
             content.quoted.content.CopyFrom(quoted)

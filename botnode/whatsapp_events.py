@@ -213,8 +213,8 @@ def received(
         account: the own one.
         find: gives the originals of messages that are about others.
     """
-    info, message = event.Info, whatsapp_decoding.unwrap(event.Message)
-    source = info.MessageSource
+    info, unwrapped = event.Info, whatsapp_decoding.unwrap(event.Message)
+    source, message = info.MessageSource, unwrapped.message
     kind = whatsapp_decoding.kind_of(message)
     if not kind or (kind == "protocolMessage" and not whatsapp_decoding.is_message(message)):
         return None
@@ -236,8 +236,9 @@ def received(
         view_once=event.IsViewOnce
         or event.IsViewOnceV2
         or event.IsViewOnceV2Extension
+        or unwrapped.view_once
         or whatsapp_decoding.is_view_once(message, kind),
-        ephemeral=event.IsEphemeral or expiration_s > 0,
+        ephemeral=event.IsEphemeral or unwrapped.ephemeral or expiration_s > 0,
         ephemeral_expiration=timedelta(seconds=expiration_s) if expiration_s else None,
         secret=bytes(message.messageContextInfo.messageSecret),
     )

@@ -28,7 +28,9 @@ sys.modules.setdefault("magic", types.ModuleType("magic"))
 
 import neonize
 from neonize import events
+from neonize._binder import gocode
 from neonize.client import NewClient
+from neonize.proto.Neonize_pb2 import ReturnFunctionWithError
 from neonize.utils.enum import ReceiptType
 from neonize.utils.jid import build_jid
 
@@ -86,7 +88,9 @@ def watch(client: NewClient) -> None:
         client.event(getattr(events, name))(
             lambda _client, event, name=name: say(name.removesuffix("Ev"), text=str(event))
         )
-    client.event(events.MessageEv)(lambda _client, event: say("Message", **message(event)))
+    client.event(events.MessageEv)(
+        lambda client, event: say("Message", **message(event), **vote(client, event))
+    )
     client.event(events.ReceiptEv)(lambda _client, event: say("Receipt", **receipt(event)))
 
 
@@ -106,6 +110,18 @@ def message(event: Any) -> dict[str, Any]:
         "from_me": source.IsFromMe,
         "push_name": event.Info.Pushname,
     }
+
+
+def vote(client: NewClient, event: Any) -> dict[str, Any]:
+    """What is chosen in a vote; asked of Go while Go waits for this callback."""
+    if not event.Message.HasField("pollUpdateMessage"):
+        return {}
+    raw = event.SerializeToString()
+    # The client's own decrypt_poll_vote takes Go's pointer for bytes, and fails.
+    answer = gocode.DecryptPollVote(client.uuid, raw, len(raw)).contents.get_bytes()
+    found = ReturnFunctionWithError.FromString(answer)
+    chosen = found.PollVoteMessage.selectedOptions
+    return {"chosen": [found.Error] if found.Error else [option.hex() for option in chosen]}
 
 
 def receipt(event: Any) -> dict[str, Any]:

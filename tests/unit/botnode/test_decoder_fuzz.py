@@ -97,7 +97,7 @@ def check(message: Any, rng: random.Random) -> None:
     found = whatsapp_events.received(
         Event(message, rng), ME, lambda _: [Original(bytes(32), "", b"\x01")]
     )
-    inner = whatsapp_decoding.unwrap(message)
+    inner = whatsapp_decoding.unwrap(message).message
     kind = whatsapp_decoding.kind_of(inner)
     if found is None:
         assert kind == "" or (kind == "protocolMessage" and not whatsapp_decoding.is_message(inner))

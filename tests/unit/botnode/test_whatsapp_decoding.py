@@ -121,9 +121,24 @@ def test_messages_around_a_message() -> None:
     message = protobufs.e2e.Message()
     inner = message.groupMentionedMessage.message.ephemeralMessage.message
     inner.pollCreationMessageV4.message.pollCreationMessageV6.name = "¿Sí?"
-    inner = whatsapp_decoding.unwrap(message)
-    assert whatsapp_decoding.kind_of(inner) == "pollCreationMessageV6"
-    assert decode(inner, envelope()).poll.name == "¿Sí?"
+    unwrapped = whatsapp_decoding.unwrap(message)
+    assert (unwrapped.view_once, unwrapped.ephemeral) == (False, True)
+    assert whatsapp_decoding.kind_of(unwrapped.message) == "pollCreationMessageV6"
+    assert decode(unwrapped.message, envelope()).poll.name == "¿Sí?"
+
+
+def test_what_is_around_an_edit_and_a_quotation() -> None:
+    message = protobufs.e2e.Message()
+    protocol = message.protocolMessage
+    protocol.type, protocol.key.ID = protocol.MESSAGE_EDIT, "3EB0"
+    document = protocol.editedMessage.documentWithCaptionMessage.message.documentMessage
+    document.caption = "nuevo"
+    assert decode(message, envelope()).edit.body == "nuevo"
+    reply = protobufs.e2e.Message()
+    context = reply.extendedTextMessage.contextInfo
+    context.stanzaID = "3EB0"
+    context.quotedMessage.ephemeralMessage.message.conversation = "¿abren?"
+    assert decode(reply, envelope()).quoted.content.text.body == "¿abren?"
 
 
 @pytest.mark.parametrize(
