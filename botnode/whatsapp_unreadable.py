@@ -1,8 +1,9 @@
 """Messages that came and cannot be read, as events of the contract.
 
 Most come as an UndecryptableMessage of the library's, once for every time that they come: their
-sender is asked for them up to four times. It marks as unavailable what WhatsApp keeps from linked
-devices, and group messages whose sender's key is missing; only its log tells them apart. What it
+sender is asked for them up to four times. It marks as unavailable what the server does not give to
+this device, which is asked of the own phone then, and group messages whose sender's key is missing.
+What is shown only once the phone does not give either; only the log tells that. What the library
 cannot make anything of, though it was decrypted or is of an unknown sort, is in its log alone, with
 the people but without an id; the sender is not asked again.
 
@@ -24,7 +25,7 @@ KIND = "message_undecryptable"
 # Between a line of the log and its event, only few others can come.
 _MOST_NAMES = 1000
 _PEER = "peer"  # between a phone and its own devices: keys and settings
-_UNAVAILABLE = re.compile(r'^Unavailable message (\S+) from .* \(type: "')
+_UNAVAILABLE = re.compile(r'^Unavailable message (\S+) from .* \(type: "view_once"\)$')
 _LOST = (
     re.compile(r"^Unhandled encrypted message \(type .*?\) from (.+)$"),
     re.compile(r"^Error unmarshaling decrypted message from (.+?): "),
@@ -33,7 +34,7 @@ _LOST = (
 
 
 class Unavailable:
-    """The ids of messages that the log says WhatsApp keeps from linked devices."""
+    """The ids of messages that the log says linked devices never get."""
 
     def __init__(self) -> None:
         self._ids: deque[str] = deque(maxlen=_MOST_NAMES)

@@ -124,6 +124,7 @@ class Part(enum.IntEnum):
     ALL = 3
     TYPE = 4
     CONTENT = 5
+    VIEW_ONCE = 6
 
 
 @dataclass(frozen=True, slots=True)

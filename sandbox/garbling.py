@@ -40,8 +40,9 @@ def bodies(garble: Garble | None, own: Node, shared: list[Node]) -> list[Node]:
     if garble is None:
         return [own, *shared]
     found = [own, *shared]
-    if garble.part is Part.ALL:
-        return [Node("unavailable", {"type": "view_once"})]
+    if garble.part in (Part.ALL, Part.VIEW_ONCE):
+        once = "view_once" if garble.part is Part.VIEW_ONCE else None
+        return [Node("unavailable", {"type": once})]
     if garble.part is Part.BODY:
         own.content = own.data[:-1] + bytes((own.data[-1] ^ 1,))
     elif garble.part is Part.TYPE:

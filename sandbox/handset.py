@@ -39,8 +39,8 @@ class Handset:
         self._keys = keys
         self.arrived: Callable[[Message], object] = id
 
-    def read(self, phone: Phone, stanza: Node) -> Message:
-        """Decrypt a message stanza and put it into the phone's chat; raises SignalError."""
+    def open(self, phone: Phone, stanza: Node) -> Any:
+        """Decrypt a message stanza; raises SignalError."""
         sender, bodies = stanzas.author(stanza), list(stanza.all("enc"))
         if sender is None or not bodies:
             raise SignalError("a message without sender or content")
@@ -52,6 +52,10 @@ class Handset:
             except DecodeError as error:
                 raise SignalError("a message whose content is no protobuf") from error
             self._learn_sender_key(phone, sender, content)
+        return content
+
+    def keep(self, phone: Phone, sender: Jid, stanza: Node, content: Any) -> Message:
+        """Put a message that was decrypted into the phone's chat."""
         return self._arrive(self._message(phone, sender, stanza, content))
 
     def note_undecrypted(self, phone: Phone, stanza: Node) -> None:

@@ -10,7 +10,7 @@ import secrets
 import time
 from typing import Any, Final
 
-from sandbox import garbling, stanzas, votes
+from sandbox import garbling, peers, stanzas, votes
 from sandbox.content import sent_copy
 from sandbox.delivery import Delivery
 from sandbox.faults import CutLine, Faults, HoldAck, SendError, Undecryptable
@@ -262,13 +262,25 @@ class Mail:
             self._retries.ask(phone, stanza)
             return
         try:
-            self._handset.read(phone, stanza)
+            content = self._handset.open(phone, stanza)
         except SignalError as error:
             if not (phone.forgetful and isinstance(error, NoSessionError)):
                 self._unknown.report(Kind.UNDECRYPTABLE, phone.number, f"{error}: {stanza}")
             self._retries.ask(phone, stanza)
         else:
+            if writer is phone and peers.is_question(content):
+                self._answer_device(phone, sender, stanza, content)
+            else:
+                self._handset.keep(phone, sender, stanza, content)
             self._answer(phone, writer, sender, stanza)
+
+    def _answer_device(self, phone: Phone, device: Jid, stanza: Node, question: Any) -> None:
+        answer = peers.answer(self._store, phone, stanza.text("id"), question)
+        if answer is not None:
+            body = self._handset.seal(phone, device, answer)
+            attrs: Attrs = {"id": secrets.token_hex(9).upper(), "category": "peer"}
+            node = stanzas.message(Letter(phone, 0, phone), phone, attrs, [body])
+            self._delivery.bring(phone.number, device.device, node)
 
     def _answer(self, phone: Phone, writer: Phone | None, sender: Jid, stanza: Node) -> None:
         if writer is None:

@@ -9,8 +9,8 @@ KINDS = (
     "refuse-connections, ban, outdated, unavailable, logged-out, send-error, hold-ack, hold-lid, "
     "hold-devices, hold-pre-keys, hold-group, hold-people, hold-picture, hold-block-list, "
     "hold-privacy, cut-before, cut-after, undecryptable, garble-body, garble-sender-key, "
-    "garble-all, garble-type, garble-content, short-qr, silence, half-open, deaf, "
-    "refuse-activation, refuse-phone-code, passkey, or of media: "
+    "garble-all, garble-type, garble-content, garble-view-once, short-qr, silence, half-open, "
+    "deaf, refuse-activation, refuse-phone-code, passkey, or of media: "
     "media-refuse, media-cut, media-hold, media-damage, media-slow or media-lengthen."
 )
 _REFUSALS = {
@@ -48,6 +48,7 @@ _GARBLED = {
     "garble-all": sandbox.GarbledPart.GARBLED_PART_ALL,
     "garble-type": sandbox.GarbledPart.GARBLED_PART_TYPE,
     "garble-content": sandbox.GarbledPart.GARBLED_PART_CONTENT,
+    "garble-view-once": sandbox.GarbledPart.GARBLED_PART_VIEW_ONCE,
 }
 
 

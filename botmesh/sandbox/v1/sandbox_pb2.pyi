@@ -64,6 +64,7 @@ class GarbledPart(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GARBLED_PART_ALL: _ClassVar[GarbledPart]
     GARBLED_PART_TYPE: _ClassVar[GarbledPart]
     GARBLED_PART_CONTENT: _ClassVar[GarbledPart]
+    GARBLED_PART_VIEW_ONCE: _ClassVar[GarbledPart]
 
 class MediaTransfer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -127,6 +128,7 @@ GARBLED_PART_SENDER_KEY: GarbledPart
 GARBLED_PART_ALL: GarbledPart
 GARBLED_PART_TYPE: GarbledPart
 GARBLED_PART_CONTENT: GarbledPart
+GARBLED_PART_VIEW_ONCE: GarbledPart
 MEDIA_TRANSFER_UNSPECIFIED: MediaTransfer
 MEDIA_TRANSFER_UPLOAD: MediaTransfer
 MEDIA_TRANSFER_DOWNLOAD: MediaTransfer

@@ -96,11 +96,27 @@ def test_a_group_message_without_its_senders_key_is_asked_for(
     assert not unread(shared, written).unavailable  # as the library calls it
 
 
-def test_what_whatsapp_keeps_from_linked_devices(
+def test_what_the_server_keeps_the_own_phone_gives(
     shared: Node, control: Control, shared_phone: str, customer: str, there: str
 ) -> None:
+    sender = shared.wait_received(control.write(customer, there, "antes")).sender_jid
+    shared.send(customer, "¿diga?")  # the library asks only where it has sent something before
     garble(control, shared_phone, "ALL")
-    written = control.write(customer, there, "una sola vez")
+    written = control.write(customer, there, "¿lo tienes?")
+    came = shared.wait_received(written)
+    assert (came.content.text.body, came.sender_jid) == ("¿lo tienes?", sender)
+    told = unread(shared, written)
+    assert (told.chat_jid, told.sender_jid) == (came.chat_jid, sender)
+    assert not told.unavailable
+
+
+def test_what_is_shown_once_the_own_phone_does_not_give(
+    shared: Node, control: Control, shared_phone: str, customer: str, there: str
+) -> None:
+    garble(control, shared_phone, "VIEW_ONCE")
+    message = protobufs.e2e.Message()
+    message.viewOnceMessageV2.message.imageMessage.caption = "una sola vez"
+    written = control.write(customer, there, message)
     told = unread(shared, written)
     assert (told.unavailable, told.hidden) == (True, False)
     after = control.write(customer, there, "y ya")

@@ -56,5 +56,5 @@ def test_other_lines(line: str) -> None:
 def test_what_is_unavailable() -> None:
     unavailable = Unavailable()
     unavailable.hear('Unavailable message 3EB0 from 1:2@lid in 9@g.us (type: "view_once")')
-    unavailable.hear("Unavailable message 3EB1 from nowhere")
+    unavailable.hear('Unavailable message 3EB1 from 1:2@lid in 9@g.us (type: "")')
     assert ("3EB0" in unavailable, "3EB1" in unavailable) == (True, False)
