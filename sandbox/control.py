@@ -12,7 +12,7 @@ import grpc
 
 from botmesh.sandbox.v1 import sandbox_pb2 as pb
 from botmesh.sandbox.v1 import sandbox_pb2_grpc
-from sandbox import conversion, fault_conversion, faults, votes
+from sandbox import conversion, fault_conversion, faults, group_control, votes
 from sandbox.addresses import Addresses
 from sandbox.arrivals import Arrivals
 from sandbox.lines import end, replaced
@@ -176,29 +176,40 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
     @answering
     async def CreateGroup(self, request: pb.CreateGroupRequest, _context: Any) -> Any:
         phones = [self._phone("phones", number) for number in request.phones]
-        if not phones:
-            raise invalid("phones", "at least one is needed")
-        if not request.subject:
-            raise invalid("subject", "it must not be empty")
-        group = self._network.groups.create(request.subject, phones)
-        return pb.CreateGroupResponse(group=conversion.group(group))
+        group = group_control.create(self._network, phones, request.subject)
+        return pb.CreateGroupResponse(group=conversion.group(self._store, group))
 
     @answering
     async def SetGroup(self, request: pb.SetGroupRequest, _context: Any) -> Any:
         group = self._group("group", request.group)
-        self._network.groups.change(
+        group_control.change(
+            self._network,
             group,
             add=[self._phone("add", number) for number in request.add],
             remove=[self._phone("remove", number) for number in request.remove],
             subject=request.subject if request.HasField("subject") else None,
         )
-        return pb.SetGroupResponse(group=conversion.group(group))
+        return pb.SetGroupResponse(group=conversion.group(self._store, group))
+
+    @answering
+    async def ActInGroup(self, request: pb.ActInGroupRequest, _context: Any) -> Any:
+        phone = self._phone("phone", request.phone)
+        group = self._group("group", request.group)
+        errors = group_control.act(self._network, phone, group, request)
+        return pb.ActInGroupResponse(group=conversion.group(self._store, group), errors=errors)
+
+    @answering
+    async def JoinGroup(self, request: pb.JoinGroupRequest, _context: Any) -> Any:
+        phone = self._phone("phone", request.phone)
+        group, joined = group_control.join(self._network, phone, request.link)
+        told = conversion.group(self._store, group)
+        return pb.JoinGroupResponse(group=told, asked=not joined)
 
     @answering
     async def ListGroups(self, request: pb.ListGroupsRequest, _context: Any) -> Any:
         number = conversion.number("phone", request.phone, optional=True)
         listed = [
-            conversion.group(group)
+            conversion.group(self._store, group)
             for group in self._store.groups.all()
             if not number or number in group.numbers
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,6 +17,8 @@ from sandbox.state.messages import Message
 from sandbox.state.phones import Phone, normal
 from sandbox.state.store import Store
 from sandbox.unknown import UnknownThing
+
+LINK_PREFIX: Final = "https://chat.whatsapp.com/"
 
 
 def timestamp(seconds: float) -> Timestamp:
@@ -65,14 +67,28 @@ def phone(store: Store, item: Phone) -> pb.Phone:
     )
 
 
-def group(item: Group) -> pb.Group:
+def group(store: Store, item: Group) -> pb.Group:
     """A group."""
-    return pb.Group(
+    settings = item.settings
+    picture = store.pictures.of(item.jid)
+    code = store.groups.known_code(item)
+    result = pb.Group(
         group=str(item.jid),
         subject=item.subject,
         phones=[plus(number) for number in item.numbers],
         create_time=timestamp(item.made_at),
+        admins=[plus(number) for number in item.numbers if number in item.roles],
+        description=settings.description,
+        announce=settings.announce,
+        locked=settings.locked,
+        approval=settings.approval,
+        link=f"{LINK_PREFIX}{code}" if code else "",
+        picture_id=picture.id if picture else "",
+        asking=[plus(number) for number, _ in store.groups.asking(item)],
     )
+    if settings.ephemeral_seconds:
+        result.ephemeral.FromSeconds(settings.ephemeral_seconds)
+    return result
 
 
 def device(store: Store, item: Device, since: float | None) -> pb.Device:

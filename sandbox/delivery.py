@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sandbox.line import Line
 from sandbox.lines import Lines
@@ -90,10 +90,18 @@ class Delivery:
             self.notify(device, "account_sync", content, phone.jid)
 
     def notify(
-        self, device: Device, kind: str, content: Node, sender: Jid = SERVER, by: Jid | None = None
+        self,
+        device: Device,
+        kind: str,
+        content: Node,
+        sender: Jid = SERVER,
+        by: Jid | None = None,
+        *,
+        also: Mapping[str, str | int | Jid | None] | None = None,
     ) -> None:
-        """Send a device a notification, of something that ``by`` did."""
+        """Send a device a notification, of something that ``by`` did, with further attributes."""
         attrs: dict[str, str | int | Jid | None] = {
+            **(also or {}),
             "from": sender,
             "participant": by,
             "type": kind,

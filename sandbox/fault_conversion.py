@@ -143,6 +143,12 @@ def _written_media(item: faults.DisturbMedia) -> tuple[str, dict[str, Any]]:
     return "disturb_media", values
 
 
+def _refuse_query(request: pb.RefuseQuery) -> faults.RefuseQuery:
+    if request.code <= 0:
+        raise invalid("fault.refuse_query.code", "an error code such as 429 is expected")
+    return faults.RefuseQuery(request.code, request.namespace)
+
+
 def _written_login(item: faults.RefuseLogin) -> tuple[str, dict[str, Any]]:
     reason = next(key for key, value in _REFUSALS.items() if value is item.reason)
     duration = _duration(item.ban_seconds)
@@ -172,6 +178,7 @@ _READERS: Final[dict[str, Callable[[Any], faults.Behaviour]]] = {
     "refuse_phone_code": _refuse_phone_code,
     "require_passkey": lambda _: faults.RequirePasskey(),
     "disturb_media": _disturb_media,
+    "refuse_query": _refuse_query,
 }
 _WRITERS: Final[dict[type, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
     faults.RefuseConnections: lambda _: ("refuse_connections", {}),
@@ -196,4 +203,8 @@ _WRITERS: Final[dict[type, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
     faults.RefusePhoneCode: lambda item: ("refuse_phone_code", {"code": item.code}),
     faults.RequirePasskey: lambda _: ("require_passkey", {}),
     faults.DisturbMedia: _written_media,
+    faults.RefuseQuery: lambda item: (
+        "refuse_query",
+        {"code": item.code, "namespace": item.namespace},
+    ),
 }

@@ -94,6 +94,7 @@ class Question(enum.IntEnum):
     PICTURE = 12
     BLOCK_LIST = 13
     PRIVACY = 14
+    GROUP_CHANGE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,14 @@ class DisturbMedia:
     seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RefuseQuery:
+    """Questions (of one namespace, if that is set) are answered with an error code."""
+
+    code: int
+    namespace: str = ""
+
+
 Behaviour: TypeAlias = (
     RefuseConnections
     | RefuseLogin
@@ -194,6 +203,7 @@ Behaviour: TypeAlias = (
     | RefusePhoneCode
     | RequirePasskey
     | DisturbMedia
+    | RefuseQuery
 )
 B = TypeVar("B", bound=Behaviour)
 

@@ -33,6 +33,7 @@ from sandbox.wire.node import Node
 _READ: Final = frozenset({"read", "played"})
 _PRIVATE: Final = frozenset({"read-self", "played-self", "sender", "peer_msg", "hist_sync"})
 _FORBIDDEN: Final = 403
+_ONLY_ADMINS: Final = 420
 
 
 class Mail:
@@ -146,8 +147,11 @@ class Mail:
         return (self._store.groups.at(to) or self._store.phones.at(to)) if to else None
 
     def _refusal(self, device: Device, chat: Chat | None) -> int:
-        outside = isinstance(chat, Group) and device.number not in chat.numbers
-        return _FORBIDDEN if outside else 0
+        if not isinstance(chat, Group):
+            return 0
+        if device.number not in chat.numbers:
+            return _FORBIDDEN
+        return _ONLY_ADMINS if chat.keeps_silent(device.number) else 0
 
     def _accept(self, device: Device, stanza: Node, chat: Chat | None) -> Attrs:
         """Pass a message on if it comes for the first time; what its acknowledgement says."""

@@ -47,4 +47,7 @@ class Naming:
         if isinstance(chat, Group) and phone.number not in chat.numbers:
             text = "the phone is not in the group"
             raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, "NOT_IN_GROUP", text)
+        if isinstance(chat, Group) and chat.keeps_silent(phone.number):
+            text = "only admins write into the group"
+            raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, "ONLY_ADMINS_WRITE", text)
         return phone

@@ -10,6 +10,7 @@ from sandbox.authority import NoiseAuthority
 from sandbox.code_pairing import CodePairing
 from sandbox.delivery import Delivery
 from sandbox.faults import Fault, Faults, HalfOpen, RefuseConnections, Silence
+from sandbox.group_life import GroupLife
 from sandbox.groups import GroupDesk
 from sandbox.handset import Handset
 from sandbox.keydesk import KeyDesk
@@ -46,10 +47,10 @@ class Network:
         self.keys = KeyDesk(store, self._ask_for_keys)
         self.handset = Handset(store, self.keys)
         self.delivery = Delivery(store, self.lines)
-        self.groups = GroupDesk(store, self.delivery)
+        self.groups = GroupLife(store, self.delivery)
         self.sightings = Sightings()
         self.presence = PresenceDesk(store, self.lines, self.sightings, self.unknown)
-        self.pictures = PictureDesk(store, self.delivery)
+        self.pictures = PictureDesk(store, self.delivery, self.groups)
         self.settings = SettingsDesk(store, self.delivery, self.presence.token_of)
         self.app_state = AppState(store, self.delivery, self.handset, self.unknown)
         retries = Retries(
@@ -79,7 +80,7 @@ class Network:
             lines=self.lines,
             keys=self.keys,
             delivery=self.delivery,
-            groups=self.groups,
+            groups=GroupDesk(store, self.groups),
             pictures=self.pictures,
             settings=self.settings,
             app_state=self.app_state,

@@ -26,6 +26,7 @@ _PRIVACY: Final = {
     "picture": ("profile",),
     "about": ("status",),
     "read_receipts": ("readreceipts",),
+    "groups": ("groupadd",),
 }
 
 

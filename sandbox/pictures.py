@@ -10,8 +10,9 @@ import time
 from typing import Final
 
 from sandbox.delivery import Delivery
-from sandbox.groups import QueryError
+from sandbox.group_life import GroupLife
 from sandbox.line import Line
+from sandbox.query_error import QueryError
 from sandbox.state.devices import Device
 from sandbox.state.groups import Group
 from sandbox.state.phones import Phone
@@ -21,14 +22,16 @@ from sandbox.wire.jid import Jid
 from sandbox.wire.node import Node
 
 HOST: Final = "pps.whatsapp.net"
+_JPEG: Final = b"\xff\xd8\xff"
 
 
 class PictureDesk:
     """The desk for pictures."""
 
-    def __init__(self, store: Store, delivery: Delivery) -> None:
+    def __init__(self, store: Store, delivery: Delivery, groups: GroupLife) -> None:
         self._store = store
         self._delivery = delivery
+        self._groups = groups
 
     def describe(self, _line: Line, device: Device, query: Node) -> list[Node]:
         """The answer to the question about somebody's picture; raises QueryError."""
@@ -36,13 +39,13 @@ class PictureDesk:
         phone = self._store.phones.at(owner) if owner else None
         group = self._store.groups.at(owner)
         if phone is not None and not self._may_see(device.number, phone):
-            raise QueryError(401, "not-authorized")
+            raise QueryError(401)
         if group is not None and device.number not in group.numbers:
-            raise QueryError(403, "forbidden")
+            raise QueryError(403)
         address = _address(phone or group)
         picture = self._store.pictures.of(address) if address else None
         if picture is None:
-            raise QueryError(404, "item-not-found")
+            raise QueryError(404)
         asked = query.find("picture")
         kind = asked.text("type") if asked else "image"
         path = f"/v/t61.24694-24/{picture.id}_{kind}.jpg?ccb=11-4&oe={int(time.time()):X}"
@@ -60,15 +63,20 @@ class PictureDesk:
         group = self._store.groups.at(target)
         author = self._store.phones.get(device.number)
         if target is not None and group is None:
-            raise QueryError(404, "item-not-found")
-        if group is not None and device.number not in group.numbers:
-            raise QueryError(403, "forbidden")
-        image = query.bytes_of("picture")
-        picture = self.set(group or author, image, author)
+            raise QueryError(404)
+        image = query.find("picture")
+        if image is not None and not image.data.startswith(_JPEG):
+            raise QueryError(406)
+        picture = self.set(group or author, image.data if image else b"", author)
         return [Node("picture", {"id": picture.id})] if picture else []
 
     def set(self, owner: Phone | Group, image: bytes, author: Phone) -> Picture | None:
-        """Give a person or group a picture, or take it away if empty, and tell who sees it."""
+        """Give a person or group a picture, or take it away if empty, and tell who sees it.
+
+        Raises QueryError where the author may not.
+        """
+        if isinstance(owner, Group):
+            self._groups.check_editor(author, owner)
         address = _address(owner)
         if address is None:
             return None

@@ -14,14 +14,15 @@ from typing import Final
 
 from sandbox.app_state import AppState
 from sandbox.delivery import Delivery
-from sandbox.faults import Fault, Faults, HoldQuery, Question, RefuseActivation
-from sandbox.groups import GroupDesk, QueryError
+from sandbox.faults import Fault, Faults, HoldQuery, Question, RefuseActivation, RefuseQuery
+from sandbox.groups import GroupDesk
 from sandbox.keydesk import KeyDesk, key_nodes
 from sandbox.line import Line
 from sandbox.lines import Lines, end, removed
 from sandbox.media_auth import LIFETIME_SECONDS, MediaAuth
 from sandbox.pairing import Pairing
 from sandbox.pictures import PictureDesk
+from sandbox.query_error import QueryError
 from sandbox.settings_desk import SettingsDesk
 from sandbox.state.devices import Device
 from sandbox.state.media import HOSTS
@@ -36,6 +37,11 @@ _OF_SPACE: Final = {
     "w:profile:picture": Question.PICTURE,
     "blocklist": Question.BLOCK_LIST,
     "privacy": Question.PRIVACY,
+}
+_OF_FIRST: Final = {
+    ("w:g2", "query"): Question.GROUP,
+    ("w:g2", "set"): Question.GROUP_CHANGE,
+    ("encrypt", "key"): Question.PRE_KEYS,
 }
 _Answer = Callable[[Line, Device, Node], list[Node] | None]
 
@@ -84,12 +90,12 @@ class Queries:
             ("blocklist", "set", "item"): settings.block,
             ("w:profile:picture", "get", "picture"): pictures.describe,
             ("w:profile:picture", "set", "picture"): pictures.change,
+            ("w:profile:picture", "set", ""): pictures.change,
             ("w:m", "set", "media_conn"): self._media,
             ("w:sync:app:state", "set", "sync"): app_state.sync,
             ("urn:xmpp:whatsapp:dirty", "set", "clean"): self._nothing,
             ("md", "set", "remove-companion-device"): self._unlink,
-            ("w:g2", "get", "query"): groups.describe,
-            ("w:g2", "get", "participating"): groups.list_joined,
+            **groups.answers(),
         }
 
     def answer(self, line: Line, device: Device, query: Node) -> None:
@@ -136,6 +142,7 @@ class Queries:
             "type": "result",
         }
         try:
+            self._check_refused(device, query)
             line.send(Node("iq", attrs, (answer or self._refuse)(line, device, query)))
         except QueryError as error:
             refused = Node("error", {"code": error.code, "text": str(error)})
@@ -145,6 +152,17 @@ class Queries:
             self._welcome(line, device)
         elif first == "remove-companion-device":
             self.log_out(device)
+
+    def _check_refused(self, device: Device, query: Node) -> None:
+        fault = self._faults.caught(
+            lambda found: (
+                isinstance(found, RefuseQuery) and found.namespace in ("", query.text("xmlns"))
+            ),
+            device.number,
+            self._subjects(query),
+        )
+        if fault is not None and isinstance(fault.behaviour, RefuseQuery):
+            raise QueryError(fault.behaviour.code)
 
     def log_out(self, device: Device) -> None:
         """Unlink a device, and tell it if it is there."""
@@ -157,7 +175,7 @@ class Queries:
 
     def _refuse(self, _line: Line, device: Device, query: Node) -> list[Node]:
         self._unknown.report(Kind.QUERY, str(device.jid), str(query))
-        raise QueryError(501, "feature-not-implemented")
+        raise QueryError(501)
 
     @staticmethod
     def _nothing(_line: Line, _device: Device, _query: Node) -> None:
@@ -194,7 +212,7 @@ class Queries:
 
     def _go_active(self, line: Line, device: Device, _query: Node) -> None:
         if self._faults.bite(RefuseActivation, device.number):
-            raise QueryError(503, "service-unavailable")
+            raise QueryError(503)
         line.active = True
 
     def _welcome(self, line: Line, device: Device) -> None:
@@ -231,13 +249,10 @@ class Queries:
 
 def _question(query: Node) -> Question | None:
     """What a query asks, if a fault can hold it."""
-    space, first = query.text("xmlns"), query.children[0] if query.children else None
-    if space == "w:g2" and first is not None and first.tag == "query":
-        return Question.GROUP
-    if space == "encrypt" and first is not None and first.tag == "key":
-        return Question.PRE_KEYS
-    if space in _OF_SPACE:
-        return _OF_SPACE[space]
+    space, first = query.text("xmlns"), query.children[0].tag if query.children else ""
+    kind = "set" if query.text("type") == "set" else first
+    if found := _OF_SPACE.get(space) or _OF_FIRST.get((space, kind)):
+        return found
     asked = query.find("usync", "query") if space == "usync" else None
     tags = {child.tag for child in asked.children} if asked else set()
     if tags == {"devices"}:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 
 from sandbox.delivery import Delivery
-from sandbox.groups import QueryError
 from sandbox.line import Line
+from sandbox.query_error import QueryError
 from sandbox.stanzas import Attrs
 from sandbox.state.devices import Device
 from sandbox.state.people import PRIVACY, Person
@@ -41,7 +41,7 @@ class SettingsDesk:
         jid = item.jid("jid") if item else None
         other = self._store.phones.at(jid) if jid else None
         if item is None or other is None or item.text("action") not in ("block", "unblock"):
-            raise QueryError(400, "bad-request")
+            raise QueryError(400)
         self.set_blocked(
             self._store.phones.get(device.number),
             other,
@@ -76,7 +76,7 @@ class SettingsDesk:
             for item in (asked.all("category") if asked else ())
         }
         if not changes or not changes.keys() <= PRIVACY.keys():
-            raise QueryError(400, "bad-request")
+            raise QueryError(400)
         self.set_privacy(self._store.phones.get(device.number), changes, by=device)
         return self.privacy(_line, device, query)
 

@@ -127,6 +127,19 @@ CREATE TABLE media (
 ) WITHOUT ROWID;
 CREATE INDEX media_by_hash ON media (enc_sha256);
 """,
+    """
+ALTER TABLE groups ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE members ADD COLUMN role TEXT NOT NULL DEFAULT '';
+CREATE TABLE outsiders (
+    id TEXT NOT NULL, number TEXT NOT NULL, standing TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (id, number)
+) WITHOUT ROWID;
+CREATE TABLE invite_codes (
+    code TEXT PRIMARY KEY, id TEXT NOT NULL, revoked INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+UPDATE members SET role = 'superadmin'
+    WHERE position IN (SELECT MIN(position) FROM members GROUP BY id);
+""",
 )
 
 

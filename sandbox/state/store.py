@@ -24,6 +24,7 @@ class Store:
         self.phones = Phones(self.database)
         self.devices = Devices(self.database)
         self.groups = Groups(self.database)
+        self.pictures = Pictures(self.database)
         self.queue = Queue(self.database)
         self.messages = Messages(self.database)
         self.media = MediaBodies(self.database, path.parent / "media")

@@ -26,19 +26,19 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x62otmesh/sandbox/v1/people.proto\x12\x12\x62otmesh.sandbox.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x01\n\x06Person\x12\r\n\x05phone\x18\x01 \x01(\t\x12\r\n\x05\x61\x62out\x18\x02 \x01(\t\x12\x12\n\npicture_id\x18\x03 \x01(\t\x12\x15\n\rverified_name\x18\x04 \x01(\t\x12\x0f\n\x07\x62locked\x18\x05 \x03(\t\x12.\n\x08presence\x18\x06 \x01(\x0e\x32\x1c.botmesh.sandbox.v1.Presence\"S\n\x12SetPresenceRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12.\n\x08presence\x18\x02 \x01(\x0e\x32\x1c.botmesh.sandbox.v1.Presence\"\x15\n\x13SetPresenceResponse\"[\n\x10SetTypingRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x0c\n\x04\x63hat\x18\x02 \x01(\t\x12*\n\x06typing\x18\x03 \x01(\x0e\x32\x1a.botmesh.sandbox.v1.Typing\"\x13\n\x11SetTypingResponse\"\x90\x01\n\x11SetProfileRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x12\n\x05\x61\x62out\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07picture\x18\x03 \x01(\x0cH\x01\x88\x01\x01\x12\x1a\n\rverified_name\x18\x04 \x01(\tH\x02\x88\x01\x01\x42\x08\n\x06_aboutB\n\n\x08_pictureB\x10\n\x0e_verified_name\"@\n\x12SetProfileResponse\x12*\n\x06person\x18\x01 \x01(\x0b\x32\x1a.botmesh.sandbox.v1.Person\"\xb6\x01\n\x11SetPrivacyRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x16\n\tlast_seen\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x14\n\x07picture\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x12\n\x05\x61\x62out\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x1a\n\rread_receipts\x18\x05 \x01(\x08H\x03\x88\x01\x01\x42\x0c\n\n_last_seenB\n\n\x08_pictureB\x08\n\x06_aboutB\x10\n\x0e_read_receipts\"\x14\n\x12SetPrivacyResponse\"D\n\x11SetBlockedRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontact\x18\x02 \x01(\t\x12\x0f\n\x07\x62locked\x18\x03 \x01(\x08\"@\n\x12SetBlockedResponse\x12*\n\x06person\x18\x01 \x01(\x0b\x32\x1a.botmesh.sandbox.v1.Person\"G\n\x12NameContactRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontact\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\"\x15\n\x13NameContactResponse\"-\n\x10GiveTokenRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x01(\t\"\x13\n\x11GiveTokenResponse\"!\n\x10GetPersonRequest\x12\r\n\x05phone\x18\x01 \x01(\t\"?\n\x11GetPersonResponse\x12*\n\x06person\x18\x01 \x01(\x0b\x32\x1a.botmesh.sandbox.v1.Person\"\xaf\x02\n\x08Sighting\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\r\n\x05phone\x18\x02 \x01(\t\x12.\n\x04kind\x18\x03 \x01(\x0e\x32 .botmesh.sandbox.v1.SightingKind\x12\x0b\n\x03who\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\x05\x12\x0c\n\x04\x63hat\x18\x06 \x01(\t\x12.\n\x08presence\x18\x07 \x01(\x0e\x32\x1c.botmesh.sandbox.v1.Presence\x12*\n\x06typing\x18\x08 \x01(\x0e\x32\x1a.botmesh.sandbox.v1.Typing\x12\x12\n\nmessage_id\x18\t \x01(\t\x12\r\n\x05token\x18\n \x01(\x08\x12(\n\x04time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaa\x01\n\x14ListSightingsRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12.\n\x04kind\x18\x03 \x01(\x0e\x32 .botmesh.sandbox.v1.SightingKind\x12\x12\n\nwait_count\x18\x04 \x01(\x05\x12\'\n\x04wait\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\x15ListSightingsResponse\x12/\n\tsightings\x18\x01 \x03(\x0b\x32\x1c.botmesh.sandbox.v1.Sighting*V\n\x08Presence\x12\x18\n\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x16\n\x12PRESENCE_AVAILABLE\x10\x01\x12\x18\n\x14PRESENCE_UNAVAILABLE\x10\x02*_\n\x06Typing\x12\x16\n\x12TYPING_UNSPECIFIED\x10\x00\x12\x14\n\x10TYPING_COMPOSING\x10\x01\x12\x14\n\x10TYPING_RECORDING\x10\x02\x12\x11\n\rTYPING_PAUSED\x10\x03*\xb5\x01\n\x0cSightingKind\x12\x1d\n\x19SIGHTING_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16SIGHTING_KIND_PRESENCE\x10\x01\x12\x18\n\x14SIGHTING_KIND_TYPING\x10\x02\x12\x16\n\x12SIGHTING_KIND_READ\x10\x03\x12\x18\n\x14SIGHTING_KIND_PLAYED\x10\x04\x12\x1e\n\x1aSIGHTING_KIND_SUBSCRIPTION\x10\x05\x32\xda\x06\n\rPeopleService\x12^\n\x0bSetPresence\x12&.botmesh.sandbox.v1.SetPresenceRequest\x1a\'.botmesh.sandbox.v1.SetPresenceResponse\x12X\n\tSetTyping\x12$.botmesh.sandbox.v1.SetTypingRequest\x1a%.botmesh.sandbox.v1.SetTypingResponse\x12[\n\nSetProfile\x12%.botmesh.sandbox.v1.SetProfileRequest\x1a&.botmesh.sandbox.v1.SetProfileResponse\x12[\n\nSetPrivacy\x12%.botmesh.sandbox.v1.SetPrivacyRequest\x1a&.botmesh.sandbox.v1.SetPrivacyResponse\x12[\n\nSetBlocked\x12%.botmesh.sandbox.v1.SetBlockedRequest\x1a&.botmesh.sandbox.v1.SetBlockedResponse\x12^\n\x0bNameContact\x12&.botmesh.sandbox.v1.NameContactRequest\x1a\'.botmesh.sandbox.v1.NameContactResponse\x12X\n\tGiveToken\x12$.botmesh.sandbox.v1.GiveTokenRequest\x1a%.botmesh.sandbox.v1.GiveTokenResponse\x12X\n\tGetPerson\x12$.botmesh.sandbox.v1.GetPersonRequest\x1a%.botmesh.sandbox.v1.GetPersonResponse\x12\x64\n\rListSightings\x12(.botmesh.sandbox.v1.ListSightingsRequest\x1a).botmesh.sandbox.v1.ListSightingsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x62otmesh/sandbox/v1/people.proto\x12\x12\x62otmesh.sandbox.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x01\n\x06Person\x12\r\n\x05phone\x18\x01 \x01(\t\x12\r\n\x05\x61\x62out\x18\x02 \x01(\t\x12\x12\n\npicture_id\x18\x03 \x01(\t\x12\x15\n\rverified_name\x18\x04 \x01(\t\x12\x0f\n\x07\x62locked\x18\x05 \x03(\t\x12.\n\x08presence\x18\x06 \x01(\x0e\x32\x1c.botmesh.sandbox.v1.Presence\"S\n\x12SetPresenceRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12.\n\x08presence\x18\x02 \x01(\x0e\x32\x1c.botmesh.sandbox.v1.Presence\"\x15\n\x13SetPresenceResponse\"[\n\x10SetTypingRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x0c\n\x04\x63hat\x18\x02 \x01(\t\x12*\n\x06typing\x18\x03 \x01(\x0e\x32\x1a.botmesh.sandbox.v1.Typing\"\x13\n\x11SetTypingResponse\"\x90\x01\n\x11SetProfileRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x12\n\x05\x61\x62out\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07picture\x18\x03 \x01(\x0cH\x01\x88\x01\x01\x12\x1a\n\rverified_name\x18\x04 \x01(\tH\x02\x88\x01\x01\x42\x08\n\x06_aboutB\n\n\x08_pictureB\x10\n\x0e_verified_name\"@\n\x12SetProfileResponse\x12*\n\x06person\x18\x01 \x01(\x0b\x32\x1a.botmesh.sandbox.v1.Person\"\xd6\x01\n\x11SetPrivacyRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x16\n\tlast_seen\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x14\n\x07picture\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x12\n\x05\x61\x62out\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x1a\n\rread_receipts\x18\x05 \x01(\x08H\x03\x88\x01\x01\x12\x13\n\x06groups\x18\x06 \x01(\x08H\x04\x88\x01\x01\x42\x0c\n\n_last_seenB\n\n\x08_pictureB\x08\n\x06_aboutB\x10\n\x0e_read_receiptsB\t\n\x07_groups\"\x14\n\x12SetPrivacyResponse\"D\n\x11SetBlockedRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontact\x18\x02 \x01(\t\x12\x0f\n\x07\x62locked\x18\x03 \x01(\x08\"@\n\x12SetBlockedResponse\x12*\n\x06person\x18\x01 \x01(\x0b\x32\x1a.botmesh.sandbox.v1.Person\"G\n\x12NameContactRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontact\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\"\x15\n\x13NameContactResponse\"-\n\x10GiveTokenRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x01(\t\"\x13\n\x11GiveTokenResponse\"!\n\x10GetPersonRequest\x12\r\n\x05phone\x18\x01 \x01(\t\"?\n\x11GetPersonResponse\x12*\n\x06person\x18\x01 \x01(\x0b\x32\x1a.botmesh.sandbox.v1.Person\"\xaf\x02\n\x08Sighting\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\r\n\x05phone\x18\x02 \x01(\t\x12.\n\x04kind\x18\x03 \x01(\x0e\x32 .botmesh.sandbox.v1.SightingKind\x12\x0b\n\x03who\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\x05\x12\x0c\n\x04\x63hat\x18\x06 \x01(\t\x12.\n\x08presence\x18\x07 \x01(\x0e\x32\x1c.botmesh.sandbox.v1.Presence\x12*\n\x06typing\x18\x08 \x01(\x0e\x32\x1a.botmesh.sandbox.v1.Typing\x12\x12\n\nmessage_id\x18\t \x01(\t\x12\r\n\x05token\x18\n \x01(\x08\x12(\n\x04time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaa\x01\n\x14ListSightingsRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12.\n\x04kind\x18\x03 \x01(\x0e\x32 .botmesh.sandbox.v1.SightingKind\x12\x12\n\nwait_count\x18\x04 \x01(\x05\x12\'\n\x04wait\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\x15ListSightingsResponse\x12/\n\tsightings\x18\x01 \x03(\x0b\x32\x1c.botmesh.sandbox.v1.Sighting*V\n\x08Presence\x12\x18\n\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x16\n\x12PRESENCE_AVAILABLE\x10\x01\x12\x18\n\x14PRESENCE_UNAVAILABLE\x10\x02*_\n\x06Typing\x12\x16\n\x12TYPING_UNSPECIFIED\x10\x00\x12\x14\n\x10TYPING_COMPOSING\x10\x01\x12\x14\n\x10TYPING_RECORDING\x10\x02\x12\x11\n\rTYPING_PAUSED\x10\x03*\xb5\x01\n\x0cSightingKind\x12\x1d\n\x19SIGHTING_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16SIGHTING_KIND_PRESENCE\x10\x01\x12\x18\n\x14SIGHTING_KIND_TYPING\x10\x02\x12\x16\n\x12SIGHTING_KIND_READ\x10\x03\x12\x18\n\x14SIGHTING_KIND_PLAYED\x10\x04\x12\x1e\n\x1aSIGHTING_KIND_SUBSCRIPTION\x10\x05\x32\xda\x06\n\rPeopleService\x12^\n\x0bSetPresence\x12&.botmesh.sandbox.v1.SetPresenceRequest\x1a\'.botmesh.sandbox.v1.SetPresenceResponse\x12X\n\tSetTyping\x12$.botmesh.sandbox.v1.SetTypingRequest\x1a%.botmesh.sandbox.v1.SetTypingResponse\x12[\n\nSetProfile\x12%.botmesh.sandbox.v1.SetProfileRequest\x1a&.botmesh.sandbox.v1.SetProfileResponse\x12[\n\nSetPrivacy\x12%.botmesh.sandbox.v1.SetPrivacyRequest\x1a&.botmesh.sandbox.v1.SetPrivacyResponse\x12[\n\nSetBlocked\x12%.botmesh.sandbox.v1.SetBlockedRequest\x1a&.botmesh.sandbox.v1.SetBlockedResponse\x12^\n\x0bNameContact\x12&.botmesh.sandbox.v1.NameContactRequest\x1a\'.botmesh.sandbox.v1.NameContactResponse\x12X\n\tGiveToken\x12$.botmesh.sandbox.v1.GiveTokenRequest\x1a%.botmesh.sandbox.v1.GiveTokenResponse\x12X\n\tGetPerson\x12$.botmesh.sandbox.v1.GetPersonRequest\x1a%.botmesh.sandbox.v1.GetPersonResponse\x12\x64\n\rListSightings\x12(.botmesh.sandbox.v1.ListSightingsRequest\x1a).botmesh.sandbox.v1.ListSightingsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'botmesh.sandbox.v1.people_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PRESENCE']._serialized_start=1864
-  _globals['_PRESENCE']._serialized_end=1950
-  _globals['_TYPING']._serialized_start=1952
-  _globals['_TYPING']._serialized_end=2047
-  _globals['_SIGHTINGKIND']._serialized_start=2050
-  _globals['_SIGHTINGKIND']._serialized_end=2231
+  _globals['_PRESENCE']._serialized_start=1896
+  _globals['_PRESENCE']._serialized_end=1982
+  _globals['_TYPING']._serialized_start=1984
+  _globals['_TYPING']._serialized_end=2079
+  _globals['_SIGHTINGKIND']._serialized_start=2082
+  _globals['_SIGHTINGKIND']._serialized_end=2263
   _globals['_PERSON']._serialized_start=121
   _globals['_PERSON']._serialized_end=267
   _globals['_SETPRESENCEREQUEST']._serialized_start=269
@@ -54,31 +54,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETPROFILERESPONSE']._serialized_start=638
   _globals['_SETPROFILERESPONSE']._serialized_end=702
   _globals['_SETPRIVACYREQUEST']._serialized_start=705
-  _globals['_SETPRIVACYREQUEST']._serialized_end=887
-  _globals['_SETPRIVACYRESPONSE']._serialized_start=889
-  _globals['_SETPRIVACYRESPONSE']._serialized_end=909
-  _globals['_SETBLOCKEDREQUEST']._serialized_start=911
-  _globals['_SETBLOCKEDREQUEST']._serialized_end=979
-  _globals['_SETBLOCKEDRESPONSE']._serialized_start=981
-  _globals['_SETBLOCKEDRESPONSE']._serialized_end=1045
-  _globals['_NAMECONTACTREQUEST']._serialized_start=1047
-  _globals['_NAMECONTACTREQUEST']._serialized_end=1118
-  _globals['_NAMECONTACTRESPONSE']._serialized_start=1120
-  _globals['_NAMECONTACTRESPONSE']._serialized_end=1141
-  _globals['_GIVETOKENREQUEST']._serialized_start=1143
-  _globals['_GIVETOKENREQUEST']._serialized_end=1188
-  _globals['_GIVETOKENRESPONSE']._serialized_start=1190
-  _globals['_GIVETOKENRESPONSE']._serialized_end=1209
-  _globals['_GETPERSONREQUEST']._serialized_start=1211
-  _globals['_GETPERSONREQUEST']._serialized_end=1244
-  _globals['_GETPERSONRESPONSE']._serialized_start=1246
-  _globals['_GETPERSONRESPONSE']._serialized_end=1309
-  _globals['_SIGHTING']._serialized_start=1312
-  _globals['_SIGHTING']._serialized_end=1615
-  _globals['_LISTSIGHTINGSREQUEST']._serialized_start=1618
-  _globals['_LISTSIGHTINGSREQUEST']._serialized_end=1788
-  _globals['_LISTSIGHTINGSRESPONSE']._serialized_start=1790
-  _globals['_LISTSIGHTINGSRESPONSE']._serialized_end=1862
-  _globals['_PEOPLESERVICE']._serialized_start=2234
-  _globals['_PEOPLESERVICE']._serialized_end=3092
+  _globals['_SETPRIVACYREQUEST']._serialized_end=919
+  _globals['_SETPRIVACYRESPONSE']._serialized_start=921
+  _globals['_SETPRIVACYRESPONSE']._serialized_end=941
+  _globals['_SETBLOCKEDREQUEST']._serialized_start=943
+  _globals['_SETBLOCKEDREQUEST']._serialized_end=1011
+  _globals['_SETBLOCKEDRESPONSE']._serialized_start=1013
+  _globals['_SETBLOCKEDRESPONSE']._serialized_end=1077
+  _globals['_NAMECONTACTREQUEST']._serialized_start=1079
+  _globals['_NAMECONTACTREQUEST']._serialized_end=1150
+  _globals['_NAMECONTACTRESPONSE']._serialized_start=1152
+  _globals['_NAMECONTACTRESPONSE']._serialized_end=1173
+  _globals['_GIVETOKENREQUEST']._serialized_start=1175
+  _globals['_GIVETOKENREQUEST']._serialized_end=1220
+  _globals['_GIVETOKENRESPONSE']._serialized_start=1222
+  _globals['_GIVETOKENRESPONSE']._serialized_end=1241
+  _globals['_GETPERSONREQUEST']._serialized_start=1243
+  _globals['_GETPERSONREQUEST']._serialized_end=1276
+  _globals['_GETPERSONRESPONSE']._serialized_start=1278
+  _globals['_GETPERSONRESPONSE']._serialized_end=1341
+  _globals['_SIGHTING']._serialized_start=1344
+  _globals['_SIGHTING']._serialized_end=1647
+  _globals['_LISTSIGHTINGSREQUEST']._serialized_start=1650
+  _globals['_LISTSIGHTINGSREQUEST']._serialized_end=1820
+  _globals['_LISTSIGHTINGSRESPONSE']._serialized_start=1822
+  _globals['_LISTSIGHTINGSRESPONSE']._serialized_end=1894
+  _globals['_PEOPLESERVICE']._serialized_start=2266
+  _globals['_PEOPLESERVICE']._serialized_end=3124
 # @@protoc_insertion_point(module_scope)

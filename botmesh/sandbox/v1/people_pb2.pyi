@@ -107,18 +107,20 @@ class SetProfileResponse(_message.Message):
     def __init__(self, person: _Optional[_Union[Person, _Mapping]] = ...) -> None: ...
 
 class SetPrivacyRequest(_message.Message):
-    __slots__ = ("phone", "last_seen", "picture", "about", "read_receipts")
+    __slots__ = ("phone", "last_seen", "picture", "about", "read_receipts", "groups")
     PHONE_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_FIELD_NUMBER: _ClassVar[int]
     PICTURE_FIELD_NUMBER: _ClassVar[int]
     ABOUT_FIELD_NUMBER: _ClassVar[int]
     READ_RECEIPTS_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
     phone: str
     last_seen: bool
     picture: bool
     about: bool
     read_receipts: bool
-    def __init__(self, phone: _Optional[str] = ..., last_seen: _Optional[bool] = ..., picture: _Optional[bool] = ..., about: _Optional[bool] = ..., read_receipts: _Optional[bool] = ...) -> None: ...
+    groups: bool
+    def __init__(self, phone: _Optional[str] = ..., last_seen: _Optional[bool] = ..., picture: _Optional[bool] = ..., about: _Optional[bool] = ..., read_receipts: _Optional[bool] = ..., groups: _Optional[bool] = ...) -> None: ...
 
 class SetPrivacyResponse(_message.Message):
     __slots__ = ()

@@ -45,6 +45,7 @@ class QueryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUERY_KIND_DEVICES: _ClassVar[QueryKind]
     QUERY_KIND_PRE_KEYS: _ClassVar[QueryKind]
     QUERY_KIND_GROUP: _ClassVar[QueryKind]
+    QUERY_KIND_GROUP_CHANGE: _ClassVar[QueryKind]
     QUERY_KIND_PEOPLE: _ClassVar[QueryKind]
     QUERY_KIND_PICTURE: _ClassVar[QueryKind]
     QUERY_KIND_BLOCK_LIST: _ClassVar[QueryKind]
@@ -115,6 +116,7 @@ QUERY_KIND_LID: QueryKind
 QUERY_KIND_DEVICES: QueryKind
 QUERY_KIND_PRE_KEYS: QueryKind
 QUERY_KIND_GROUP: QueryKind
+QUERY_KIND_GROUP_CHANGE: QueryKind
 QUERY_KIND_PEOPLE: QueryKind
 QUERY_KIND_PICTURE: QueryKind
 QUERY_KIND_BLOCK_LIST: QueryKind
@@ -393,16 +395,111 @@ class ForgetSessionsResponse(_message.Message):
     def __init__(self, forgotten: _Optional[int] = ...) -> None: ...
 
 class Group(_message.Message):
-    __slots__ = ("group", "subject", "phones", "create_time")
+    __slots__ = ("group", "subject", "phones", "create_time", "admins", "description", "announce", "locked", "ephemeral", "approval", "link", "picture_id", "asking")
     GROUP_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     PHONES_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ADMINS_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCE_FIELD_NUMBER: _ClassVar[int]
+    LOCKED_FIELD_NUMBER: _ClassVar[int]
+    EPHEMERAL_FIELD_NUMBER: _ClassVar[int]
+    APPROVAL_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_ID_FIELD_NUMBER: _ClassVar[int]
+    ASKING_FIELD_NUMBER: _ClassVar[int]
     group: str
     subject: str
     phones: _containers.RepeatedScalarFieldContainer[str]
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, group: _Optional[str] = ..., subject: _Optional[str] = ..., phones: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    admins: _containers.RepeatedScalarFieldContainer[str]
+    description: str
+    announce: bool
+    locked: bool
+    ephemeral: _duration_pb2.Duration
+    approval: bool
+    link: str
+    picture_id: str
+    asking: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, group: _Optional[str] = ..., subject: _Optional[str] = ..., phones: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., admins: _Optional[_Iterable[str]] = ..., description: _Optional[str] = ..., announce: _Optional[bool] = ..., locked: _Optional[bool] = ..., ephemeral: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., approval: _Optional[bool] = ..., link: _Optional[str] = ..., picture_id: _Optional[str] = ..., asking: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GroupPeople(_message.Message):
+    __slots__ = ("add", "remove", "promote", "demote", "approve", "reject")
+    ADD_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_FIELD_NUMBER: _ClassVar[int]
+    PROMOTE_FIELD_NUMBER: _ClassVar[int]
+    DEMOTE_FIELD_NUMBER: _ClassVar[int]
+    APPROVE_FIELD_NUMBER: _ClassVar[int]
+    REJECT_FIELD_NUMBER: _ClassVar[int]
+    add: _containers.RepeatedScalarFieldContainer[str]
+    remove: _containers.RepeatedScalarFieldContainer[str]
+    promote: _containers.RepeatedScalarFieldContainer[str]
+    demote: _containers.RepeatedScalarFieldContainer[str]
+    approve: _containers.RepeatedScalarFieldContainer[str]
+    reject: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, add: _Optional[_Iterable[str]] = ..., remove: _Optional[_Iterable[str]] = ..., promote: _Optional[_Iterable[str]] = ..., demote: _Optional[_Iterable[str]] = ..., approve: _Optional[_Iterable[str]] = ..., reject: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ActInGroupRequest(_message.Message):
+    __slots__ = ("phone", "group", "people", "subject", "description", "announce", "locked", "ephemeral", "approval", "picture", "link", "leave", "admins_add")
+    PHONE_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    PEOPLE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCE_FIELD_NUMBER: _ClassVar[int]
+    LOCKED_FIELD_NUMBER: _ClassVar[int]
+    EPHEMERAL_FIELD_NUMBER: _ClassVar[int]
+    APPROVAL_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    LEAVE_FIELD_NUMBER: _ClassVar[int]
+    ADMINS_ADD_FIELD_NUMBER: _ClassVar[int]
+    phone: str
+    group: str
+    people: GroupPeople
+    subject: str
+    description: str
+    announce: bool
+    locked: bool
+    ephemeral: _duration_pb2.Duration
+    approval: bool
+    picture: bytes
+    link: bool
+    leave: bool
+    admins_add: bool
+    def __init__(self, phone: _Optional[str] = ..., group: _Optional[str] = ..., people: _Optional[_Union[GroupPeople, _Mapping]] = ..., subject: _Optional[str] = ..., description: _Optional[str] = ..., announce: _Optional[bool] = ..., locked: _Optional[bool] = ..., ephemeral: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., approval: _Optional[bool] = ..., picture: _Optional[bytes] = ..., link: _Optional[bool] = ..., leave: _Optional[bool] = ..., admins_add: _Optional[bool] = ...) -> None: ...
+
+class ActInGroupResponse(_message.Message):
+    __slots__ = ("group", "errors")
+    class ErrorsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    group: Group
+    errors: _containers.ScalarMap[str, int]
+    def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ..., errors: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class JoinGroupRequest(_message.Message):
+    __slots__ = ("phone", "link")
+    PHONE_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    phone: str
+    link: str
+    def __init__(self, phone: _Optional[str] = ..., link: _Optional[str] = ...) -> None: ...
+
+class JoinGroupResponse(_message.Message):
+    __slots__ = ("group", "asked")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    group: Group
+    asked: bool
+    def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ..., asked: _Optional[bool] = ...) -> None: ...
 
 class CreateGroupRequest(_message.Message):
     __slots__ = ("phones", "subject")
@@ -626,6 +723,14 @@ class RefusePhoneCode(_message.Message):
     code: int
     def __init__(self, code: _Optional[int] = ...) -> None: ...
 
+class RefuseQuery(_message.Message):
+    __slots__ = ("code", "namespace")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    namespace: str
+    def __init__(self, code: _Optional[int] = ..., namespace: _Optional[str] = ...) -> None: ...
+
 class RequirePasskey(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -645,7 +750,7 @@ class DisturbMedia(_message.Message):
     def __init__(self, transfer: _Optional[_Union[MediaTransfer, str]] = ..., how: _Optional[_Union[MediaDisturbance, str]] = ..., status: _Optional[int] = ..., bytes: _Optional[int] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Fault(_message.Message):
-    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "half_open", "deaf", "refuse_activation", "hold_query", "cut_line", "undecryptable", "refuse_phone_code", "require_passkey", "disturb_media", "garble", "phone", "recipient", "times", "duration", "acted")
+    __slots__ = ("fault_id", "refuse_connections", "refuse_login", "refuse_send", "hold_acknowledgement", "short_qr", "silence", "half_open", "deaf", "refuse_activation", "hold_query", "cut_line", "undecryptable", "refuse_phone_code", "require_passkey", "disturb_media", "garble", "refuse_query", "phone", "recipient", "times", "duration", "acted")
     FAULT_ID_FIELD_NUMBER: _ClassVar[int]
     REFUSE_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     REFUSE_LOGIN_FIELD_NUMBER: _ClassVar[int]
@@ -663,6 +768,7 @@ class Fault(_message.Message):
     REQUIRE_PASSKEY_FIELD_NUMBER: _ClassVar[int]
     DISTURB_MEDIA_FIELD_NUMBER: _ClassVar[int]
     GARBLE_FIELD_NUMBER: _ClassVar[int]
+    REFUSE_QUERY_FIELD_NUMBER: _ClassVar[int]
     PHONE_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_FIELD_NUMBER: _ClassVar[int]
     TIMES_FIELD_NUMBER: _ClassVar[int]
@@ -685,12 +791,13 @@ class Fault(_message.Message):
     require_passkey: RequirePasskey
     disturb_media: DisturbMedia
     garble: Garble
+    refuse_query: RefuseQuery
     phone: str
     recipient: str
     times: int
     duration: _duration_pb2.Duration
     acted: int
-    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., half_open: _Optional[_Union[HalfOpen, _Mapping]] = ..., deaf: _Optional[_Union[Deaf, _Mapping]] = ..., refuse_activation: _Optional[_Union[RefuseActivation, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., refuse_phone_code: _Optional[_Union[RefusePhoneCode, _Mapping]] = ..., require_passkey: _Optional[_Union[RequirePasskey, _Mapping]] = ..., disturb_media: _Optional[_Union[DisturbMedia, _Mapping]] = ..., garble: _Optional[_Union[Garble, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
+    def __init__(self, fault_id: _Optional[int] = ..., refuse_connections: _Optional[_Union[RefuseConnections, _Mapping]] = ..., refuse_login: _Optional[_Union[RefuseLogin, _Mapping]] = ..., refuse_send: _Optional[_Union[RefuseSend, _Mapping]] = ..., hold_acknowledgement: _Optional[_Union[HoldAcknowledgement, _Mapping]] = ..., short_qr: _Optional[_Union[ShortQr, _Mapping]] = ..., silence: _Optional[_Union[Silence, _Mapping]] = ..., half_open: _Optional[_Union[HalfOpen, _Mapping]] = ..., deaf: _Optional[_Union[Deaf, _Mapping]] = ..., refuse_activation: _Optional[_Union[RefuseActivation, _Mapping]] = ..., hold_query: _Optional[_Union[HoldQuery, _Mapping]] = ..., cut_line: _Optional[_Union[CutLine, _Mapping]] = ..., undecryptable: _Optional[_Union[Undecryptable, _Mapping]] = ..., refuse_phone_code: _Optional[_Union[RefusePhoneCode, _Mapping]] = ..., require_passkey: _Optional[_Union[RequirePasskey, _Mapping]] = ..., disturb_media: _Optional[_Union[DisturbMedia, _Mapping]] = ..., garble: _Optional[_Union[Garble, _Mapping]] = ..., refuse_query: _Optional[_Union[RefuseQuery, _Mapping]] = ..., phone: _Optional[str] = ..., recipient: _Optional[str] = ..., times: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acted: _Optional[int] = ...) -> None: ...
 
 class SetFaultRequest(_message.Message):
     __slots__ = ("fault",)

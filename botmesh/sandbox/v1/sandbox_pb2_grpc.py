@@ -105,6 +105,16 @@ class SandboxServiceStub:
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupRequest.SerializeToString,
                 response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupResponse.FromString,
                 _registered_method=True)
+        self.ActInGroup = channel.unary_unary(
+                '/botmesh.sandbox.v1.SandboxService/ActInGroup',
+                request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ActInGroupRequest.SerializeToString,
+                response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ActInGroupResponse.FromString,
+                _registered_method=True)
+        self.JoinGroup = channel.unary_unary(
+                '/botmesh.sandbox.v1.SandboxService/JoinGroup',
+                request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.JoinGroupRequest.SerializeToString,
+                response_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.JoinGroupResponse.FromString,
+                _registered_method=True)
         self.ListGroups = channel.unary_unary(
                 '/botmesh.sandbox.v1.SandboxService/ListGroups',
                 request_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ListGroupsRequest.SerializeToString,
@@ -197,7 +207,8 @@ class SandboxServiceServicer:
     def WriteMessage(self, request, context):
         """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
         with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
-        offline or not in the group, NOT_FOUND if there is no such group.
+        offline, not in the group, or no admin where only admins write; NOT_FOUND if there is no such
+        group.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -269,6 +280,23 @@ class SandboxServiceServicer:
     def SetGroup(self, request, context):
         """SetGroup changes who is in a group, or its subject; the members' devices are told. Idempotent.
         NOT_FOUND if there is no such group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActInGroup(self, request, context):
+        """ActInGroup has a phone do something in a group, as a person would, with WhatsApp's own rules.
+        FAILED_PRECONDITION with the reason WHATSAPP_<code> where WhatsApp refuses, NOT_FOUND if there
+        is no such group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def JoinGroup(self, request, context):
+        """JoinGroup has a phone join a group by its link, or ask for it where admins approve who joins.
+        FAILED_PRECONDITION with the reason WHATSAPP_<code> where WhatsApp refuses.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -414,6 +442,16 @@ def add_SandboxServiceServicer_to_server(servicer, server):
                     servicer.SetGroup,
                     request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupRequest.FromString,
                     response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupResponse.SerializeToString,
+            ),
+            'ActInGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActInGroup,
+                    request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ActInGroupRequest.FromString,
+                    response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ActInGroupResponse.SerializeToString,
+            ),
+            'JoinGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.JoinGroup,
+                    request_deserializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.JoinGroupRequest.FromString,
+                    response_serializer=botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.JoinGroupResponse.SerializeToString,
             ),
             'ListGroups': grpc.unary_unary_rpc_method_handler(
                     servicer.ListGroups,
@@ -823,6 +861,60 @@ class SandboxService:
             '/botmesh.sandbox.v1.SandboxService/SetGroup',
             botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupRequest.SerializeToString,
             botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.SetGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActInGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.sandbox.v1.SandboxService/ActInGroup',
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ActInGroupRequest.SerializeToString,
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.ActInGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JoinGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/botmesh.sandbox.v1.SandboxService/JoinGroup',
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.JoinGroupRequest.SerializeToString,
+            botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2.JoinGroupResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,7 +57,8 @@ class SandboxServiceStub:
     WriteMessage: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.WriteMessageRequest, _sandbox_pb2.WriteMessageResponse]
     """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
     with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
-    offline or not in the group, NOT_FOUND if there is no such group.
+    offline, not in the group, or no admin where only admins write; NOT_FOUND if there is no such
+    group.
     """
     VotePoll: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.VotePollRequest, _sandbox_pb2.VotePollResponse]
     """VotePoll has a phone vote in a poll that stands in its chats, in place of its vote before. Not
@@ -91,6 +92,15 @@ class SandboxServiceStub:
     SetGroup: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.SetGroupRequest, _sandbox_pb2.SetGroupResponse]
     """SetGroup changes who is in a group, or its subject; the members' devices are told. Idempotent.
     NOT_FOUND if there is no such group.
+    """
+    ActInGroup: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ActInGroupRequest, _sandbox_pb2.ActInGroupResponse]
+    """ActInGroup has a phone do something in a group, as a person would, with WhatsApp's own rules.
+    FAILED_PRECONDITION with the reason WHATSAPP_<code> where WhatsApp refuses, NOT_FOUND if there
+    is no such group.
+    """
+    JoinGroup: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.JoinGroupRequest, _sandbox_pb2.JoinGroupResponse]
+    """JoinGroup has a phone join a group by its link, or ask for it where admins approve who joins.
+    FAILED_PRECONDITION with the reason WHATSAPP_<code> where WhatsApp refuses.
     """
     ListGroups: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.ListGroupsRequest, _sandbox_pb2.ListGroupsResponse]
     """ListGroups returns the groups. Idempotent."""
@@ -148,7 +158,8 @@ class SandboxServiceAsyncStub(SandboxServiceStub):
     WriteMessage: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.WriteMessageRequest, _sandbox_pb2.WriteMessageResponse]  # type: ignore[assignment]
     """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
     with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
-    offline or not in the group, NOT_FOUND if there is no such group.
+    offline, not in the group, or no admin where only admins write; NOT_FOUND if there is no such
+    group.
     """
     VotePoll: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.VotePollRequest, _sandbox_pb2.VotePollResponse]  # type: ignore[assignment]
     """VotePoll has a phone vote in a poll that stands in its chats, in place of its vote before. Not
@@ -182,6 +193,15 @@ class SandboxServiceAsyncStub(SandboxServiceStub):
     SetGroup: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.SetGroupRequest, _sandbox_pb2.SetGroupResponse]  # type: ignore[assignment]
     """SetGroup changes who is in a group, or its subject; the members' devices are told. Idempotent.
     NOT_FOUND if there is no such group.
+    """
+    ActInGroup: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ActInGroupRequest, _sandbox_pb2.ActInGroupResponse]  # type: ignore[assignment]
+    """ActInGroup has a phone do something in a group, as a person would, with WhatsApp's own rules.
+    FAILED_PRECONDITION with the reason WHATSAPP_<code> where WhatsApp refuses, NOT_FOUND if there
+    is no such group.
+    """
+    JoinGroup: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.JoinGroupRequest, _sandbox_pb2.JoinGroupResponse]  # type: ignore[assignment]
+    """JoinGroup has a phone join a group by its link, or ask for it where admins approve who joins.
+    FAILED_PRECONDITION with the reason WHATSAPP_<code> where WhatsApp refuses.
     """
     ListGroups: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ListGroupsRequest, _sandbox_pb2.ListGroupsResponse]  # type: ignore[assignment]
     """ListGroups returns the groups. Idempotent."""
@@ -260,7 +280,8 @@ class SandboxServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_sandbox_pb2.WriteMessageResponse, _abc.Awaitable[_sandbox_pb2.WriteMessageResponse]]:
         """WriteMessage has a phone write a text: to another phone and its linked devices, or to a group,
         with a copy to its own linked devices. Not idempotent. FAILED_PRECONDITION if the phone is
-        offline or not in the group, NOT_FOUND if there is no such group.
+        offline, not in the group, or no admin where only admins write; NOT_FOUND if there is no such
+        group.
         """
 
     @_abc_1.abstractmethod
@@ -348,6 +369,27 @@ class SandboxServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_sandbox_pb2.SetGroupResponse, _abc.Awaitable[_sandbox_pb2.SetGroupResponse]]:
         """SetGroup changes who is in a group, or its subject; the members' devices are told. Idempotent.
         NOT_FOUND if there is no such group.
+        """
+
+    @_abc_1.abstractmethod
+    def ActInGroup(
+        self,
+        request: _sandbox_pb2.ActInGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.ActInGroupResponse, _abc.Awaitable[_sandbox_pb2.ActInGroupResponse]]:
+        """ActInGroup has a phone do something in a group, as a person would, with WhatsApp's own rules.
+        FAILED_PRECONDITION with the reason WHATSAPP_<code> where WhatsApp refuses, NOT_FOUND if there
+        is no such group.
+        """
+
+    @_abc_1.abstractmethod
+    def JoinGroup(
+        self,
+        request: _sandbox_pb2.JoinGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sandbox_pb2.JoinGroupResponse, _abc.Awaitable[_sandbox_pb2.JoinGroupResponse]]:
+        """JoinGroup has a phone join a group by its link, or ask for it where admins approve who joins.
+        FAILED_PRECONDITION with the reason WHATSAPP_<code> where WhatsApp refuses.
         """
 
     @_abc_1.abstractmethod

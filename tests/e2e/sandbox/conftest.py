@@ -24,6 +24,7 @@ from botmesh.sandbox.v1 import (
     MediaLetter,
     Message,
     OpenMediaRequest,
+    PeopleServiceStub,
     SandboxMediaServiceStub,
     SandboxServiceStub,
     ScanRequest,
@@ -134,12 +135,14 @@ class World:
         self._numbers = itertools.count(1)
         self.api: Any = None
         self.media: Any = None
+        self.people: Any = None
 
     async def dial(self) -> None:
         """Open a channel to the control API, anew after a restart."""
         channel = grpc.aio.insecure_channel(self.sandbox.addresses.control_address)
         self.api = SandboxServiceStub(channel)
         self.media = SandboxMediaServiceStub(channel)
+        self.people = PeopleServiceStub(channel)
         self._stack.push_async_callback(channel.close)
 
     def number(self) -> str:

@@ -42,6 +42,7 @@ from botnode.media_transfer import MediaMover
 
 sys.path.insert(0, str(Path(__file__).parent))
 import contents
+import group_commands
 
 _WATCHED = (
     "ClientOutdatedEv",
@@ -92,6 +93,10 @@ def watch(client: NewClient) -> None:
         lambda client, event: say("Message", **message(event), **vote(client, event))
     )
     client.event(events.ReceiptEv)(lambda _client, event: say("Receipt", **receipt(event)))
+    for name, read in group_commands.EVENTS.items():
+        client.event(getattr(events, f"{name}Ev"))(
+            lambda _client, event, name=name, read=read: say(name, **read(event))
+        )
 
 
 def message(event: Any) -> dict[str, Any]:
@@ -225,15 +230,6 @@ def mark_read(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def groups(client: NewClient, _command: dict[str, Any]) -> dict[str, Any]:
-    found = client.get_joined_groups()
-    return {
-        "groups": {
-            group.JID.User: [group.GroupName.Name, len(group.Participants)] for group in found
-        }
-    }
-
-
 def on_whatsapp(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
     found = client.is_on_whatsapp(*command["numbers"])
     return {"found": {item.Query: item.IsIn for item in found}}
@@ -261,11 +257,11 @@ COMMANDS = {
     "contact_link": contact_link,
     "pair_phone": pair_phone,
     "log_out": log_out,
-    "groups": groups,
     "send_media": send_media,
     "download": download,
     "move_up": move_up,
     "move_down": move_down,
+    **group_commands.COMMANDS,
 }
 
 if __name__ == "__main__":

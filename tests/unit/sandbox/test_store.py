@@ -12,6 +12,7 @@ import pytest
 from sandbox.signal.keys import KeyPair
 from sandbox.signal.sender_keys import SenderKey
 from sandbox.state.devices import Device
+from sandbox.state.groups import Standing
 from sandbox.state.messages import Direction, Message
 from sandbox.state.phones import NumberError, Phone
 from sandbox.state.store import Store
@@ -165,13 +166,15 @@ def test_groups_and_their_keys_survive(store: Store, path: Path) -> None:
     key = store.groups.own_key(group, "521")
     sent = key.encrypt(b"one")
     store.groups.save_own_key(group, "521", key)
-    store.groups.rename(group, "Moved")
+    group.subject, group.settings.description = "Moved", "what it is for"
+    store.groups.save(group)
     again = Store(path)
     found = again.groups.at(group.jid)
     assert found == group
     assert again.groups.own_key(group, "521").dump() == key.dump()
-    assert again.groups.remove(group, ["522", "999"]) == ["522"]
+    assert again.groups.remove(group, ["522", "999"], Standing.LEFT) == ["522"]
     assert group.numbers == ["521", "523"]
+    assert again.groups.standing(group, "522") is Standing.LEFT
     assert again.groups.own_key(group, "521").dump() != key.dump()
     assert again.groups.at(Jid(group.id, "lid")) is None
     assert sent
@@ -193,6 +196,7 @@ def test_a_file_of_the_first_version_is_brought_up(store: Store, path: Path) -> 
     with closing(sqlite3.connect(path)) as old, old:
         old.executescript(
             "DROP TABLE groups; DROP TABLE members; DROP TABLE sender_keys; DROP TABLE media;"
+            "DROP TABLE outsiders; DROP TABLE invite_codes;"
             "ALTER TABLE phones DROP COLUMN forgetful;"
             "ALTER TABLE messages DROP COLUMN kind; ALTER TABLE messages DROP COLUMN undecrypted;"
             "PRAGMA user_version=1"
