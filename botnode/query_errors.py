@@ -31,6 +31,16 @@ _WORDS = (
         Reason.PICTURE_NOT_FOUND,
     ),
 )
+# Words that stand in an error's place, and the status that they came from.
+_WORDED = (
+    (re.compile(r"that group does not exist"), 404),
+    (re.compile(r"you're not participating in that group"), 403),
+    (re.compile(r"don't have the permission to get the group's invite link"), 401),
+    (re.compile(r"that group invite link is not valid"), 406),
+    (re.compile(r"that group invite link has been revoked"), 410),
+    (re.compile(r"the given data is not a valid image"), 406),
+    (re.compile(r"invalid disappearing timer provided"), 400),
+)
 _NOT_IN_TIME = re.compile(r"timed out")
 
 
@@ -50,9 +60,8 @@ def error_of(text: str, meanings: Mapping[int, Reason]) -> MeshError:
     for words, reason in _WORDS:
         if words.search(text):
             return MeshError(reason, text)
-    found = _STATUS.search(text)
-    code = int(found[1]) if found else 0
-    metadata = {"whatsapp_code": str(code)} if found else {}
+    code = _code(text)
+    metadata = {"whatsapp_code": str(code)} if code else {}
     if code == _RATE_LIMITED:
         return MeshError(
             Reason.RATE_LIMITED, text, metadata=metadata, retry_after=ASK_AGAIN_AFTER_RATE_LIMIT
@@ -64,6 +73,13 @@ def error_of(text: str, meanings: Mapping[int, Reason]) -> MeshError:
 def is_answer(text: str) -> bool:
     """Whether the text of a question that failed shows that WhatsApp heard the question."""
     return not _LINE_DOWN.search(text) and not _NOT_IN_TIME.search(text)
+
+
+def _code(text: str) -> int:
+    """The status that WhatsApp answered with; 0 where the text does not tell."""
+    if found := _STATUS.search(text):
+        return int(found[1])
+    return next((code for pattern, code in _WORDED if pattern.search(text)), 0)
 
 
 def unanswered(text: str) -> MeshError:

@@ -9,10 +9,13 @@ from botmesh.v1 import (
     chat_pb2_grpc,
     contact_pb2,
     contact_pb2_grpc,
+    group_pb2,
+    group_pb2_grpc,
 )
 from botnode.calls import TenantCalls
 from botnode.chat_servicer import ChatServicer
 from botnode.contact_servicer import ContactServicer
+from botnode.group_servicer import GroupServicer
 from botnode.identity import Identity
 from botnode.servicer import BotServicer
 from botnode.session import SessionMachine
@@ -22,6 +25,7 @@ SERVICES = (
     bot_pb2.DESCRIPTOR.services_by_name["BotService"].full_name,
     chat_pb2.DESCRIPTOR.services_by_name["ChatService"].full_name,
     contact_pb2.DESCRIPTOR.services_by_name["ContactService"].full_name,
+    group_pb2.DESCRIPTOR.services_by_name["GroupService"].full_name,
 )
 
 
@@ -33,12 +37,14 @@ class Services:
         self._bot = BotServicer(self._calls)
         self._chat = ChatServicer(self._calls)
         self._contact = ContactServicer(self._calls)
+        self._groups = GroupServicer(self._calls)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Let a server serve them; it must not be started yet."""
         bot_pb2_grpc.add_BotServiceServicer_to_server(self._bot, server)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(self._chat, server)
         contact_pb2_grpc.add_ContactServiceServicer_to_server(self._contact, server)
+        group_pb2_grpc.add_GroupServiceServicer_to_server(self._groups, server)
 
     def serve(self, tenant: Tenant) -> None:
         """The lease is held: answer everything from now on."""

@@ -12,6 +12,7 @@ import structlog
 from botnode import (
     neonize_loader,
     whatsapp_events,
+    whatsapp_group_notices,
     whatsapp_notices,
     whatsapp_people_notices,
     whatsapp_unreadable,
@@ -142,6 +143,8 @@ class Wiring:
             event(getattr(proto, f"{name}Ev"))(self._guard(self._on_simple))
         for name, translate in whatsapp_notices.NOTICES.items():
             event(getattr(proto, f"{name}Ev"))(self._guard(self._notice(translate)))
+        for name, tell in whatsapp_group_notices.GROUP_NOTICES.items():
+            event(getattr(proto, f"{name}Ev"))(self._guard(self._group_notice(tell)))
         self._client.references = (
             self._on_qr,
             self._on_status,
@@ -243,6 +246,22 @@ class Wiring:
                 self._inbox.notice(kind, told.SerializeToString())
 
         return keep
+
+    def _group_notice(self, tell: whatsapp_group_notices.Translate) -> Callable[[Any], None]:
+        def keep(event: Any) -> None:
+            told = tell(event, self._number_of)
+            self._inbox.notice(str(told.WhichOneof("kind")), told.SerializeToString())
+
+        return keep
+
+    def _number_of(self, jid: Any) -> str:
+        """The number of a JID, as the library's store knows it; empty if it does not."""
+        if jid.Server != whatsapp_events.LID_SERVER:
+            return whatsapp_events.number(jid)
+        try:
+            return whatsapp_events.number(self._client.neonize.get_pn_from_lid(jid))
+        except Exception:  # noqa: BLE001 - whatever it is: the event goes without the number
+            return ""
 
     def _on_receipt(self, event: Any) -> None:
         receipt = whatsapp_events.receipts(event)

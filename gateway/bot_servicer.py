@@ -17,7 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from botmesh.errors import MeshError, Reason, invalid
 from botmesh.rpc import metadata
-from botmesh.v1 import bot_pb2, chat_pb2, contact_pb2
+from botmesh.v1 import bot_pb2, chat_pb2, contact_pb2, group_pb2
 from gateway.call import Call, Method
 from gateway.course import ForwardedError, outcome_unknown
 from gateway.deadline import with_margin
@@ -31,6 +31,7 @@ SERVICES = (
     bot_pb2.DESCRIPTOR.services_by_name["BotService"],
     chat_pb2.DESCRIPTOR.services_by_name["ChatService"],
     contact_pb2.DESCRIPTOR.services_by_name["ContactService"],
+    group_pb2.DESCRIPTOR.services_by_name["GroupService"],
 )
 
 Context = grpc.aio.ServicerContext[bytes, bytes]

@@ -91,6 +91,8 @@ class Course:
             return ForwardedError(error, failure.reason)
         if self._maybe_sent():
             return outcome_unknown(self.call)
+        if self.executed and not self.call.method.policy.repeatable:
+            return _left_open(self.call)
         if failure.reason is not None and not failure.misrouted:
             return ForwardedError(error, failure.reason)
         return self._transport_error(failure)
@@ -127,6 +129,16 @@ def outcome_unknown(call: Call) -> MeshError:
         "the botnode did not answer after it may have begun to send; repeat the call with the "
         "same request_id to learn what became of it",
         metadata={"tenant_id": call.tenant_id, "request_id": call.request_id},
+    )
+
+
+def _left_open(call: Call) -> MeshError:
+    """A call that must not be made twice reached a botnode and was never answered."""
+    return MeshError(
+        Reason.WHATSAPP_UNANSWERED,
+        "the botnode did not answer after it may have begun; look whether it was done before you "
+        "repeat the call",
+        metadata={"tenant_id": call.tenant_id},
     )
 
 

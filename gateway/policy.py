@@ -69,6 +69,18 @@ POLICIES: Mapping[str, MethodPolicy] = MappingProxyType(
         "ListBlockedContacts": MethodPolicy(25, attempts=3, idempotent=True),
         "BlockContact": MethodPolicy(25, attempts=3, idempotent=True),
         "UnblockContact": MethodPolicy(25, attempts=3, idempotent=True),
+        # A botnode gives WhatsApp 20 s for each of its questions.
+        "CreateGroup": MethodPolicy(30, attempts=4, idempotent=False),
+        "ListGroups": MethodPolicy(30, attempts=4, idempotent=True),
+        "GetGroup": MethodPolicy(30, attempts=4, idempotent=True),
+        "UpdateGroup": MethodPolicy(60, attempts=3, idempotent=True),
+        "SetGroupPicture": MethodPolicy(30, attempts=3, idempotent=True),
+        "UpdateGroupParticipants": MethodPolicy(30, attempts=3, idempotent=True),
+        # With `reset` a repeat makes one more link; the last one is what the caller gets.
+        "GetGroupInviteLink": MethodPolicy(30, attempts=3, idempotent=True),
+        "GetGroupByInviteLink": MethodPolicy(30, attempts=4, idempotent=True),
+        "JoinGroup": MethodPolicy(60, attempts=3, idempotent=True),
+        "LeaveGroup": MethodPolicy(30, attempts=3, idempotent=True),
     }
 )
 

@@ -111,7 +111,7 @@ class GroupServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListGroups(self, request, context):
-        """Lists the groups that the account is in, by their JIDs. Reads only.
+        """Lists the groups that the account is in, by their JIDs, in pages of at most about 2 MB. Reads only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,7 +133,7 @@ class GroupServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetGroupPicture(self, request, context):
-        """Changes or removes a group's picture. Idempotent.
+        """Changes a group's picture. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,7 +166,7 @@ class GroupServiceServicer:
     def JoinGroup(self, request, context):
         """Joins the group that a link leads to; in a group whose admins approve who joins, asks for it. Idempotent.
 
-        Errors: INVITE_LINK_INVALID.
+        Errors: INVITE_LINK_INVALID; GROUP_FORBIDDEN when the account was removed from the group.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

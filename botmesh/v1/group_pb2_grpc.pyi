@@ -43,7 +43,7 @@ class GroupServiceStub:
     CreateGroup: _grpc.UnaryUnaryMultiCallable[_group_pb2.CreateGroupRequest, _group_pb2.CreateGroupResponse]
     """Makes a group with the account as its admin. Not idempotent: a second call makes a second group."""
     ListGroups: _grpc.UnaryUnaryMultiCallable[_group_pb2.ListGroupsRequest, _group_pb2.ListGroupsResponse]
-    """Lists the groups that the account is in, by their JIDs. Reads only."""
+    """Lists the groups that the account is in, by their JIDs, in pages of at most about 2 MB. Reads only."""
     GetGroup: _grpc.UnaryUnaryMultiCallable[_group_pb2.GetGroupRequest, _group_pb2.GetGroupResponse]
     """Tells what a group is. Reads only."""
     UpdateGroup: _grpc.UnaryUnaryMultiCallable[_group_pb2.UpdateGroupRequest, _group_pb2.UpdateGroupResponse]
@@ -51,7 +51,7 @@ class GroupServiceStub:
     those before it stay changed; the error's metadata names it as `field`. Idempotent.
     """
     SetGroupPicture: _grpc.UnaryUnaryMultiCallable[_group_pb2.SetGroupPictureRequest, _group_pb2.SetGroupPictureResponse]
-    """Changes or removes a group's picture. Idempotent."""
+    """Changes a group's picture. Idempotent."""
     UpdateGroupParticipants: _grpc.UnaryUnaryMultiCallable[_group_pb2.UpdateGroupParticipantsRequest, _group_pb2.UpdateGroupParticipantsResponse]
     """Adds, removes, promotes or demotes people. Tells for each what became of it. Idempotent."""
     GetGroupInviteLink: _grpc.UnaryUnaryMultiCallable[_group_pb2.GetGroupInviteLinkRequest, _group_pb2.GetGroupInviteLinkResponse]
@@ -66,7 +66,7 @@ class GroupServiceStub:
     JoinGroup: _grpc.UnaryUnaryMultiCallable[_group_pb2.JoinGroupRequest, _group_pb2.JoinGroupResponse]
     """Joins the group that a link leads to; in a group whose admins approve who joins, asks for it. Idempotent.
 
-    Errors: INVITE_LINK_INVALID.
+    Errors: INVITE_LINK_INVALID; GROUP_FORBIDDEN when the account was removed from the group.
     """
     LeaveGroup: _grpc.UnaryUnaryMultiCallable[_group_pb2.LeaveGroupRequest, _group_pb2.LeaveGroupResponse]
     """Leaves a group. Idempotent."""
@@ -86,7 +86,7 @@ class GroupServiceAsyncStub(GroupServiceStub):
     CreateGroup: _aio.UnaryUnaryMultiCallable[_group_pb2.CreateGroupRequest, _group_pb2.CreateGroupResponse]  # type: ignore[assignment]
     """Makes a group with the account as its admin. Not idempotent: a second call makes a second group."""
     ListGroups: _aio.UnaryUnaryMultiCallable[_group_pb2.ListGroupsRequest, _group_pb2.ListGroupsResponse]  # type: ignore[assignment]
-    """Lists the groups that the account is in, by their JIDs. Reads only."""
+    """Lists the groups that the account is in, by their JIDs, in pages of at most about 2 MB. Reads only."""
     GetGroup: _aio.UnaryUnaryMultiCallable[_group_pb2.GetGroupRequest, _group_pb2.GetGroupResponse]  # type: ignore[assignment]
     """Tells what a group is. Reads only."""
     UpdateGroup: _aio.UnaryUnaryMultiCallable[_group_pb2.UpdateGroupRequest, _group_pb2.UpdateGroupResponse]  # type: ignore[assignment]
@@ -94,7 +94,7 @@ class GroupServiceAsyncStub(GroupServiceStub):
     those before it stay changed; the error's metadata names it as `field`. Idempotent.
     """
     SetGroupPicture: _aio.UnaryUnaryMultiCallable[_group_pb2.SetGroupPictureRequest, _group_pb2.SetGroupPictureResponse]  # type: ignore[assignment]
-    """Changes or removes a group's picture. Idempotent."""
+    """Changes a group's picture. Idempotent."""
     UpdateGroupParticipants: _aio.UnaryUnaryMultiCallable[_group_pb2.UpdateGroupParticipantsRequest, _group_pb2.UpdateGroupParticipantsResponse]  # type: ignore[assignment]
     """Adds, removes, promotes or demotes people. Tells for each what became of it. Idempotent."""
     GetGroupInviteLink: _aio.UnaryUnaryMultiCallable[_group_pb2.GetGroupInviteLinkRequest, _group_pb2.GetGroupInviteLinkResponse]  # type: ignore[assignment]
@@ -109,7 +109,7 @@ class GroupServiceAsyncStub(GroupServiceStub):
     JoinGroup: _aio.UnaryUnaryMultiCallable[_group_pb2.JoinGroupRequest, _group_pb2.JoinGroupResponse]  # type: ignore[assignment]
     """Joins the group that a link leads to; in a group whose admins approve who joins, asks for it. Idempotent.
 
-    Errors: INVITE_LINK_INVALID.
+    Errors: INVITE_LINK_INVALID; GROUP_FORBIDDEN when the account was removed from the group.
     """
     LeaveGroup: _aio.UnaryUnaryMultiCallable[_group_pb2.LeaveGroupRequest, _group_pb2.LeaveGroupResponse]  # type: ignore[assignment]
     """Leaves a group. Idempotent."""
@@ -138,7 +138,7 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _group_pb2.ListGroupsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_group_pb2.ListGroupsResponse, _abc.Awaitable[_group_pb2.ListGroupsResponse]]:
-        """Lists the groups that the account is in, by their JIDs. Reads only."""
+        """Lists the groups that the account is in, by their JIDs, in pages of at most about 2 MB. Reads only."""
 
     @_abc_1.abstractmethod
     def GetGroup(
@@ -164,7 +164,7 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _group_pb2.SetGroupPictureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_group_pb2.SetGroupPictureResponse, _abc.Awaitable[_group_pb2.SetGroupPictureResponse]]:
-        """Changes or removes a group's picture. Idempotent."""
+        """Changes a group's picture. Idempotent."""
 
     @_abc_1.abstractmethod
     def UpdateGroupParticipants(
@@ -203,7 +203,7 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_group_pb2.JoinGroupResponse, _abc.Awaitable[_group_pb2.JoinGroupResponse]]:
         """Joins the group that a link leads to; in a group whose admins approve who joins, asks for it. Idempotent.
 
-        Errors: INVITE_LINK_INVALID.
+        Errors: INVITE_LINK_INVALID; GROUP_FORBIDDEN when the account was removed from the group.
         """
 
     @_abc_1.abstractmethod

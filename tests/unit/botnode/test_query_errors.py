@@ -10,6 +10,7 @@ from botnode.query_errors import TOO_MANY_OPEN, error_of
     ("text", "reason"),
     [
         ("info query returned status 404: item-not-found", Reason.GROUP_NOT_FOUND),
+        ("failed to look: that group does not exist", Reason.GROUP_NOT_FOUND),
         ("failed to do it: info query returned status 429: rate-overlimit", Reason.RATE_LIMITED),
         ("info query returned status 500: internal-server-error", Reason.WHATSAPP_REFUSED),
         ("websocket not connected", Reason.SESSION_DISCONNECTED),
@@ -28,3 +29,20 @@ def test_a_text_becomes_a_reason(text: str, reason: Reason) -> None:
     assert error.reason is reason
     assert error.message == text
     assert (error.retry_after is not None) == error.retryable
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("you're not participating in that group", "403"),
+        ("you don't have the permission to get the group's invite link", "401"),
+        ("that group invite link is not valid", "406"),
+        ("that group invite link has been revoked", "410"),
+        ("the given data is not a valid image", "406"),
+        ("invalid disappearing timer provided", "400"),
+    ],
+)
+def test_words_stand_for_a_status(text: str, code: str) -> None:
+    error = error_of(text, {int(code): Reason.GROUP_FORBIDDEN})
+    assert error.reason is Reason.GROUP_FORBIDDEN
+    assert error.metadata == {"whatsapp_code": code}

@@ -71,6 +71,15 @@ REPEATED = {
     "ListBlockedContacts": "idempotent",
     "BlockContact": "idempotent",
     "UnblockContact": "idempotent",
+    "ListGroups": "idempotent",
+    "GetGroup": "idempotent",
+    "UpdateGroup": "idempotent",
+    "SetGroupPicture": "idempotent",
+    "UpdateGroupParticipants": "idempotent",
+    "GetGroupInviteLink": "idempotent",
+    "GetGroupByInviteLink": "idempotent",
+    "JoinGroup": "idempotent",
+    "LeaveGroup": "idempotent",
 }
 
 

@@ -1,0 +1,126 @@
+"""What GroupService makes of the library's answers that the sandbox does not give."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from botmesh.errors import MeshError, Reason
+from botmesh.v1 import (
+    CreateGroupRequest,
+    GetGroupInviteLinkRequest,
+    GetGroupRequest,
+    GroupServiceStub,
+    JoinGroupRequest,
+    LeaveGroupRequest,
+    ListGroupsRequest,
+    UpdateGroupRequest,
+)
+from botnode import whatsapp_groups
+from tests.integration.botnode.conftest import Node, error_of, typed_errors
+
+JID = "120363000000000000@g.us"
+CODE = "ABCDEFGHIJKLMNOPQRSTUV"
+CONFLICT = "info query returned status 409: conflict"
+
+
+class Client:
+    """Every call fails with the next of these texts, or else is written down."""
+
+    def __init__(self, *failures: str) -> None:
+        self.failures = list(failures)
+        self.called: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*_: Any) -> Any:
+            self.called.append(name)
+            if self.failures:
+                raise RuntimeError(self.failures.pop(0))
+            return None
+
+        return call
+
+
+@pytest.fixture(autouse=True)
+def without_neonize(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JIDs stay texts: neonize's would start Go in this process."""
+    monkeypatch.setattr(whatsapp_groups, "_jid", lambda text: text)
+
+
+async def ask(node: Node, name: str, request: Any) -> Any:
+    request.tenant_id = request.tenant_id or node.identity.tenant_id
+    with typed_errors():
+        return await getattr(GroupServiceStub(node.channel), name)(
+            request, metadata=node.metadata, timeout=5
+        )
+
+
+async def refused(node: Node, name: str, request: Any, *failures: str) -> MeshError:
+    node.whatsapp.client = Client(*failures)
+    return await error_of(ask(node, name, request))
+
+
+async def test_a_description_that_another_changed_meanwhile_is_set_again(node: Node) -> None:
+    request = UpdateGroupRequest(group_jid=JID, description="x")
+    error = await refused(node, "UpdateGroup", request, CONFLICT, CONFLICT, "nobody knows")
+    assert (error.reason, error.metadata["field"]) == (Reason.WHATSAPP_REFUSED, "description")
+    assert node.whatsapp.client.called == ["set_group_topic"] * 3
+    error = await refused(node, "UpdateGroup", request, *[CONFLICT] * 4)
+    assert error.metadata == {"field": "description", "whatsapp_code": "409"}
+    assert len(node.whatsapp.client.called) == 3
+
+
+async def test_what_comes_after_a_refused_field_is_left(node: Node) -> None:
+    request = UpdateGroupRequest(group_jid=JID, name="x", announce=True, locked=True)
+    node.whatsapp.client = client = Client()
+    client.set_group_announce = lambda *_: _raise("info query returned status 401: no")  # type: ignore[method-assign] - one of the calls
+    error = await error_of(ask(node, "UpdateGroup", request))
+    assert (error.reason, error.metadata["field"]) == (Reason.GROUP_FORBIDDEN, "announce")
+    assert client.called == ["set_group_name"]
+
+
+def _raise(text: str) -> None:
+    raise RuntimeError(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("info query returned status 429: rate-overlimit", Reason.RATE_LIMITED),
+        ("info query timed out", Reason.WHATSAPP_UNANSWERED),
+        ("websocket not connected", Reason.SESSION_DISCONNECTED),
+        ("info query returned status 500: internal-server-error", Reason.WHATSAPP_REFUSED),
+        ("something that nobody has seen yet", Reason.WHATSAPP_REFUSED),
+    ],
+)
+async def test_every_method_types_what_it_is_told(node: Node, text: str, reason: Reason) -> None:
+    for name, request in (
+        ("CreateGroup", CreateGroupRequest(name="x")),
+        ("ListGroups", ListGroupsRequest()),
+        ("GetGroup", GetGroupRequest(group_jid=JID)),
+        ("GetGroupInviteLink", GetGroupInviteLinkRequest(group_jid=JID)),
+        ("JoinGroup", JoinGroupRequest(link=CODE)),
+        ("LeaveGroup", LeaveGroupRequest(group_jid=JID)),
+    ):
+        assert (await refused(node, name, request, text)).reason is reason, name
+
+
+async def test_leaving_a_group_that_one_is_not_in_is_no_error(node: Node) -> None:
+    for text in ("info query returned status 404: item-not-found", "status code 403"):
+        node.whatsapp.client = Client(text)
+        await ask(node, "LeaveGroup", LeaveGroupRequest(group_jid=JID))
+        assert node.whatsapp.client.called == ["leave_group"]
+
+
+async def test_without_a_session_nothing_is_asked(unpaired: Node) -> None:
+    unpaired.whatsapp.client = Client()
+    error = await error_of(ask(unpaired, "ListGroups", ListGroupsRequest()))
+    assert error.reason is Reason.SESSION_NOT_PAIRED
+    error = await error_of(ask(unpaired, "GetGroup", GetGroupRequest(group_jid="x")))
+    assert error.reason is Reason.INVALID_REQUEST  # whatever the session
+    assert unpaired.whatsapp.client.called == []
+
+
+async def test_another_tenants_groups_are_not_told(node: Node) -> None:
+    error = await error_of(ask(node, "ListGroups", ListGroupsRequest(tenant_id="other")))
+    assert error.reason is Reason.WRONG_BOTNODE
