@@ -26,6 +26,7 @@ _ADVICE: Mapping[str, str] = {
     Reason.EVENTS_EXPIRED: _CURSOR,
     Reason.PUSH_NAME_MISSING: "the phone tells it soon after pairing; a sandbox's when told to: "
     "botmesh sandbox set PHONE --name NAME",
+    Reason.GROUP_NOT_FOUND: "see which there are: botmesh group list {tenant_id}",
     Reason.MESSAGE_NOT_CANCELLABLE: "see what became of it: botmesh message {message_id}",
     Reason.REQUEST_ID_REUSED: "see what it was used for: botmesh message {request_id}",
 }

@@ -93,7 +93,11 @@ def _media(media: StoredMedia) -> str:
 
 def _group(change: GroupChange) -> str:
     told = [
-        *(f"{word} {_people(people)}" for word, people in _moves(change) if people),
+        *(
+            f"{word} {_people(change.phone_numbers.get(jid) or jid for jid in jids)}"
+            for word, jids in _moves(change)
+            if jids
+        ),
         *(
             f"{word} {getattr(change, field)!r}"
             for field, word in (("name", "named"), ("description", "described as"))
@@ -112,6 +116,7 @@ def _group(change: GroupChange) -> str:
         told.append(f"invite link {change.invite_link}")
     if change.deleted:
         told.append("deleted")
+    told += change.other_changes
     author = _person(change.author_jid, change.author_number)
     by = f" by {author}" if author else ""
     return f"group {change.group_jid}{by}: {'; '.join(told) or 'changed'}"
@@ -129,14 +134,15 @@ def _moves(change: GroupChange) -> Iterable[tuple[str, Any]]:
 _SWITCHES = (
     ("announce", "only admins write", "all write"),
     ("locked", "only admins change it", "all change it"),
-    ("join_approval_required", "admins approve who joins", "nobody approves who joins"),
 )
 
 
 def _joined(joined: GroupJoined) -> str:
     how = "made" if joined.created else "joined"
     why = f" ({joined.reason})" if joined.reason else ""
-    return f"group {joined.group.group_jid} {how}{why}: {joined.group.name}"
+    author = _person(joined.author_jid, joined.author_number)
+    by = f" by {author}" if author else ""
+    return f"group {joined.group.group_jid} {how}{why}{by}: {joined.group.name}"
 
 
 def _person(jid: str, number: str) -> str:

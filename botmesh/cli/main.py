@@ -13,6 +13,7 @@ from botmesh.cli import (
     contact,
     events,
     export,
+    group,
     messages,
     output,
     pairing,
@@ -43,6 +44,7 @@ app.add_typer(chat_marks.app, name="chat")
 app.add_typer(contact.app, name="contact")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(export.app, name="export")
+app.add_typer(group.app, name="group")
 app.command("up")(up.up)
 app.command("qr")(pairing.qr)
 app.command("pair")(phone_pairing.pair)

@@ -4,14 +4,14 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import grpc
 import typer
 
-from botmesh.cli import connection, output, sandbox_faults
+from botmesh.cli import connection, output, sandbox_faults, sandbox_groups
+from botmesh.cli.sandbox_line import Phone, phones_of
 from botmesh.cli.tenant import all_tenants
 from botmesh.rpc.settings import SANDBOX_MESH, default_data_dir
 from botmesh.sandbox import v1 as sandbox
@@ -21,14 +21,10 @@ app = typer.Typer(
     help="Drive the sandbox's phones: scan, write, read, misbehave.", no_args_is_help=True
 )
 
-STATE_FILE = Path("sandbox", "sandbox.json")
 # --all gives the tenants numbers from here on: Mexican mobile numbers that nobody has.
 FIRST_NUMBER = 5215500000001
 PARALLEL_SCANS = 8
 
-Phone = Annotated[
-    str, typer.Argument(metavar="PHONE", help="A phone's number, e.g. +5215512345678")
-]
 PhoneOption = Annotated[str, typer.Option("--phone", help="A phone's number, e.g. +5215512345678")]
 DataDirOption = Annotated[
     Path | None,
@@ -36,6 +32,13 @@ DataDirOption = Annotated[
         "--data-dir", envvar="BOTMESH_DATA_DIR", help="The sandbox mesh's data directory."
     ),
 ]
+
+
+app.command("group")(sandbox_groups.group)
+app.command("regroup")(sandbox_groups.regroup)
+app.command("groups")(sandbox_groups.groups)
+app.command("act")(sandbox_groups.act)
+app.command("join")(sandbox_groups.join)
 
 
 @app.callback()
@@ -58,7 +61,7 @@ def scan(
         raise typer.BadParameter("name a tenant or say --all")
     if tenant_id and not phone:
         raise typer.BadParameter("--phone is required with a tenant")
-    with connection.channel(context.obj) as mesh, _stub(context) as phones:
+    with connection.channel(context.obj) as mesh, phones_of(context) as phones:
         pairs = [(tenant_id, phone)]
         if all_:
             tenants = [t for t in all_tenants(TenantServiceStub(mesh)) if not t.phone_number]
@@ -77,7 +80,7 @@ def enter(
     code: Annotated[str, typer.Argument(help="The code, as `botmesh pair` shows it.")],
 ) -> None:
     """Have a phone's user type in the code that links a tenant."""
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         request = sandbox.EnterCodeRequest(phone=phone, code=code)
         device = stub.EnterCode(request, timeout=connection.timeout_s()).device
     output.emit(output.as_dict(device)) if output.is_json() else output.say(
@@ -93,7 +96,7 @@ def write(
     text: Annotated[str, typer.Argument(help="The text.")],
 ) -> None:
     """Have a phone write a text."""
-    with _stub(context) as phones:
+    with phones_of(context) as phones:
         request = sandbox.WriteMessageRequest(phone=phone, to=to, text=text)
         show_message(phones.WriteMessage(request, timeout=connection.timeout_s()).message)
 
@@ -105,7 +108,7 @@ def inbox(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
 ) -> None:
     """Show a phone's messages, as the phone decrypted them."""
-    with _stub(context) as phones:
+    with phones_of(context) as phones:
         if follow:
             for item in phones.StreamMessages(sandbox.StreamMessagesRequest(phone=phone)):
                 show_message(item.message)
@@ -121,7 +124,7 @@ def read(
     message_id: Annotated[str, typer.Argument(help="WhatsApp's id of the message.")],
 ) -> None:
     """Have a phone read a message that it received."""
-    with _stub(context) as phones:
+    with phones_of(context) as phones:
         request = sandbox.MarkReadRequest(phone=phone, message_id=message_id)
         show_message(phones.MarkRead(request, timeout=connection.timeout_s()).message)
 
@@ -139,62 +142,29 @@ def set_(
     request = sandbox.SetPhoneRequest(
         phone=phone, online=online, receipts=receipts, on_whatsapp=on_whatsapp, push_name=name
     )
-    with _stub(context) as phones:
+    with phones_of(context) as phones:
         _show_phones([phones.SetPhone(request, timeout=connection.timeout_s()).phone])
 
 
 @app.command()
 def forget(context: typer.Context, phone: Phone) -> None:
     """Have a phone lose its sessions, so that it cannot decrypt what comes next."""
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         answer = stub.ForgetSessions(sandbox.ForgetSessionsRequest(phone=phone))
     _show_count(answer.forgotten, "forgot", "session")
 
 
 @app.command()
-def group(
-    context: typer.Context,
-    subject: Annotated[str, typer.Argument(help="Its subject.")],
-    phones: Annotated[list[str], typer.Argument(help="Its members' numbers.")],
-) -> None:
-    """Make a group of phones."""
-    with _stub(context) as stub:
-        request = sandbox.CreateGroupRequest(subject=subject, phones=phones)
-        _show_groups([stub.CreateGroup(request, timeout=connection.timeout_s()).group])
-
-
-@app.command()
-def regroup(
-    context: typer.Context,
-    address: Annotated[str, typer.Argument(metavar="GROUP", help="A group's address, id@g.us.")],
-    add: Annotated[list[str] | None, typer.Option(help="A number to add.")] = None,
-    remove: Annotated[list[str] | None, typer.Option(help="A number to remove.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Its new subject.")] = None,
-) -> None:
-    """Change who is in a group, or its subject."""
-    with _stub(context) as stub:
-        request = sandbox.SetGroupRequest(group=address, add=add, remove=remove, subject=subject)
-        _show_groups([stub.SetGroup(request, timeout=connection.timeout_s()).group])
-
-
-@app.command()
-def groups(context: typer.Context) -> None:
-    """List the groups."""
-    with _stub(context) as stub:
-        _show_groups(stub.ListGroups(sandbox.ListGroupsRequest()).groups)
-
-
-@app.command()
 def phones(context: typer.Context) -> None:
     """List the phones."""
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         _show_phones(stub.ListPhones(sandbox.ListPhonesRequest()).phones)
 
 
 @app.command()
 def devices(context: typer.Context) -> None:
     """List the linked devices."""
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         found = stub.ListDevices(sandbox.ListDevicesRequest()).devices
     if output.is_json():
         for device in found:
@@ -216,7 +186,7 @@ def drop(
     device: Annotated[int, typer.Option(help="Only this device of the phone's.")] = 0,
 ) -> None:
     """Cut the lines of a phone's devices, or all lines."""
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         request = sandbox.DropConnectionsRequest(phone=phone, device=device)
         answer = stub.DropConnections(request)
     _show_count(answer.dropped, "cut", "line")
@@ -225,7 +195,7 @@ def drop(
 @app.command()
 def unlink(context: typer.Context, phone: Phone) -> None:
     """Have a phone unlink its devices."""
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         answer = stub.LogOutDevice(sandbox.LogOutDeviceRequest(phone=phone))
     _show_count(answer.logged_out, "unlinked", "device")
 
@@ -233,7 +203,7 @@ def unlink(context: typer.Context, phone: Phone) -> None:
 @app.command()
 def replace(context: typer.Context, phone: Phone) -> None:
     """Tell a phone's devices that they logged in elsewhere."""
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         answer = stub.ReplaceDevice(sandbox.ReplaceDeviceRequest(phone=phone))
     _show_count(answer.replaced, "replaced", "device")
 
@@ -261,7 +231,7 @@ def fault(
     wanted.MergeFrom(sandbox.Fault(phone=phone, recipient=recipient, times=times))
     if last:
         wanted.duration.CopyFrom(sandbox_faults.duration(last))
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         answer = stub.SetFault(sandbox.SetFaultRequest(fault=wanted))
     _show_faults([answer.fault])
 
@@ -269,7 +239,7 @@ def fault(
 @app.command()
 def faults(context: typer.Context) -> None:
     """List the faults that act."""
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         _show_faults(stub.ListFaults(sandbox.ListFaultsRequest()).faults)
 
 
@@ -279,7 +249,7 @@ def clear(
     fault_id: Annotated[int, typer.Argument(help="The fault; all when left out.")] = 0,
 ) -> None:
     """End one fault, or all."""
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         answer = stub.ClearFaults(sandbox.ClearFaultsRequest(fault_id=fault_id))
     _show_count(answer.cleared, "ended", "fault")
 
@@ -287,35 +257,13 @@ def clear(
 @app.command()
 def unknown(context: typer.Context) -> None:
     """List what the sandbox received and did not understand."""
-    with _stub(context) as stub:
+    with phones_of(context) as stub:
         found = stub.ListUnknown(sandbox.ListUnknownRequest()).unknown
     for item in found:
         if output.is_json():
             output.emit(output.as_dict(item))
         else:
             output.say(f"{item.time.ToJsonString()}  {item.sender}  {item.text}")
-
-
-@contextmanager
-def _stub(context: typer.Context) -> Iterator[sandbox.SandboxServiceStub]:
-    with dial(context) as channel:
-        yield sandbox.SandboxServiceStub(channel)
-
-
-@contextmanager
-def dial(context: typer.Context) -> Iterator[grpc.Channel]:
-    """A channel to the sandbox's control; errors of calls inside end the command."""
-    path = Path(context.meta["data_dir"]).expanduser() / STATE_FILE
-    try:
-        address = str(json.loads(path.read_text())["control_address"])
-    except (OSError, ValueError, KeyError):
-        output.fail(f"no sandbox runs in {path.parent.parent}: botmesh up --sandbox")
-    options = [("grpc.enable_http_proxy", 0)]
-    with (
-        grpc.insecure_channel(address, options=options) as channel,
-        connection.explained(address, start_with="botmesh up --sandbox"),
-    ):
-        yield channel
 
 
 def _numbered(
@@ -401,17 +349,6 @@ def _show_phones(found: Sequence[sandbox.Phone]) -> None:
             )
             for p in found
         ],
-    )
-
-
-def _show_groups(found: Sequence[sandbox.Group]) -> None:
-    if output.is_json():
-        for item in found:
-            output.emit(output.as_dict(item))
-        return
-    output.show_table(
-        ("group", "subject", "phones"),
-        [(item.group, item.subject, ", ".join(item.phones)) for item in found],
     )
 
 

@@ -7,10 +7,11 @@ from botmesh.sandbox import v1 as sandbox
 
 KINDS = (
     "refuse-connections, ban, outdated, unavailable, logged-out, send-error, hold-ack, hold-lid, "
-    "hold-devices, hold-pre-keys, hold-group, hold-people, hold-picture, hold-block-list, "
-    "hold-privacy, cut-before, cut-after, undecryptable, garble-body, garble-sender-key, "
-    "garble-all, garble-type, garble-content, garble-view-once, short-qr, silence, half-open, "
-    "deaf, refuse-activation, refuse-phone-code, passkey, or of media: "
+    "hold-devices, hold-pre-keys, hold-group, hold-group-change, hold-people, hold-picture, "
+    "hold-block-list, hold-privacy, refuse-query, cut-before, cut-after, undecryptable, "
+    "garble-body, garble-sender-key, garble-all, garble-type, garble-content, garble-view-once, "
+    "short-qr, silence, half-open, deaf, refuse-activation, refuse-phone-code, passkey, or of "
+    "media: "
     "media-refuse, media-cut, media-hold, media-damage, media-slow or media-lengthen."
 )
 _REFUSALS = {
@@ -28,6 +29,7 @@ _QUESTIONS = {
     "hold-picture": sandbox.QueryKind.QUERY_KIND_PICTURE,
     "hold-block-list": sandbox.QueryKind.QUERY_KIND_BLOCK_LIST,
     "hold-privacy": sandbox.QueryKind.QUERY_KIND_PRIVACY,
+    "hold-group-change": sandbox.QueryKind.QUERY_KIND_GROUP_CHANGE,
 }
 _CUTS = {
     "cut-before": sandbox.CutPlace.CUT_PLACE_BEFORE_DELIVERY,
@@ -83,6 +85,7 @@ def parse(kind: str, *, code: int, seconds: float, codes: int, size: int = 0) ->
         "deaf": sandbox.Fault(deaf=sandbox.Deaf()),
         "refuse-activation": sandbox.Fault(refuse_activation=sandbox.RefuseActivation()),
         "refuse-phone-code": sandbox.Fault(refuse_phone_code=sandbox.RefusePhoneCode(code=code)),
+        "refuse-query": sandbox.Fault(refuse_query=sandbox.RefuseQuery(code=code)),
         "passkey": sandbox.Fault(require_passkey=sandbox.RequirePasskey()),
     }
     if kind not in others:

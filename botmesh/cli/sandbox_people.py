@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from botmesh.cli import connection, output
-from botmesh.cli.sandbox import Phone, dial
+from botmesh.cli.sandbox_line import Phone, dial
 from botmesh.sandbox import v1 as sandbox
 
 
@@ -90,6 +90,7 @@ def privacy(
     picture: Annotated[bool | None, typer.Option(help="Others see the picture.")] = None,
     about: Annotated[bool | None, typer.Option(help="Others see the about.")] = None,
     read_receipts: Annotated[bool | None, typer.Option(help="Others see blue ticks.")] = None,
+    groups: Annotated[bool | None, typer.Option(help="Others add it to groups.")] = None,
 ) -> None:
     """Set who sees what of a phone's owner."""
     request = sandbox.SetPrivacyRequest(
@@ -98,6 +99,7 @@ def privacy(
         picture=picture,
         about=about,
         read_receipts=read_receipts,
+        groups=groups,
     )
     with _stub(context) as people:
         answer = people.SetPrivacy(request, timeout=connection.timeout_s())

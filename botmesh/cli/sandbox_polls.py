@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from botmesh.cli import connection
-from botmesh.cli.sandbox import Phone, dial, show_message
+from botmesh.cli.sandbox import show_message
+from botmesh.cli.sandbox_line import Phone, dial
 from botmesh.sandbox import v1 as sandbox
 
 

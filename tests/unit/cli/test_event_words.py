@@ -96,13 +96,15 @@ EVENTS = [
                 "locked": True,
                 "ephemeral_expiration": "86400s",
                 "joined_jids": [ANA, "5215512345678@s.whatsapp.net"],
-                "demoted_jids": [ANA],
+                "demoted_jids": ["2@lid"],
+                "phone_numbers": {"2@lid": "+522"},
+                "other_changes": ["created_membership_requests"],
             }
         },
         (
-            f"group {GROUP} by +521: joined: {ANA}, +5215512345678; no more admins: {ANA}; "
+            f"group {GROUP} by +521: joined: {ANA}, +5215512345678; no more admins: +522; "
             "named 'Ventas'; described as ''; all write; only admins change it; "
-            "messages disappear after 86400 s"
+            "messages disappear after 86400 s; created_membership_requests"
         ),
     ),
     (
@@ -110,8 +112,14 @@ EVENTS = [
         f"group {GROUP}: invite link https://x; deleted",
     ),
     (
-        {"group_joined": {"group": {"group_jid": GROUP, "name": "Ventas"}, "reason": "invite"}},
-        f"group {GROUP} joined (invite): Ventas",
+        {
+            "group_joined": {
+                "group": {"group_jid": GROUP, "name": "Ventas"},
+                "reason": "invite",
+                "author_number": "+521",
+            }
+        },
+        f"group {GROUP} joined (invite) by +521: Ventas",
     ),
     (
         {
