@@ -198,6 +198,7 @@ class Botnode:
                 crash=lambda: self._stop.set(EX_FAILED),
                 lose=self._lost,
             ),
+            keeping=self._settings.keeping,
         )
         await tenant.open()
         return tenant

@@ -11,12 +11,15 @@ from botmesh.v1 import (
     contact_pb2_grpc,
     group_pb2,
     group_pb2_grpc,
+    media_pb2,
+    media_pb2_grpc,
 )
 from botnode.calls import TenantCalls
 from botnode.chat_servicer import ChatServicer
 from botnode.contact_servicer import ContactServicer
 from botnode.group_servicer import GroupServicer
 from botnode.identity import Identity
+from botnode.media_servicer import MediaServicer
 from botnode.servicer import BotServicer
 from botnode.session import SessionMachine
 from botnode.tenant import Tenant
@@ -26,6 +29,7 @@ SERVICES = (
     chat_pb2.DESCRIPTOR.services_by_name["ChatService"].full_name,
     contact_pb2.DESCRIPTOR.services_by_name["ContactService"].full_name,
     group_pb2.DESCRIPTOR.services_by_name["GroupService"].full_name,
+    media_pb2.DESCRIPTOR.services_by_name["MediaService"].full_name,
 )
 
 
@@ -38,6 +42,7 @@ class Services:
         self._chat = ChatServicer(self._calls)
         self._contact = ContactServicer(self._calls)
         self._groups = GroupServicer(self._calls)
+        self._media = MediaServicer(self._calls)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Let a server serve them; it must not be started yet."""
@@ -45,6 +50,7 @@ class Services:
         chat_pb2_grpc.add_ChatServiceServicer_to_server(self._chat, server)
         contact_pb2_grpc.add_ContactServiceServicer_to_server(self._contact, server)
         group_pb2_grpc.add_GroupServiceServicer_to_server(self._groups, server)
+        media_pb2_grpc.add_MediaServiceServicer_to_server(self._media, server)
 
     def serve(self, tenant: Tenant) -> None:
         """The lease is held: answer everything from now on."""

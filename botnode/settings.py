@@ -2,12 +2,14 @@
 
 import ipaddress
 import re
+from datetime import timedelta
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
 from botmesh.rpc.names import is_tenant_id
 from botmesh.rpc.settings import MeshSettings
+from botnode.media import Keeping
 from botnode.pacing import Pace
 
 ROOT_KEY_BYTES = 32
@@ -94,6 +96,22 @@ class BotnodeSettings(MeshSettings):
         validation_alias="HTTPS_PROXY",
         description="The proxy on the way to WhatsApp; read by the library itself.",
     )
+    media_upload_keep_days: int = Field(
+        7,
+        ge=1,
+        le=3650,
+        description="How long uploaded media is kept after it was last used, in days.",
+    )
+    media_received_keep_days: int = Field(
+        30, ge=1, le=3650, description="How long received media is kept, in days."
+    )
+    media_unfinished_keep_hours: int = Field(
+        24,
+        ge=1,
+        le=8760,
+        description="How long an upload that is not whole may rest before it is forgotten, in "
+        "hours.",
+    )
 
     @field_validator("tenant_id")
     @classmethod
@@ -153,3 +171,12 @@ class BotnodeSettings(MeshSettings):
     def root_key(self) -> bytes | None:
         """The sandbox's root key; None for real WhatsApp."""
         return bytes.fromhex(self.sandbox_root_key) if self.sandbox_root_key else None
+
+    @property
+    def keeping(self) -> Keeping:
+        """How long media is kept."""
+        return Keeping(
+            uploaded=timedelta(days=self.media_upload_keep_days),
+            received=timedelta(days=self.media_received_keep_days),
+            unfinished=timedelta(hours=self.media_unfinished_keep_hours),
+        )

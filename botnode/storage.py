@@ -117,7 +117,11 @@ class Storage:
         for observer in self._observers:
             observer(error)
 
-    def _shortage(self) -> str:
+    def lacks_room_for(self, size_bytes: int) -> str:
+        """Why so much cannot be written now, in words; empty if it can."""
+        return self.error or self._shortage(size_bytes)
+
+    def _shortage(self, wanted_bytes: int = 0) -> str:
         """That there is too little room, in words; empty if there is enough, or nobody knows."""
         try:
             disk = os.statvfs(self._folder)
@@ -130,7 +134,7 @@ class Storage:
         free = disk.f_bavail * disk.f_frsize
         if self.error:
             reserve += reserve // 2  # not to and fro for every byte
-        if disk.f_blocks == 0 or free >= reserve:
+        if disk.f_blocks == 0 or free >= reserve + wanted_bytes:
             return ""
         return disk_errors.FULL
 

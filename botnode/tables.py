@@ -87,6 +87,8 @@ messages = Table(
     Column("delivered_count", Integer, nullable=False, server_default="0"),
     Column("read_count", Integer, nullable=False, server_default="0"),
     Column("update_ms", BigInteger, nullable=False),
+    # The media that goes out with it; kept while the message waits.
+    Column("media_id", String(36)),
     UniqueConstraint("request_id"),
     Index("ix_messages_position", "position"),
     Index("ix_messages_state_position", "state", "position"),
@@ -108,6 +110,36 @@ messages = Table(
         sqlite_where=text("earlier_whatsapp_id <> ''"),
         postgresql_where=text("earlier_whatsapp_id <> ''"),
     ),
+    Index(
+        "ix_messages_media_id",
+        "media_id",
+        sqlite_where=text("media_id IS NOT NULL"),
+        postgresql_where=text("media_id IS NOT NULL"),
+    ),
+)
+
+# Media of the tenant; the bytes are in its folder, in a file that is named by `file_id` alone.
+media = Table(
+    "media",
+    metadata,
+    Column("media_id", String(36), primary_key=True),
+    Column("file_id", String(36), nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("content_type", String(255), nullable=False, server_default=""),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("file_name", String(255), nullable=False, server_default=""),
+    Column("reason", String(64), nullable=False, server_default=""),
+    Column("detail", String, nullable=False, server_default=""),
+    Column("received", Boolean, nullable=False, server_default="0"),
+    # Deleted on request; it goes when no message waits with it.
+    Column("deleted", Boolean, nullable=False, server_default="0"),
+    # Of received media: what the library needs to fetch it.
+    Column("source", LargeBinary),
+    Column("create_ms", BigInteger, nullable=False),
+    Column("expire_ms", BigInteger, nullable=False),
+    Index("ix_media_expire_ms", "expire_ms"),
+    Index("ix_media_state", "state"),
 )
 
 # With whom the account has a chat, by each JID of theirs, and when it began one of its own accord.

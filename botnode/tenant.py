@@ -17,6 +17,9 @@ from botnode.hearing import Hearing
 from botnode.identity import Identity
 from botnode.inbox import StoredInbox
 from botnode.line import Line, Process, Timing
+from botnode.media import Keeping
+from botnode.media_files import MediaFiles
+from botnode.media_store import MediaStore
 from botnode.message import OutboundMessage
 from botnode.messages import MessageRows
 from botnode.outbox import Outbox
@@ -56,6 +59,7 @@ class Tenant:
         process: Process,
         timing: Timing | None = None,
         pace: Pace | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         self._owned = owned
         self._folder = folder
@@ -68,6 +72,7 @@ class Tenant:
         self._storage = Storage(folder.path, self._store.touch)
         self._storage.observe(self._on_storage)
         self._rows = MessageRows(convert.message_event(identity.tenant_id))
+        self.media = MediaStore(self._store, MediaFiles(folder.media), self._storage, keeping)
         self.events = EventLog(self._store, owned.log_id)
         self.pacer = Pacer(pace or Pace(), self._rows)
         loop = asyncio.get_running_loop()
@@ -133,6 +138,7 @@ class Tenant:
         self._storage.check()
         self._spawn(self._storage.run(), "storage")
         await self.events.load()
+        await self.media.open()
         await self._settle_cut_sends()
         if self._owned.pairing_since is not None:
             self.hub.resume(self._owned.pairing_since)
@@ -173,6 +179,7 @@ class Tenant:
         self._spawn(self.outbox.patience.run(), "patience")
         self._spawn(retention.run(self._store), "retention")
         self._spawn(self.chats.run(), "chats")
+        self._spawn(self.media.run(), "media")
         logged_out = unlinked or self._owned.session_state is SessionState.LOGGED_OUT
         self._spawn(
             self._connector.run(logged_out=logged_out, ban_expire_time=self._owned.ban_expire),

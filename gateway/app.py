@@ -23,6 +23,7 @@ from gateway.resolver import Resolver
 from gateway.settings import GatewaySettings
 from gateway.streams import StreamForwarder
 from gateway.tenant_servicer import TenantServicer
+from gateway.uploads import UploadForwarder
 from registry.database import Database
 from registry.discovery.embedded import EmbeddedRouteWatch
 from registry.discovery.port import RouteWatch
@@ -63,6 +64,7 @@ class Gateway:
         self._bot = BotServicer(
             Forwarder(self.resolver, self.channels, credentials),
             StreamForwarder(self.resolver, self.channels, credentials),
+            UploadForwarder(self.resolver, self.channels, credentials),
             self._drain,
             mesh=mesh,
         )

@@ -17,7 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from botmesh.errors import MeshError, Reason, invalid
 from botmesh.rpc import metadata
-from botmesh.v1 import bot_pb2, chat_pb2, contact_pb2, group_pb2
+from botmesh.v1 import bot_pb2, chat_pb2, contact_pb2, group_pb2, media_pb2
 from gateway.call import Call, Method
 from gateway.course import ForwardedError, outcome_unknown
 from gateway.deadline import with_margin
@@ -26,12 +26,14 @@ from gateway.forwarder import Forwarder
 from gateway.policy import POLICIES, MethodPolicy
 from gateway.resolver import shutting_down
 from gateway.streams import StreamForwarder
+from gateway.uploads import UploadForwarder
 
 SERVICES = (
     bot_pb2.DESCRIPTOR.services_by_name["BotService"],
     chat_pb2.DESCRIPTOR.services_by_name["ChatService"],
     contact_pb2.DESCRIPTOR.services_by_name["ContactService"],
     group_pb2.DESCRIPTOR.services_by_name["GroupService"],
+    media_pb2.DESCRIPTOR.services_by_name["MediaService"],
 )
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -44,10 +46,17 @@ class BotServicer:
     """
 
     def __init__(
-        self, forwarder: Forwarder, streams: StreamForwarder, drain: Drain, *, mesh: str
+        self,
+        forwarder: Forwarder,
+        streams: StreamForwarder,
+        uploads: UploadForwarder,
+        drain: Drain,
+        *,
+        mesh: str,
     ) -> None:
         self._forwarder = forwarder
         self._streams = streams
+        self._uploads = uploads
         self._drain = drain
         self._mesh = mesh
 
@@ -68,13 +77,16 @@ class BotServicer:
                 GetMessageClass(described.input_type),
                 policies[described.name],
             )
+            handler: grpc.RpcMethodHandler[bytes, bytes]
+            if described.client_streaming and described.server_streaming:
+                raise TypeError(f"{method.path}: streams both ways are not forwarded")
             if described.client_streaming:
-                raise TypeError(f"{method.path}: client streams are not forwarded")
-            handlers[described.name] = (
-                grpc.unary_stream_rpc_method_handler(self._stream(method))
-                if described.server_streaming
-                else grpc.unary_unary_rpc_method_handler(self._unary(method))
-            )
+                handler = grpc.stream_unary_rpc_method_handler(self._client_stream(method))
+            elif described.server_streaming:
+                handler = grpc.unary_stream_rpc_method_handler(self._stream(method))
+            else:
+                handler = grpc.unary_unary_rpc_method_handler(self._unary(method))
+            handlers[described.name] = handler
         return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
     def _unary(self, method: Method) -> Any:
@@ -119,6 +131,27 @@ class BotServicer:
                 drain.leave(task)
 
         return stream
+
+    def _client_stream(self, method: Method) -> Any:
+        drain = self._drain
+
+        async def client_stream(requests: AsyncIterator[bytes], context: Context) -> bytes:
+            task = drain.enter(stream=True)
+            try:
+                first = await anext(requests, b"")
+                call = self._read(method, first, context, math.inf)
+                return await self._uploads.forward(call, requests)
+            except ForwardedError as error:
+                await _pass_on(error, context)
+                raise AssertionError("aborting returns to nobody") from error
+            except asyncio.CancelledError:
+                if not drain.ended(task):
+                    raise
+                raise shutting_down() from None
+            finally:
+                drain.leave(task)
+
+        return client_stream
 
     def _read(self, method: Method, raw: bytes, context: Context, default_s: float) -> Call:
         """What the gateway has to know of a request.

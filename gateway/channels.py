@@ -58,6 +58,11 @@ class Link:
         self.retired = False
         self._callables: dict[str, Unary] = {}
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a call would leave at once."""
+        return self.channel.get_state() is grpc.ChannelConnectivity.READY
+
     async def connect(self, timeout_s: float) -> bool:
         """Wait until there is a connection, or until a try for one failed; False if neither came.
 
@@ -86,6 +91,13 @@ class Link:
         found = self._callables.get(path)
         if found is None:
             found = self._callables[path] = self.channel.unary_stream(path)
+        return found
+
+    def client_stream(self, path: str) -> Unary:
+        """The callable of a client-streaming method: bytes in, bytes out."""
+        found = self._callables.get(path)
+        if found is None:
+            found = self._callables[path] = self.channel.stream_unary(path)
         return found
 
 

@@ -81,6 +81,11 @@ POLICIES: Mapping[str, MethodPolicy] = MappingProxyType(
         "GetGroupByInviteLink": MethodPolicy(30, attempts=4, idempotent=True),
         "JoinGroup": MethodPolicy(60, attempts=3, idempotent=True),
         "LeaveGroup": MethodPolicy(30, attempts=3, idempotent=True),
+        # The gateway keeps nothing of an upload that it could send again; its caller goes on.
+        "UploadMedia": MethodPolicy(30, attempts=1, idempotent=False),
+        "GetMedia": MethodPolicy(15, attempts=4, idempotent=True),
+        "DownloadMedia": MethodPolicy(30, attempts=4, idempotent=True),
+        "DeleteMedia": MethodPolicy(15, attempts=4, idempotent=True),
     }
 )
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import grpc.aio
 
 from botmesh.errors import MeshError, Reason
-from botmesh.v1 import bot_pb2, event_pb2
+from botmesh.v1 import bot_pb2, event_pb2, media_pb2
 from gateway.call import Call
 from gateway.channels import Channels
 from gateway.course import Course
@@ -115,8 +115,37 @@ class Events:
         self._started = True
 
 
+class Download:
+    """DownloadMedia: goes on behind the last byte that was passed on."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = media_pb2.DownloadMediaRequest.FromString(request)
+        self._sha256: bytes | None = None
+
+    def request(self) -> bytes:
+        """The caller's request, moved to where the stream stands."""
+        return self._request.SerializeToString()
+
+    def is_news(self, response: bytes) -> bool:
+        """All but the record that the next botnode begins with."""
+        item = media_pb2.DownloadMediaResponse.FromString(response)
+        if item.HasField("data"):
+            self._request.offset += len(item.data)
+            return True
+        if self._sha256 is None:
+            self._sha256 = item.media.sha256
+            return True
+        if item.media.sha256 != self._sha256:
+            raise MeshError(
+                Reason.MEDIA_NOT_FOUND,
+                "the media was deleted, and its id given to other media, during the download",
+                metadata={"media_id": item.media.media_id},
+            )
+        return False
+
+
 RESUMPTIONS: Mapping[str, Callable[[bytes], Resumption]] = MappingProxyType(
-    {"StreamQR": Pairing, "StreamEvents": Events}
+    {"StreamQR": Pairing, "StreamEvents": Events, "DownloadMedia": Download}
 )
 
 

@@ -54,8 +54,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _wrap(method: str, handler: Handler, *, quiet: bool) -> Handler:
-    decode = None if handler.request_streaming else handler.request_deserializer
-    call = _Call(method, decode, quiet=quiet)
+    call = _Call(method, handler, quiet=quiet)
     if handler.response_streaming:
         behavior = handler.stream_stream if handler.request_streaming else handler.unary_stream
         wrap = call.streaming(behavior)
@@ -72,20 +71,16 @@ def _wrap(method: str, handler: Handler, *, quiet: bool) -> Handler:
             if handler.request_streaming
             else grpc.unary_unary_rpc_method_handler
         )
-    deserializer = handler.request_deserializer if handler.request_streaming else None
-    return make(
-        wrap,
-        request_deserializer=deserializer,
-        response_serializer=handler.response_serializer,
-    )
+    return make(wrap, response_serializer=handler.response_serializer)
 
 
 class _Call:
     """The wrappers of one method."""
 
-    def __init__(self, method: str, decode: Callable[[bytes], Any] | None, *, quiet: bool) -> None:
+    def __init__(self, method: str, handler: Handler, *, quiet: bool) -> None:
         self._method = method
-        self._decode = decode
+        self._decode = handler.request_deserializer
+        self._request = self._requests if handler.request_streaming else self._one
         self._quiet = quiet
 
     def unary(self, behavior: Callable[..., Any] | None) -> Callable[..., Any]:
@@ -119,7 +114,11 @@ class _Call:
 
         return wrapper
 
-    def _request(self, raw: Any, line: "_Line") -> Any:
+    async def _requests(self, raw: AsyncIterator[bytes], line: "_Line") -> AsyncIterator[Any]:
+        async for request in raw:
+            yield self._one(request, line)
+
+    def _one(self, raw: Any, line: "_Line") -> Any:
         if self._decode is None:
             return raw
         try:

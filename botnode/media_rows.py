@@ -1,0 +1,222 @@
+"""The rows of media in node.db, inside one transaction each."""
+
+import uuid
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, exists, insert, select, update
+
+from botmesh.errors import Reason
+from botnode.clock import from_ms, now_ms
+from botnode.media import Media, MediaState, media_error
+from botnode.states import MessageState
+from botnode.store import Transaction
+from botnode.tables import media, messages
+
+_C = media.c
+# Messages that go out with the media, or may.
+_WAITING = exists().where(
+    messages.c.media_id == _C.media_id,
+    (messages.c.state < MessageState.UNKNOWN.value)
+    | ((messages.c.state == MessageState.UNKNOWN.value) & messages.c.allow_duplicate),
+)
+MOST_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What an upload shall bring."""
+
+    media_id: str
+    size_bytes: int
+    sha256: bytes
+    content_type: str
+
+
+def find(connection: Connection, media_id: str) -> Media | None:
+    """Media by its id, also what is deleted and waits for a message."""
+    row = connection.execute(select(media).where(_C.media_id == media_id)).one_or_none()
+    return None if row is None else to_media(row)
+
+
+def all_files(connection: Connection) -> list[Media]:
+    """Everything that has, or may have, a file."""
+    with_file = (MediaState.UPLOADING.value, MediaState.AVAILABLE.value)
+    rows = connection.execute(select(media).where(_C.state.in_(with_file)))
+    return [to_media(row) for row in rows]
+
+
+def fetching(connection: Connection) -> list[Media]:
+    """What was received and is to be fetched, the oldest first."""
+    query = select(media).where(_C.state == MediaState.FETCHING.value).order_by(_C.create_ms)
+    return [to_media(row) for row in connection.execute(query)]
+
+
+def claim(tx: Transaction, announced: Announced, unfinished: timedelta, kept: timedelta) -> Media:
+    """The row of an upload: a new one, or the one that it goes on with, or that is whole.
+
+    Raises:
+        MeshError: MEDIA_ID_REUSED.
+    """
+    known = find(tx.connection, announced.media_id)
+    if known is None:
+        return add(tx, announced, MediaState.UPLOADING, unfinished)
+    same = (known.size_bytes, known.sha256) == (announced.size_bytes, announced.sha256)
+    if not same or known.state not in (MediaState.UPLOADING, MediaState.AVAILABLE):
+        raise media_error(Reason.MEDIA_ID_REUSED, announced.media_id)
+    is_whole = known.state is MediaState.AVAILABLE
+    return _change(tx, known.media_id, kept if is_whole else unfinished, deleted=False) or known
+
+
+def add(tx: Transaction, announced: Announced, state: MediaState, kept: timedelta) -> Media:
+    """A new row of media that is sent."""
+    return _insert(tx, announced, kept, state=state.value)
+
+
+def add_received(
+    tx: Transaction, announced: Announced, kept: timedelta, *, source: bytes, file_name: str = ""
+) -> Media:
+    """A new row of media that was received and is to be fetched.
+
+    Args:
+        tx: the one that writes the message down.
+        announced: as the message says.
+        kept: how long to keep it.
+        source: what the library's adapter needs to fetch it.
+        file_name: as its sender called it.
+    """
+    return _insert(
+        tx,
+        announced,
+        kept,
+        state=MediaState.FETCHING.value,
+        received=True,
+        source=source,
+        file_name=file_name,
+    )
+
+
+def _insert(tx: Transaction, announced: Announced, kept: timedelta, **values: Any) -> Media:
+    now = now_ms()
+    row = tx.connection.execute(
+        insert(media)
+        .values(
+            media_id=announced.media_id,
+            file_id=str(uuid.uuid4()),
+            content_type=announced.content_type,
+            size_bytes=announced.size_bytes,
+            sha256=announced.sha256,
+            create_ms=now,
+            expire_ms=now + _ms(kept),
+            **values,
+        )
+        .returning(media)
+    ).one()
+    return to_media(row)
+
+
+def finish(
+    tx: Transaction, media_id: str, content_type: str, kept: timedelta, size_bytes: int
+) -> Media | None:
+    """All bytes are there."""
+    return _change(
+        tx,
+        media_id,
+        kept,
+        state=MediaState.AVAILABLE.value,
+        content_type=content_type,
+        size_bytes=size_bytes,
+        reason="",
+        detail="",
+    )
+
+
+def fail(tx: Transaction, media_id: str, reason: Reason, detail: str) -> Media | None:
+    """It cannot be fetched."""
+    return _change(
+        tx, media_id, None, state=MediaState.FAILED.value, reason=reason.value, detail=detail
+    )
+
+
+def use(tx: Transaction, media_id: str, kept: timedelta) -> Media | None:
+    """It goes out with a message: its time begins anew."""
+    return _change(tx, media_id, kept)
+
+
+def _change(tx: Transaction, media_id: str, kept: timedelta | None, **values: Any) -> Media | None:
+    """Change a row; with ``kept`` it expires no earlier than after that."""
+    if kept is not None:
+        known = tx.connection.execute(
+            select(_C.expire_ms, _C.state).where(_C.media_id == media_id)
+        ).one_or_none()
+        if known is None:
+            return None
+        values["expire_ms"] = max(known.expire_ms, now_ms() + _ms(kept))
+    changed = tx.connection.execute(
+        update(media).where(_C.media_id == media_id).values(**values).returning(media)
+    ).one_or_none()
+    return None if changed is None else to_media(changed)
+
+
+def remove(tx: Transaction, media_ids: Iterable[str]) -> None:
+    """Forget media, whoever waits with it."""
+    tx.connection.execute(delete(media).where(_C.media_id.in_(list(media_ids))))
+
+
+def remove_unless_waiting(tx: Transaction, media_id: str) -> str:
+    """Forget media, or mark it if a message waits with it; the file to remove, or empty."""
+    doomed = delete(media).where(_C.media_id == media_id, ~_WAITING).returning(_C.file_id)
+    file_id = tx.connection.execute(doomed).scalar_one_or_none()
+    if file_id is None:
+        tx.connection.execute(update(media).where(_C.media_id == media_id).values(deleted=True))
+    return file_id or ""
+
+
+def remove_expired(tx: Transaction, under_way: Collection[str]) -> list[str]:
+    """Forget some of what is deleted or too old, and waits for nothing; the files to remove.
+
+    Args:
+        tx: the transaction.
+        under_way: uploads that are not at rest.
+    """
+    doomed = (
+        select(_C.media_id)
+        .where(
+            (_C.expire_ms < now_ms()) | _C.deleted,
+            ~_WAITING,
+            _C.media_id.not_in(list(under_way)),
+        )
+        .limit(MOST_AT_ONCE)
+    )
+    gone = tx.connection.execute(delete(media).where(_C.media_id.in_(doomed)).returning(_C.file_id))
+    return list(gone.scalars())
+
+
+def to_media(row: Any) -> Media:
+    """The media in a row."""
+    create_time, expire_time = from_ms(row.create_ms), from_ms(row.expire_ms)
+    assert create_time is not None  # noqa: S101 - the columns are not nullable
+    assert expire_time is not None  # noqa: S101 - as above
+    return Media(
+        media_id=row.media_id,
+        file_id=row.file_id,
+        state=MediaState(row.state),
+        content_type=row.content_type,
+        size_bytes=row.size_bytes,
+        sha256=row.sha256,
+        create_time=create_time,
+        expire_time=expire_time,
+        stored_bytes=row.size_bytes if row.state == MediaState.AVAILABLE else 0,
+        file_name=row.file_name,
+        reason=row.reason,
+        detail=row.detail,
+        received=bool(row.received),
+        deleted=bool(row.deleted),
+        source=row.source,
+    )
+
+
+def _ms(span: timedelta) -> int:
+    return int(span.total_seconds() * 1000)

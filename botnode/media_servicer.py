@@ -1,0 +1,166 @@
+"""MediaService for one tenant: turns pb into work on the tenant's media and back."""
+
+import re
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from botmesh.errors import MeshError, Reason, Violation, invalid, invalid_fields
+from botmesh.v1 import media_pb2, media_pb2_grpc
+from botnode.calls import Context, TenantCalls
+from botnode.convert import timestamp
+from botnode.deadlines import wait_s
+from botnode.media import MOST_BYTES, Media, canonical_media_id
+from botnode.media_rows import Announced
+from botnode.tenant import Tenant
+
+MOST_PIECE = 1_048_576
+# How long a download waits at most for media that is still fetched.
+NO_DEADLINE_S = 30.0
+SHA256_BYTES = 32
+MOST_TYPE = 255
+# RFC 6838's names, with parameters.
+_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *;[\x20-\x7e]*)?")
+
+_Requests = AsyncIterator[media_pb2.UploadMediaRequest]
+
+
+class MediaServicer(media_pb2_grpc.MediaServiceServicer):
+    """The contract's MediaService."""
+
+    def __init__(self, calls: TenantCalls) -> None:
+        self._calls = calls
+
+    async def UploadMedia(
+        self, request_iterator: _Requests, context: Context
+    ) -> media_pb2.UploadMediaResponse:
+        return await self._calls.unless_stopped(self._upload(aiter(request_iterator), context))
+
+    async def _upload(self, requests: _Requests, context: Context) -> media_pb2.UploadMediaResponse:
+        first = await anext(requests, media_pb2.UploadMediaRequest())
+        self._calls.check(first, context)
+        tenant = self._calls.tenant()
+        if not first.HasField("start"):
+            raise invalid("start", "is required in the first request")
+        announced, resumable = announced_by(first.start)
+        media = await tenant.media.upload(
+            announced, first.start.offset, _pieces(requests, first.tenant_id), resumable=resumable
+        )
+        return media_pb2.UploadMediaResponse(media=media_to_pb(media))
+
+    async def GetMedia(
+        self, request: media_pb2.GetMediaRequest, context: Context
+    ) -> media_pb2.GetMediaResponse:
+        self._calls.check(request, context)
+        media = await self._calls.tenant().media.get(checked_media_id(request.media_id))
+        return media_pb2.GetMediaResponse(media=media_to_pb(media))
+
+    async def DownloadMedia(
+        self, request: media_pb2.DownloadMediaRequest, context: Context
+    ) -> AsyncIterator[media_pb2.DownloadMediaResponse]:
+        self._calls.check(request, context)
+        items = self._download(self._calls.tenant(), request, context)
+        async with aclosing(self._calls.until_stop(items)) as items:
+            async for item in items:
+                yield item
+
+    async def _download(
+        self, tenant: Tenant, request: media_pb2.DownloadMediaRequest, context: Context
+    ) -> AsyncGenerator[media_pb2.DownloadMediaResponse, None]:
+        media_id = checked_media_id(request.media_id)
+        if request.offset < 0:
+            raise invalid("offset", "must not be negative")
+        media = await tenant.media.fetched(media_id, wait_s(context, NO_DEADLINE_S))
+        if request.offset > media.size_bytes:
+            raise invalid("offset", f"is behind the end: the media has {media.size_bytes} bytes")
+        yield media_pb2.DownloadMediaResponse(media=media_to_pb(media))
+        async with aclosing(tenant.media.read(media, request.offset)) as pieces:
+            async for piece in pieces:
+                yield media_pb2.DownloadMediaResponse(data=piece)
+
+    async def DeleteMedia(
+        self, request: media_pb2.DeleteMediaRequest, context: Context
+    ) -> media_pb2.DeleteMediaResponse:
+        self._calls.check(request, context)
+        await self._calls.tenant().media.delete(checked_media_id(request.media_id))
+        return media_pb2.DeleteMediaResponse()
+
+
+async def _pieces(requests: _Requests, tenant_id: str) -> AsyncIterator[bytes]:
+    """The bytes that the requests after the first bring."""
+    async for request in requests:
+        if request.tenant_id not in ("", tenant_id):
+            raise invalid("tenant_id", "differs from the first request's")
+        if request.WhichOneof("part") != "data":
+            raise invalid("data", "is required after the first request")
+        if not 1 <= len(request.data) <= MOST_PIECE:
+            raise invalid("data", f"must be 1 to {MOST_PIECE} bytes")
+        yield request.data
+
+
+def announced_by(start: media_pb2.UploadStart) -> tuple[Announced, bool]:
+    """What an upload shall bring, and whether it can go on if it breaks off.
+
+    Raises:
+        MeshError: INVALID_REQUEST, naming every field that is wrong, or MEDIA_TOO_LARGE.
+    """
+    media_id = canonical_media_id(start.media_id) if start.media_id else str(uuid.uuid4())
+    violations = []
+    if media_id is None:
+        violations.append(Violation("start.media_id", "must be a UUID, or empty"))
+    if start.size_bytes < 1:
+        violations.append(Violation("start.size_bytes", "must be at least 1"))
+    if len(start.sha256) != SHA256_BYTES:
+        violations.append(Violation("start.sha256", f"must be {SHA256_BYTES} bytes"))
+    if start.content_type and not is_content_type(start.content_type):
+        violations.append(Violation("start.content_type", "is no MIME type"))
+    if start.offset < 0:
+        violations.append(Violation("start.offset", "must not be negative"))
+    if start.offset and not start.media_id:
+        violations.append(Violation("start.media_id", "is required to go on with an upload"))
+    if violations or media_id is None:
+        raise invalid_fields(violations)
+    if start.size_bytes > MOST_BYTES:
+        text = f"the media has {start.size_bytes} bytes, {MOST_BYTES} at most"
+        raise MeshError(
+            Reason.MEDIA_TOO_LARGE, text, violations=[Violation("start.size_bytes", text)]
+        )
+    announced = Announced(media_id, start.size_bytes, start.sha256, start.content_type)
+    return announced, bool(start.media_id)
+
+
+def is_content_type(value: str) -> bool:
+    """Whether a text is a MIME type."""
+    return len(value) <= MOST_TYPE and _TYPE.fullmatch(value) is not None
+
+
+def checked_media_id(value: str, field: str = "media_id") -> str:
+    """A media id in its one spelling.
+
+    Raises:
+        MeshError: INVALID_REQUEST.
+    """
+    if not value:
+        raise invalid(field, "is required")
+    media_id = canonical_media_id(value)
+    if media_id is None:
+        raise invalid(field, "must be a UUID")
+    return media_id
+
+
+def media_to_pb(media: Media) -> media_pb2.StoredMedia:
+    """Media as the contract has it."""
+    return media_pb2.StoredMedia(
+        media_id=media.media_id,
+        state=media.state.value,  # type: ignore[arg-type]  # the numbers are the contract's
+        content_type=media.content_type,
+        size_bytes=media.size_bytes,
+        sha256=media.sha256,
+        stored_bytes=media.stored_bytes,
+        file_name=media.file_name,
+        reason=media.reason,
+        detail=media.detail,
+        create_time=timestamp(media.create_time),
+        expire_time=timestamp(media.expire_time),
+        received=media.received,
+    )
