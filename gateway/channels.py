@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from botmesh.rpc.server import MAX_MESSAGE_BYTES
+from botmesh.rpc.server import FLOW, MAX_MESSAGE_BYTES
 
 # A botnode that hangs, or a line that was cut, is noticed while calls wait: core asks the other end
 # for a sign of life this often, and gives it that long. Servers of the mesh allow one in 10 s.
@@ -26,6 +26,7 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.min_reconnect_backoff_ms", 2_000),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    *FLOW,
 )
 
 

@@ -11,6 +11,13 @@ from botmesh.rpc.lifecycle import StartError
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
+# How much of a stream may be on its way. Core's own guess grows to megabytes on a fast line, in
+# each process that media passes through.
+FLOW: Sequence[tuple[str, int]] = (
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 262_144),
+)
+
 OPTIONS: Sequence[tuple[str, int]] = (
     # With SO_REUSEPORT two servers would share one port in silence.
     ("grpc.so_reuseport", 0),
@@ -19,6 +26,7 @@ OPTIONS: Sequence[tuple[str, int]] = (
     # Idle streams stay alive: a client may ping every 10 s, with or without calls.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    *FLOW,
 )
 
 

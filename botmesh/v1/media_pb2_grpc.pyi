@@ -42,9 +42,11 @@ class MediaServiceStub:
     comes, the others bring the bytes. An upload that broke off can go on where it broke off: GetMedia tells how much
     is there. Idempotent by media_id: an upload that is whole already is answered at once.
 
-    Errors: MEDIA_OFFSET_WRONG when the bytes do not go on where those that are there end, MEDIA_TOO_LARGE,
-    MEDIA_DAMAGED when size or hash are not those announced (what was uploaded is forgotten), MEDIA_ID_REUSED when
-    the id stands for other media, STORAGE_FULL.
+    Errors: MEDIA_OFFSET_WRONG when the bytes do not go on where those that are there end, or when another call took
+    the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends before
+    all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
+    their hash is another (what was uploaded is forgotten), MEDIA_ID_REUSED when the id stands for other media,
+    STORAGE_FULL, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
     """
     GetMedia: _grpc.UnaryUnaryMultiCallable[_media_pb2.GetMediaRequest, _media_pb2.GetMediaResponse]
     """Tells what is known of media, of an upload that broke off too. Reads only.
@@ -76,9 +78,11 @@ class MediaServiceAsyncStub(MediaServiceStub):
     comes, the others bring the bytes. An upload that broke off can go on where it broke off: GetMedia tells how much
     is there. Idempotent by media_id: an upload that is whole already is answered at once.
 
-    Errors: MEDIA_OFFSET_WRONG when the bytes do not go on where those that are there end, MEDIA_TOO_LARGE,
-    MEDIA_DAMAGED when size or hash are not those announced (what was uploaded is forgotten), MEDIA_ID_REUSED when
-    the id stands for other media, STORAGE_FULL.
+    Errors: MEDIA_OFFSET_WRONG when the bytes do not go on where those that are there end, or when another call took
+    the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends before
+    all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
+    their hash is another (what was uploaded is forgotten), MEDIA_ID_REUSED when the id stands for other media,
+    STORAGE_FULL, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
     """
     GetMedia: _aio.UnaryUnaryMultiCallable[_media_pb2.GetMediaRequest, _media_pb2.GetMediaResponse]  # type: ignore[assignment]
     """Tells what is known of media, of an upload that broke off too. Reads only.
@@ -113,9 +117,11 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         comes, the others bring the bytes. An upload that broke off can go on where it broke off: GetMedia tells how much
         is there. Idempotent by media_id: an upload that is whole already is answered at once.
 
-        Errors: MEDIA_OFFSET_WRONG when the bytes do not go on where those that are there end, MEDIA_TOO_LARGE,
-        MEDIA_DAMAGED when size or hash are not those announced (what was uploaded is forgotten), MEDIA_ID_REUSED when
-        the id stands for other media, STORAGE_FULL.
+        Errors: MEDIA_OFFSET_WRONG when the bytes do not go on where those that are there end, or when another call took
+        the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends before
+        all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
+        their hash is another (what was uploaded is forgotten), MEDIA_ID_REUSED when the id stands for other media,
+        STORAGE_FULL, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
         """
 
     @_abc_1.abstractmethod

@@ -22,6 +22,7 @@ from botmesh.v1 import (
     BotServiceStub,
     GetSessionRequest,
     GetTenantRequest,
+    MediaServiceStub,
     MessageContent,
     SendMessageRequest,
     Session,
@@ -86,6 +87,7 @@ class Mesh:
         eventually(self._is_up)
         self.control_address = addresses.read(self.folder / "sandbox").control_address
         self.bots = BotServiceStub(self.channel(self.address))
+        self.media = MediaServiceStub(self.channel(self.address))
         self.tenants = TenantServiceStub(self.channel(self.address))
         self.phones = sandbox.SandboxServiceStub(self.channel(self.control_address))
 

@@ -77,7 +77,12 @@ class FarSide:
             name: grpc.unary_stream_rpc_method_handler(handler) for name, handler in streams.items()
         }
         generic = grpc.method_handlers_generic_handler("botmesh.v1.BotService", handlers)
-        self.server.add_generic_rpc_handlers((generic,))
+        media = {
+            "UploadMedia": grpc.stream_unary_rpc_method_handler(self._unary("UploadMedia")),
+            "DownloadMedia": grpc.unary_stream_rpc_method_handler(self._stream("DownloadMedia")),
+        }
+        service = grpc.method_handlers_generic_handler("botmesh.v1.MediaService", media)
+        self.server.add_generic_rpc_handlers((generic, service))
         self.port = bind(self.server, "127.0.0.1", self.port)
         await self.server.start()
         return self

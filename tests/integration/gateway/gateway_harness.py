@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import grpc.aio
 from far_side import eventually
 
-from botmesh.v1 import bot_pb2_grpc, tenant_pb2_grpc
+from botmesh.v1 import bot_pb2_grpc, media_pb2_grpc, tenant_pb2_grpc
 from gateway.app import Gateway
 from registry.observation import Observation, Observed
 from registry.service import Tenants
@@ -24,6 +24,7 @@ class GatewayUnderTest:
 
     def __post_init__(self) -> None:
         self.bot = bot_pb2_grpc.BotServiceStub(self.channel)
+        self.media = media_pb2_grpc.MediaServiceStub(self.channel)
         self.tenant = tenant_pb2_grpc.TenantServiceStub(self.channel)
         self._epoch = 0
 

@@ -33,6 +33,7 @@ from gateway.forwarder import Forwarder
 from gateway.policy import POLICIES
 from gateway.resolver import Resolver
 from gateway.streams import StreamForwarder
+from gateway.uploads import UploadForwarder
 from registry.discovery.port import Snapshot
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -98,6 +99,7 @@ def test_every_method_of_the_contract_is_served() -> None:
     servicer = BotServicer(
         Forwarder(resolver, channels, credentials),
         StreamForwarder(resolver, channels, credentials),
+        UploadForwarder(resolver, channels, credentials),
         Drain(),
         mesh="test",
     )

@@ -80,6 +80,9 @@ REPEATED = {
     "GetGroupByInviteLink": "idempotent",
     "JoinGroup": "idempotent",
     "LeaveGroup": "idempotent",
+    "GetMedia": "idempotent",
+    "DownloadMedia": "idempotent",
+    "DeleteMedia": "idempotent",
 }
 
 

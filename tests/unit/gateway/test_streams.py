@@ -4,9 +4,9 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 
 from botmesh.errors import MeshError, Reason
-from botmesh.v1 import bot_pb2, event_pb2, session_pb2
+from botmesh.v1 import bot_pb2, event_pb2, media_pb2, session_pb2
 from gateway.policy import POLICIES
-from gateway.streams import PAIRING_LIMIT_S, RESUMPTIONS, Events, Pairing
+from gateway.streams import PAIRING_LIMIT_S, RESUMPTIONS, Download, Events, Pairing
 
 
 def _code(text: str) -> bytes:
@@ -108,3 +108,20 @@ def test_events_after_a_cursor_keep_it_until_one_came() -> None:
     events = Events(request.SerializeToString())
     events.is_news(_head(9))
     assert _asked(events).after.sequence == 4
+
+
+def test_a_download_goes_on_behind_its_last_byte() -> None:
+    def record(sha256: bytes) -> bytes:
+        media = media_pb2.StoredMedia(sha256=sha256)
+        return media_pb2.DownloadMediaResponse(media=media).SerializeToString()
+
+    asked = media_pb2.DownloadMediaRequest(tenant_id="a", media_id="m", offset=10)
+    download = Download(asked.SerializeToString())
+    assert download.request() == asked.SerializeToString()
+    assert download.is_news(record(b"1"))
+    assert download.is_news(media_pb2.DownloadMediaResponse(data=b"12345").SerializeToString())
+    assert media_pb2.DownloadMediaRequest.FromString(download.request()).offset == 15
+    assert not download.is_news(record(b"1"))
+    with pytest.raises(MeshError) as caught:
+        download.is_news(record(b"2"))
+    assert caught.value.reason is Reason.MEDIA_NOT_FOUND
