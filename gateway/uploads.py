@@ -109,13 +109,17 @@ class UploadForwarder:
 
 async def _feed(answering: Any, first: bytes, requests: AsyncIterator[bytes]) -> None:
     """Write the messages, each when the one before has been taken."""
+    # Not `answering.write`: where the botnode answers before the last message it puts an error of
+    # its own (INTERNAL, "Failed execute_batch") in the place of the botnode's answer.
+    call = answering._cython_call  # noqa: SLF001 - see above
     try:
-        await answering.write(first)
+        await answering.wait_for_connection()
+        await call.send_serialized_message(first)
         async for request in requests:
-            await answering.write(request)
+            await call.send_serialized_message(request)
         await answering.done_writing()
-    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-        pass  # the botnode has answered already: the answer says how
+    except (grpc.aio.AioRpcError, grpc.aio.InternalError):
+        pass  # the botnode has answered already
     except asyncio.CancelledError:
         raise
     except BaseException:

@@ -107,7 +107,8 @@ class Node:
         self.services.add_to(self.server)
         port = bind(self.server, "127.0.0.1", 0)
         await self.server.start()
-        self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        self.address = f"127.0.0.1:{port}"
+        self.channel = grpc.aio.insecure_channel(self.address)
         self.stub = bot_pb2_grpc.BotServiceStub(self.channel)
         self.services.serve(self.tenant)
         self.tenant.start(unlinked=False)

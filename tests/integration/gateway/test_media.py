@@ -2,9 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
+import grpc
 import grpc.aio
 import pytest
 from far_side import FarSide, eventually, shutting_down
@@ -12,7 +14,7 @@ from gateway_harness import GatewayUnderTest
 
 from botmesh.errors import MeshError, Reason, from_rpc_error
 from botmesh.rpc import metadata
-from botmesh.v1 import media_pb2
+from botmesh.v1 import media_pb2, media_pb2_grpc
 
 StartFar = Callable[..., Awaitable[FarSide]]
 START = media_pb2.UploadMediaRequest(
@@ -114,18 +116,42 @@ async def test_a_botnodes_error_passes_through(mesh: GatewayUnderTest, taker: Ta
     assert len(taker.got) == 2  # none of them was made again
 
 
-async def test_an_early_answer_ends_the_stream(mesh: GatewayUnderTest, far: FarSide) -> None:
-    async def answer(requests: Any, context: Any) -> bytes:
+async def test_an_early_answer_ends_the_stream(
+    mesh: GatewayUnderTest, far: FarSide, taker: Taker
+) -> None:
+    async def answer_at_once(requests: Any, context: Any) -> bytes:
         return ANSWER.SerializeToString()
 
-    far.script["UploadMedia"] = answer
+    far.script["UploadMedia"] = answer_at_once
 
-    async def requests() -> AsyncIterator[media_pb2.UploadMediaRequest]:
+    def requests() -> Iterator[media_pb2.UploadMediaRequest]:
         yield START
-        while True:
-            yield _data(b"x")
+        while not answered.is_set():
+            yield _data(b"x" * PIECE)
 
-    assert await mesh.media.UploadMedia(requests(), timeout=20) == ANSWER
+    def upload() -> media_pb2.UploadMediaResponse:
+        # Not grpc.aio, which puts an error of its own in the place of an early answer.
+        with grpc.insecure_channel(f"127.0.0.1:{mesh.port}") as channel:
+            stub: Any = media_pb2_grpc.MediaServiceStub(channel)
+            try:
+                return stub.UploadMedia(requests(), timeout=20)
+            finally:
+                answered.set()
+
+    answered = threading.Event()
+    for answer in (ANSWER, None) * 5:
+        answered.clear()
+        if answer is not None:
+            assert await asyncio.to_thread(upload) == answer
+            continue
+        taker.error = MeshError(Reason.MEDIA_OFFSET_WRONG, "goes on elsewhere")
+        far.script["UploadMedia"] = taker.take
+        with pytest.raises(grpc.RpcError) as caught:
+            await asyncio.to_thread(upload)
+        error = from_rpc_error(caught.value)
+        assert error is not None
+        assert error.reason is Reason.MEDIA_OFFSET_WRONG
+        far.script["UploadMedia"] = answer_at_once
 
 
 async def test_a_botnode_that_dies_leaves_a_typed_error(

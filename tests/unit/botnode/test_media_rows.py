@@ -102,9 +102,7 @@ async def test_a_message_that_waits_keeps_its_media(
     gone = await store.write(lambda tx: media_rows.remove_expired(tx, []))
     assert gone == ([] if keeps else [media.file_id])
     if keeps:
-        file_id = await store.write(
-            lambda tx: media_rows.remove_unless_waiting(tx, media.media_id)
-        )
+        file_id = await store.write(lambda tx: media_rows.remove_unless_waiting(tx, media.media_id))
         assert file_id == ""
         assert (await known(store, media.media_id)).deleted
 
