@@ -33,6 +33,7 @@ from botnode.folder import TenantFolder, check_account
 from botnode.identity import Identity, new_instance
 from botnode.lease import FolderLease
 from botnode.line import Process
+from botnode.media_transfer import MediaMover
 from botnode.ownership import Owned, take
 from botnode.presence import InConsul, Presence, Unannounced
 from botnode.services import SERVICES, Services
@@ -41,7 +42,7 @@ from botnode.settings import BotnodeSettings
 from botnode.states import SessionState
 from botnode.status import StatusPipe
 from botnode.storage import STORAGE_SERVICE
-from botnode.tenant import Tenant
+from botnode.tenant import MediaWays, Tenant
 from botnode.threads import in_daemon_thread
 from botnode.waiting import unless_stopped
 from botnode.whatsapp import NeonizeWhatsApp
@@ -198,7 +199,12 @@ class Botnode:
                 crash=lambda: self._stop.set(EX_FAILED),
                 lose=self._lost,
             ),
-            keeping=self._settings.keeping,
+            media=MediaWays(
+                make_transfer=lambda questions: MediaMover(
+                    questions, self._settings.https_proxy or ""
+                ),
+                keeping=self._settings.keeping,
+            ),
         )
         await tenant.open()
         return tenant

@@ -1,11 +1,14 @@
 """What a content must be before it is accepted: the limits that stand in message.proto."""
 
 import math
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from botmesh.errors import Violation, invalid, invalid_fields
 from botmesh.v1 import message_pb2
+from botnode.content_media import forget_told
+from botnode.media import canonical_media_id, is_content_type
 from botnode.phone_number import NumberError, e164
 from botnode.recipient import GROUP_SERVER, NoJidError, person_jid
 
@@ -27,11 +30,15 @@ MOST_MENTIONS = 1_024
 MOST_FORWARDING_SCORE = 127
 MOST_ID = 128
 MOST_QUOTED_BYTES = 524_288
+MOST_INLINE_BYTES = 1_048_576
+MOST_CAPTION = 1_024
+MOST_FILE_NAME = 255
 
 # The kinds that can have what stands beside a content.
-QUOTING = frozenset({"text", "location", "contacts", "poll"})
+MEDIA = frozenset({"image", "video", "audio", "document", "sticker"})
+QUOTING = frozenset({"text", "location", "contacts", "poll"}) | MEDIA
 MENTIONING = frozenset({"text", "edit"})
-FORWARDED = frozenset({"text", "location", "contacts"})
+FORWARDED = frozenset({"text", "location", "contacts"}) | MEDIA
 # An emoji that Unicode counts among the letters.
 _LETTERS = frozenset("\u2139")
 
@@ -51,6 +58,8 @@ def checked(content: message_pb2.MessageContent, recipient_jid: str) -> message_
     kind: Any = content.WhichOneof("kind")
     if kind is None:
         raise invalid("content", "one kind of content is required")
+    if kind not in _RULES:
+        raise invalid(f"content.{kind}", "cannot be sent")
     result = message_pb2.MessageContent()
     result.CopyFrom(content)
     violations = [
@@ -176,6 +185,45 @@ def _poll_vote(_vote: message_pb2.PollVoteContent, path: str, _: str) -> Violati
     yield Violation(path, "votes are only received")
 
 
+def _captioned(part: Any, path: str, _: str) -> Violations:
+    yield from _media(part, path)
+    yield from _length(part.caption, f"{path}.caption", MOST_CAPTION)
+
+
+def _bare_media(part: Any, path: str, _: str) -> Violations:
+    yield from _media(part, path)
+
+
+def _document(part: message_pb2.DocumentContent, path: str, _: str) -> Violations:
+    yield from _captioned(part, path, _)
+    yield from _line(part.file_name, f"{path}.file_name", MOST_FILE_NAME)
+    if any(
+        character in "/\\" or unicodedata.category(character) == "Cc"
+        for character in part.file_name
+    ):
+        yield Violation(f"{path}.file_name", "must not have '/', '\\' or control characters")
+
+
+def _media(part: Any, path: str) -> Violations:
+    media, path = part.media, f"{path}.media"
+    forget_told(part)
+    source: Any = media.WhichOneof("source")
+    if source is None:
+        yield Violation(path, "one of data and media_id is required")
+    elif source == "data" and not 1 <= len(media.data) <= MOST_INLINE_BYTES:
+        yield Violation(
+            f"{path}.data", f"must be 1 to {MOST_INLINE_BYTES} bytes; upload what is larger"
+        )
+    elif source == "media_id":
+        media_id = canonical_media_id(media.media_id)
+        if media_id is None:
+            yield Violation(f"{path}.media_id", "must be a UUID")
+        else:
+            media.media_id = media_id
+    if media.content_type and not is_content_type(media.content_type):
+        yield Violation(f"{path}.content_type", "is no MIME type")
+
+
 _RULES: dict[str, Callable[[Any, str, str], Violations]] = {
     "text": _text,
     "location": _location,
@@ -185,6 +233,11 @@ _RULES: dict[str, Callable[[Any, str, str], Violations]] = {
     "edit": _edit,
     "revoke": _revoke,
     "poll_vote": _poll_vote,
+    "image": _captioned,
+    "video": _captioned,
+    "audio": _bare_media,
+    "document": _document,
+    "sticker": _bare_media,
 }
 
 
@@ -221,6 +274,8 @@ def _quoted(quoted: message_pb2.QuotedMessage, path: str, recipient_jid: str) ->
     if bare != quoted.content:
         kinds = ", ".join(sorted(QUOTING))
         yield Violation(f"{path}.content", f"must be one of {kinds}, with nothing around it")
+    elif kind in MEDIA and getattr(bare, kind).media.data:
+        yield Violation(f"{path}.content.{kind}.media", "must be named by media_id")
     elif bare.ByteSize() > MOST_QUOTED_BYTES:  # no other limits: it may have been received
         yield Violation(f"{path}.content", f"is larger than {MOST_QUOTED_BYTES} bytes")
 

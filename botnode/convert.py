@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from botmesh.errors import Reason
 from botmesh.v1 import bot_pb2, event_pb2, message_pb2, session_pb2
+from botnode import content_media
 from botnode.events import Cursor, Latest, Oldest, Start, StoredEvent
 from botnode.identity import Identity
 from botnode.message import OutboundMessage
@@ -246,6 +247,9 @@ def message_event(tenant_id: str) -> Callable[[str, OutboundMessage], bytes]:
 
     def encode(kind: str, message: OutboundMessage) -> bytes:
         record = message_to_pb(message, tenant_id)
+        part = content_media.part_of(record.content)
+        if part is not None and "thumbnail" in part.DESCRIPTOR.fields_by_name:
+            part.ClearField("thumbnail")  # it stands in the outbox; a message has several events
         if kind == DECRYPTION_CHANGED:
             return event_pb2.Event(message_decryption_changed=record).SerializeToString()
         return event_pb2.Event(message_state_changed=record).SerializeToString()

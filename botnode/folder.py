@@ -43,6 +43,11 @@ class TenantFolder:
         self.session_db = self.auth / "session.db"
         self.node_db = path / "node.db"
         self.media = path / "media"
+        self.inspection = path / "inspection"
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.path, self.auth, self.media, self.inspection
 
     def create(self) -> None:
         """Make the folder if there is none.
@@ -52,14 +57,14 @@ class TenantFolder:
             StartError: the disk takes nothing now.
         """
         try:
-            for folder in (self.path.parent, self.path, self.auth, self.media):
+            for folder in (self.path.parent, *self._folders):
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             if (trouble := disk_errors.of_system(error)) is not None:
                 text = f"the tenant's folder {self.path} cannot be made: {trouble}"
                 raise StartError(text) from error
             raise ConfigError(f"the tenant's folder {self.path} cannot be made: {error}") from error
-        for folder in (self.path, self.auth, self.media):
+        for folder in self._folders:
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise self._unwritable(f"the tenant's folder {folder}")
         for file in (self.node_db, self.session_db):

@@ -1,5 +1,6 @@
 """Media in the tenant's folder: pictures, videos, recordings, files."""
 
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +9,9 @@ from enum import IntEnum
 from botmesh.errors import REASONS, MeshError, Reason
 
 MOST_BYTES = 100 * 1024 * 1024
+MOST_TYPE = 255
+# RFC 6838's names, with parameters.
+_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *;[\x20-\x7e]*)?")
 
 
 class MediaState(IntEnum):
@@ -73,6 +77,11 @@ def canonical_media_id(value: str) -> str | None:
         return str(uuid.UUID(value))
     except ValueError:
         return None
+
+
+def is_content_type(value: str) -> bool:
+    """Whether a text is a MIME type."""
+    return len(value) <= MOST_TYPE and _TYPE.fullmatch(value) is not None
 
 
 def media_error(reason: Reason, media_id: str, text: str = "", **metadata: str) -> MeshError:

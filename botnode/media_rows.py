@@ -13,7 +13,7 @@ from botnode.clock import from_ms, now_ms
 from botnode.media import Media, MediaState, media_error
 from botnode.states import MessageState
 from botnode.store import Transaction
-from botnode.tables import media, messages
+from botnode.tables import media, media_looks, messages
 
 _C = media.c
 # Messages that go out with the media, or may.
@@ -100,11 +100,11 @@ def add_received(
 
 def _insert(tx: Transaction, announced: Announced, kept: timedelta, **values: Any) -> Media:
     now = now_ms()
+    values.setdefault("file_id", str(uuid.uuid4()))
     row = tx.connection.execute(
         insert(media)
         .values(
             media_id=announced.media_id,
-            file_id=str(uuid.uuid4()),
             content_type=announced.content_type,
             size_bytes=announced.size_bytes,
             sha256=announced.sha256,
@@ -138,6 +138,27 @@ def fail(tx: Transaction, media_id: str, reason: Reason, detail: str) -> Media |
     return _change(
         tx, media_id, None, state=MediaState.FAILED.value, reason=reason.value, detail=detail
     )
+
+
+def find_same(connection: Connection, sha256: bytes, size_bytes: int) -> Media | None:
+    """Media of the tenant that has these bytes, and that no caller deleted."""
+    query = (
+        select(media)
+        .where(
+            _C.sha256 == sha256,
+            _C.size_bytes == size_bytes,
+            _C.state == MediaState.AVAILABLE.value,
+            ~_C.deleted,
+        )
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else to_media(row)
+
+
+def add_file(tx: Transaction, announced: Announced, file_id: str, kept: timedelta) -> Media:
+    """A new row for a file that is whole."""
+    return _insert(tx, announced, kept, state=MediaState.AVAILABLE.value, file_id=file_id)
 
 
 def use(tx: Transaction, media_id: str, kept: timedelta) -> Media | None:
@@ -192,6 +213,29 @@ def remove_expired(tx: Transaction, under_way: Collection[str]) -> list[str]:
     )
     gone = tx.connection.execute(delete(media).where(_C.media_id.in_(doomed)).returning(_C.file_id))
     return list(gone.scalars())
+
+
+# -- what media turned out to be
+
+
+def find_look(connection: Connection, media_id: str, form: str) -> tuple[str, bytes] | None:
+    """What goes out for media that is sent in a form, and its serialised description."""
+    query = select(media_looks.c.sent_media_id, media_looks.c.content).where(
+        media_looks.c.media_id == media_id, media_looks.c.form == form
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.sent_media_id, row.content)
+
+
+def add_look(tx: Transaction, media_id: str, form: str, sent_media_id: str, content: bytes) -> None:
+    """Keep what media turned out to be."""
+    mine = (media_looks.c.media_id == media_id) & (media_looks.c.form == form)
+    tx.connection.execute(delete(media_looks).where(mine))
+    tx.connection.execute(
+        insert(media_looks).values(
+            media_id=media_id, form=form, sent_media_id=sent_media_id, content=content
+        )
+    )
 
 
 def to_media(row: Any) -> Media:

@@ -1,6 +1,6 @@
 """MediaService for one tenant: turns pb into work on the tenant's media and back."""
 
-import re
+import math
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -10,17 +10,14 @@ from botmesh.v1 import media_pb2, media_pb2_grpc
 from botnode.calls import Context, TenantCalls
 from botnode.convert import timestamp
 from botnode.deadlines import wait_s
-from botnode.media import MOST_BYTES, Media, canonical_media_id
+from botnode.media import MOST_BYTES, Media, canonical_media_id, is_content_type
 from botnode.media_rows import Announced
 from botnode.tenant import Tenant
 
 MOST_PIECE = 1_048_576
-# How long a download waits at most for media that is still fetched.
+# How long a download without a deadline waits for media that is still fetched.
 NO_DEADLINE_S = 30.0
 SHA256_BYTES = 32
-MOST_TYPE = 255
-# RFC 6838's names, with parameters.
-_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *;[\x20-\x7e]*)?")
 
 _Requests = AsyncIterator[media_pb2.UploadMediaRequest]
 
@@ -70,7 +67,8 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         media_id = checked_media_id(request.media_id)
         if request.offset < 0:
             raise invalid("offset", "must not be negative")
-        media = await tenant.media.fetched(media_id, wait_s(context, NO_DEADLINE_S))
+        most_s = NO_DEADLINE_S if context.time_remaining() is None else math.inf
+        media = await tenant.media.fetched(media_id, wait_s(context, most_s))
         if request.offset > media.size_bytes:
             raise invalid("offset", f"is behind the end: the media has {media.size_bytes} bytes")
         yield media_pb2.DownloadMediaResponse(media=media_to_pb(media))
@@ -127,11 +125,6 @@ def announced_by(start: media_pb2.UploadStart) -> tuple[Announced, bool]:
         )
     announced = Announced(media_id, start.size_bytes, start.sha256, start.content_type)
     return announced, bool(start.media_id)
-
-
-def is_content_type(value: str) -> bool:
-    """Whether a text is a MIME type."""
-    return len(value) <= MOST_TYPE and _TYPE.fullmatch(value) is not None
 
 
 def checked_media_id(value: str, field: str = "media_id") -> str:

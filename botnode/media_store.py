@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from botmesh.errors import MeshError, Reason
 from botnode import media_rows
+from botnode.inspection import content_type as content_types
 from botnode.media import Keeping, Media, MediaState, media_error
 from botnode.media_files import MediaFiles, PartFile
 from botnode.media_rows import Announced
@@ -250,7 +251,10 @@ class MediaStore:
         return upload
 
     async def _finish(self, media: Media) -> Media:
-        content_type = media.content_type or UNKNOWN_TYPE
+        path = self.files.path(media.file_id)
+        content_type = media.content_type or await in_daemon_thread(
+            lambda: content_types.detect(path), "media-detect"
+        )
         done = await self._store.write(
             lambda tx: media_rows.finish(
                 tx, media.media_id, content_type, self.keeping.uploaded, media.size_bytes

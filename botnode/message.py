@@ -28,6 +28,9 @@ class OutboundMessage:
         attempt: how often it was handed to the library.
         not_before: when it waits for a new attempt, not before that time.
         undecrypted: a device of the recipient said that it cannot decrypt it.
+        media_id: of the media that goes out with it; empty without any.
+        media_kind: as what that goes out: a kind of content.
+        media_pending: WhatsApp has to get the media first.
         duplicated: it was begun once more although an earlier attempt may have arrived.
         earlier_whatsapp_id: of the attempt before, if that may have arrived.
         delivered_count: in a group, how many people have it.
@@ -59,6 +62,9 @@ class OutboundMessage:
     earlier_whatsapp_id: str = ""
     delivered_count: int = 0
     read_count: int = 0
+    media_id: str = ""
+    media_kind: str = ""
+    media_pending: bool = False
 
     @property
     def is_settled(self) -> bool:

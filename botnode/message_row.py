@@ -125,6 +125,9 @@ def to_message(row: Any) -> OutboundMessage:
         earlier_whatsapp_id=row.earlier_whatsapp_id,
         delivered_count=row.delivered_count,
         read_count=row.read_count,
+        media_id=row.media_id or "",
+        media_kind=row.media_kind,
+        media_pending=bool(row.media_pending),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, update
 
 from botmesh.errors import Reason
+from botnode import media_uploads
 from botnode.clock import from_ms, now, now_ms, to_ms
 from botnode.message import Delivery, OutboundMessage
 from botnode.message_row import CHANGE, Changer, Encode, find, to_message
@@ -48,12 +49,14 @@ _NEXT = Statement(
     .where(
         _C.state == _S.QUEUED.value,
         ~_waits(_C.not_before_ms),
-        # A message that waits for its next attempt holds up its recipient's later ones.
+        ~_C.media_pending,
+        # A message that waits for its next attempt, or for its media to be at WhatsApp, holds up
+        # its recipient's later ones.
         ~exists().where(
             _EARLIER.c.recipient_jid == _C.recipient_jid,
             _EARLIER.c.position < _C.position,
             _EARLIER.c.state == literal_column("1"),  # spelt out, as the index has it
-            _waits(_EARLIER.c.not_before_ms),
+            _waits(_EARLIER.c.not_before_ms) | _EARLIER.c.media_pending,
         ),
     )
     .order_by(_C.position)
@@ -197,6 +200,9 @@ class MessageRows:
             "create_ms": to_ms(message.create_time),
             "expire_ms": to_ms(message.expire_time),
             "update_ms": to_ms(message.update_time),
+            "media_id": message.media_id or None,
+            "media_kind": message.media_kind,
+            "media_pending": message.media_pending,
         }
         _INSERT.run(tx.connection, row)
         self.changer.tell(tx, message)
@@ -227,12 +233,17 @@ class MessageRows:
         """Note that the library gets a message now that is due.
 
         A message whose time is over, or that was accepted for another account than the one that
-        would send it now, becomes FAILED instead.
+        would send it now, becomes FAILED instead; one whose media has to be brought to WhatsApp
+        anew stays QUEUED.
         """
         if message.expire_time < now():
             return self.failed(tx, message.message_id, Reason.MESSAGE_EXPIRED, TOO_LATE)
         if message.account != attempt.account:
             return self.failed(tx, message.message_id, Reason.ACCOUNT_CHANGED, CHANGED_ACCOUNT)
+        if message.media_id and not media_uploads.is_fresh(
+            tx.connection, message.media_id, message.media_kind
+        ):
+            return self._change(tx, message.message_id, (_S.QUEUED,), media_pending=True)
         return self._begin(tx, message.message_id, _S.QUEUED, attempt, _BEGIN)
 
     def begin_duplicate(
@@ -353,6 +364,12 @@ class MessageRows:
             reason=Reason.SEND_OUTCOME_UNKNOWN.value,
             detail=detail,
         )
+
+    def media_delayed(
+        self, tx: Transaction, message_id: str, reason: Reason, detail: str
+    ) -> OutboundMessage | None:
+        """WhatsApp did not get its media; it goes on waiting."""
+        return self._change(tx, message_id, (_S.QUEUED,), reason=reason.value, detail=detail)
 
     def mark_untraceable(self, tx: Transaction) -> None:
         """The library's store has no record of the message that it has now."""

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from botmesh.errors import REASONS, MeshError, Reason
 from botnode import message_search
 from botnode.clock import now
+from botnode.content_media import GivenMedia
 from botnode.message import Delivery, OutboundMessage
 from botnode.message_row import find, find_request
 from botnode.message_search import Filter, Page, Place, Step
@@ -42,6 +43,8 @@ class SendCommand:
         content: as it is stored.
         content_hash: SHA-256 of content, recipient and options.
         expires_in: None for the usual time.
+        media: what its content's media is, before that was looked at.
+        attach: what is stored in place of the message, in that transaction: with its media.
         complete: what is stored in place of the content, in the transaction that accepts it: with
             what the outbox knows of a message that it refers to. Takes the account's number.
     """
@@ -54,6 +57,8 @@ class SendCommand:
     expires_in: timedelta | None = None
     allow_duplicate: bool = False
     complete: Callable[[Connection, str], bytes] | None = None
+    media: GivenMedia | None = None
+    attach: Callable[[Transaction, OutboundMessage], OutboundMessage] | None = None
 
     @property
     def lifetime(self) -> timedelta:
@@ -87,6 +92,7 @@ class Outbox:
             pacer=self.pacer,
             held=self._tell_all,
         )
+        self.on_media: Callable[[], None] = lambda: None
         self.patience = Patience(store, rows, machine, self.publish)
         machine.observe(self._on_session)
 
@@ -153,6 +159,8 @@ class Outbox:
         if command.complete is not None:
             content = command.complete(tx.connection, message.account)
             message = dataclasses.replace(message, content=content)
+        if command.attach is not None and known is None:
+            message = command.attach(tx, message)
         if known is not None:
             again = self._rows.requeue(tx, known.message_id, message.account, message.expire_time)
             return again or known
@@ -198,6 +206,8 @@ class Outbox:
             if message is not None:
                 if message.state is MessageState.QUEUED:
                     self.patience.expect(message.expire_time)
+                    if message.media_pending:
+                        self.on_media()
                 for waiter in self._waiters.get(message.request_id, ()):
                     waiter.tell(message)
 

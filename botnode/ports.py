@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
+from botnode.media_ports import Uploaded
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -369,13 +371,16 @@ class WhatsApp(Protocol):
             SendError: WhatsApp could not be told.
         """
 
-    def send(self, recipient_jid: str, content: bytes, secret: bytes) -> Sent:
+    def send(
+        self, recipient_jid: str, content: bytes, secret: bytes, media: Uploaded | None = None
+    ) -> Sent:
         """Send a content; blocks, up to 75 seconds when no acknowledgement comes.
 
         Args:
             recipient_jid: a person or a group.
             content: a serialised MessageContent of the contract.
             secret: 32 bytes that the library stores with WhatsApp's id before the message leaves.
+            media: where the content's media lies at WhatsApp.
 
         Raises:
             SendError: with the library's text.

@@ -15,9 +15,10 @@ from typing import TypeVar
 
 import structlog
 
-from botnode import conclusion, cut_sends
+from botnode import conclusion, cut_sends, media_uploads
 from botnode.clock import now
 from botnode.conclusion import Conclusion
+from botnode.media_ports import Uploaded
 from botnode.message import OutboundMessage
 from botnode.message_row import find
 from botnode.messages import Attempt, MessageRows
@@ -249,10 +250,14 @@ class Pump:
         """Seconds until a message that was put back may go out again."""
         if not self._delayed:
             return None
-        waiting = await self._store.read(self._rows.waiting)
+        waiting, is_due = await self._store.read(
+            lambda c: (self._rows.waiting(c), self._rows.next_due(c) is not None)
+        )
         self._delayed = waiting.count > 0
-        if waiting.not_before is None:  # none, or the time of one has come since we looked
-            return SHORTEST_PAUSE_S if waiting.count else None
+        if is_due:  # the time of one has come since we looked
+            return SHORTEST_PAUSE_S
+        if waiting.not_before is None:  # none, or they wait for media that is brought to WhatsApp
+            return None
         next_time = waiting.not_before
         return max(SHORTEST_PAUSE_S, (next_time - now()).total_seconds())
 
@@ -331,9 +336,10 @@ class Pump:
     async def _deliver(self, hand: "_Hand") -> "_Hand | None":
         """Call the library; write down how that ended, and begin the next in the same commit."""
         losses, account = self._losses, self._machine.current.account
+        media = await self._uploaded(hand.message)
         try:
             with self._library.sending(hand.message.recipient_jid):
-                sent = await self._sender.run(self._call(hand))
+                sent = await self._sender.run(self._call(hand, media))
         except SendError as error:
             lost = error.line_lost or self._losses != losses
             end = conclusion.of_error(
@@ -372,12 +378,20 @@ class Pump:
             self._work.set()  # look for what is due, also by the clock
         return hand
 
-    def _call(self, hand: "_Hand") -> Callable[[], Sent]:
+    async def _uploaded(self, message: OutboundMessage) -> Uploaded | None:
+        """Where the message's media lies at WhatsApp."""
+        if not message.media_id:
+            return None
+        return await self._store.read(
+            lambda c: media_uploads.find(c, message.media_id, message.media_kind)
+        )
+
+    def _call(self, hand: "_Hand", media: Uploaded | None) -> Callable[[], Sent]:
         def call() -> Sent:
             if time.monotonic() - hand.started > STALE_AFTER_S:
                 raise SendError(STOPPED_BEFORE)
             return self._library.whatsapp.send(
-                hand.message.recipient_jid, hand.message.content, hand.attempt.secret
+                hand.message.recipient_jid, hand.message.content, hand.attempt.secret, media
             )
 
         return call

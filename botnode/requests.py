@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from botmesh.errors import invalid
 from botmesh.v1 import bot_pb2, message_pb2
-from botnode import content_rules, originals
+from botnode import content_media, content_rules, originals
 from botnode.message import Delivery
 from botnode.message_search import Filter, Place
 from botnode.outbox import SendCommand
@@ -37,6 +37,7 @@ def send_command(request: bot_pb2.SendMessageRequest, request_id: str) -> SendCo
     """
     recipient = canonical_jid(request.to)
     checked = content_rules.checked(request.content, recipient)
+    media = content_media.take(checked)
     content = checked.SerializeToString(deterministic=True)
     delivery = _delivery(request.delivery)
     expires_in = _expires_in(request.expires_in) if request.HasField("expires_in") else None
@@ -49,6 +50,7 @@ def send_command(request: bot_pb2.SendMessageRequest, request_id: str) -> SendCo
         expires_in=expires_in,
         allow_duplicate=request.allow_duplicate,
         complete=originals.completion(checked, recipient),
+        media=media,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -37,7 +38,11 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         sent_with = self._calls.check(request, context)
         tenant = self._calls.tenant()
         command = requests.send_command(request, _request_id(request.request_id, sent_with))
-        message = await tenant.outbox.send(command, wait_s(context, NO_DEADLINE_S))
+        until = time.monotonic() + wait_s(context, NO_DEADLINE_S)
+        if command.media is not None:
+            left_s = until - time.monotonic()
+            command = await tenant.preparation.prepare(command, command.media, left_s)
+        message = await tenant.outbox.send(command, max(0.0, until - time.monotonic()))
         return bot_pb2.SendMessageResponse(message=self._message_pb(message))
 
     async def GetMessage(

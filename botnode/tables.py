@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -87,8 +88,10 @@ messages = Table(
     Column("delivered_count", Integer, nullable=False, server_default="0"),
     Column("read_count", Integer, nullable=False, server_default="0"),
     Column("update_ms", BigInteger, nullable=False),
-    # The media that goes out with it; kept while the message waits.
+    # The media that goes out with it, as what, and whether WhatsApp has to get it first.
     Column("media_id", String(36)),
+    Column("media_kind", String(16), nullable=False, server_default=""),
+    Column("media_pending", Boolean, nullable=False, server_default="0"),
     UniqueConstraint("request_id"),
     Index("ix_messages_position", "position"),
     Index("ix_messages_state_position", "state", "position"),
@@ -139,6 +142,7 @@ media = Table(
     Column("create_ms", BigInteger, nullable=False),
     Column("expire_ms", BigInteger, nullable=False),
     Index("ix_media_expire_ms", "expire_ms"),
+    Index("ix_media_sha256", "sha256"),
     Index("ix_media_state", "state"),
 )
 
@@ -178,6 +182,33 @@ send_limits = Table(
     Column("rate_count", Integer, nullable=False, server_default="0"),
     Column("reach_out_until_ms", BigInteger, nullable=False, server_default="0"),
     Column("reach_out_count", Integer, nullable=False, server_default="0"),
+)
+
+# What media turned out to be when it was looked at for sending: one row for each form of that.
+media_looks = Table(
+    "media_looks",
+    metadata,
+    Column("media_id", ForeignKey("media.media_id", ondelete="CASCADE"), primary_key=True),
+    Column("form", String(64), primary_key=True),
+    # What goes out: the media itself, or what was made of it.
+    Column("sent_media_id", ForeignKey("media.media_id", ondelete="CASCADE"), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+# Where media lies at WhatsApp, for sending it again.
+media_uploads = Table(
+    "media_uploads",
+    metadata,
+    Column("media_id", ForeignKey("media.media_id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("url", String, nullable=False),
+    Column("direct_path", String, nullable=False),
+    Column("media_key", LargeBinary, nullable=False),
+    Column("media_key_ms", BigInteger, nullable=False),
+    Column("file_sha256", LargeBinary, nullable=False),
+    Column("file_enc_sha256", LargeBinary, nullable=False),
+    Column("file_length", BigInteger, nullable=False),
+    Column("create_ms", BigInteger, nullable=False),
 )
 
 # Receipts that came before the id they speak of was known here.

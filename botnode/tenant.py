@@ -18,7 +18,11 @@ from botnode.identity import Identity
 from botnode.inbox import StoredInbox
 from botnode.line import Line, Process, Timing
 from botnode.media import Keeping
+from botnode.media_courier import MediaCourier
 from botnode.media_files import MediaFiles
+from botnode.media_inspection import MediaInspector
+from botnode.media_ports import MediaTransfer
+from botnode.media_preparation import MediaPreparation
 from botnode.media_store import MediaStore
 from botnode.message import OutboundMessage
 from botnode.messages import MessageRows
@@ -45,6 +49,19 @@ DISCONNECT_S = 2.0
 MakeWhatsApp = Callable[[Inbox, asyncio.AbstractEventLoop], WhatsApp]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class MediaWays:
+    """What a tenant's media needs.
+
+    Attributes:
+        make_transfer: of what moves it to and from WhatsApp.
+        keeping: how long it is kept.
+    """
+
+    make_transfer: Callable[[Questions], MediaTransfer]
+    keeping: Keeping = dataclasses.field(default_factory=Keeping)
+
+
 class Tenant:
     """The tenant's parts. Made once the lease is held."""
 
@@ -59,7 +76,7 @@ class Tenant:
         process: Process,
         timing: Timing | None = None,
         pace: Pace | None = None,
-        keeping: Keeping | None = None,
+        media: MediaWays,
     ) -> None:
         self._owned = owned
         self._folder = folder
@@ -72,7 +89,6 @@ class Tenant:
         self._storage = Storage(folder.path, self._store.touch)
         self._storage.observe(self._on_storage)
         self._rows = MessageRows(convert.message_event(identity.tenant_id))
-        self.media = MediaStore(self._store, MediaFiles(folder.media), self._storage, keeping)
         self.events = EventLog(self._store, owned.log_id)
         self.pacer = Pacer(pace or Pace(), self._rows)
         loop = asyncio.get_running_loop()
@@ -115,6 +131,20 @@ class Tenant:
         self.questions = Questions(machine, self.whatsapp)
         self.chats = Chats(self.questions, machine)
         self.contacts = Contacts(self.questions, self._store)
+        files = MediaFiles(folder.media)
+        self.media = MediaStore(self._store, files, self._storage, media.keeping)
+        self._inspector = MediaInspector(folder.inspection)
+        self.preparation = MediaPreparation(self._store, self.media, self._storage, self._inspector)
+        self._courier = MediaCourier(
+            self._store,
+            self._rows,
+            machine,
+            files,
+            media.make_transfer(self.questions),
+            publish=self._publish,
+            brought=self.outbox.pump.wake,
+        )
+        self.outbox.on_media = self._courier.wake
         self._connector = Connector(self.line, self.hearing.doubt)
         self._record = SessionRecord(self._store, convert.session_event(identity, owned.epoch))
 
@@ -139,6 +169,7 @@ class Tenant:
         self._spawn(self._storage.run(), "storage")
         await self.events.load()
         await self.media.open()
+        await in_daemon_thread(self._inspector.clean, "inspection-clean")
         await self._settle_cut_sends()
         if self._owned.pairing_since is not None:
             self.hub.resume(self._owned.pairing_since)
@@ -180,6 +211,7 @@ class Tenant:
         self._spawn(retention.run(self._store), "retention")
         self._spawn(self.chats.run(), "chats")
         self._spawn(self.media.run(), "media")
+        self._spawn(self._courier.run(), "media-courier")
         logged_out = unlinked or self._owned.session_state is SessionState.LOGGED_OUT
         self._spawn(
             self._connector.run(logged_out=logged_out, ban_expire_time=self._owned.ban_expire),

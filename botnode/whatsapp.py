@@ -29,6 +29,7 @@ from botnode import (
     whatsapp_pairing,
 )
 from botnode.clock import now_ms
+from botnode.media_ports import Uploaded
 from botnode.ports import (
     Account,
     Ended,
@@ -253,7 +254,9 @@ class NeonizeWhatsApp:
             except Exception as error:
                 raise SendError(str(error)) from error
 
-    def send(self, recipient_jid: str, content: bytes, secret: bytes) -> Sent:
+    def send(
+        self, recipient_jid: str, content: bytes, secret: bytes, media: Uploaded | None = None
+    ) -> Sent:
         """Send a content; blocks, up to 75 seconds when no acknowledgement comes."""
         library = self._loaded()
         user, _, server = recipient_jid.partition("@")
@@ -261,7 +264,7 @@ class NeonizeWhatsApp:
         account = current.account if current is not None else None
         place = whatsapp_content.Place(recipient_jid, account, now_ms())
         try:
-            whatsapp_content.build(message, content, place, secret)
+            whatsapp_content.build(message, content, place, secret, media)
         except (ValueError, DecodeError) as error:
             raise SendError(f"{UNBUILDABLE}: {error}") from error
         with self._call() as client:

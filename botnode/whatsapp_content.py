@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from botmesh.v1 import message_pb2
-from botnode import vcard
+from botnode import vcard, whatsapp_media_content
+from botnode.media_ports import Uploaded
 from botnode.ports import Account
 from botnode.recipient import GROUP_SERVER, LID_SERVER, USER_SERVER
 
@@ -47,7 +48,9 @@ class Place:
         return f"{self.account.user}@{USER_SERVER}"
 
 
-def build(message: Any, content: bytes, place: Place, secret: bytes) -> None:
+def build(
+    message: Any, content: bytes, place: Place, secret: bytes, media: Uploaded | None = None
+) -> None:
     """Fill in a message.
 
     Args:
@@ -55,15 +58,23 @@ def build(message: Any, content: bytes, place: Place, secret: bytes) -> None:
         content: a serialised MessageContent.
         place: where it is sent.
         secret: of the attempt; a poll's votes are encrypted with it.
+        media: where its media lies at WhatsApp.
 
     Raises:
-        UnknownContentError: there is no such kind.
+        UnknownContentError: there is no such kind, or its media is nowhere.
     """
     wanted = message_pb2.MessageContent.FromString(content)
     kind: Any = wanted.WhichOneof("kind")
-    if kind not in _BUILDERS:
+    if kind in whatsapp_media_content.KINDS:
+        if media is None:
+            raise UnknownContentError(f"WhatsApp does not have the {kind}")
+        built = whatsapp_media_content.build(message, wanted)
+        whatsapp_media_content.write_place(built, media)
+        _add_context(built, wanted, place)
+    elif kind in _BUILDERS:
+        _BUILDERS[kind](message, wanted, place)
+    else:
         raise UnknownContentError(f"the content's kind is {kind}")
-    _BUILDERS[kind](message, wanted, place)
     message.messageContextInfo.messageSecret = secret
 
 
@@ -184,7 +195,9 @@ def _write_context(context: Any, content: message_pb2.MessageContent, place: Pla
         place.own_jid if original.from_me else original.sender_jid or place.chat_jid
     )
     quoted: Any = content.quoted.content.WhichOneof("kind")
-    if quoted in _BUILDERS:
+    if quoted in whatsapp_media_content.KINDS:
+        whatsapp_media_content.build(context.quotedMessage, content.quoted.content)
+    elif quoted in _BUILDERS:
         _BUILDERS[quoted](context.quotedMessage, content.quoted.content, place)
     else:  # an empty one: without any, phones show no quotation
         context.quotedMessage.conversation = ""

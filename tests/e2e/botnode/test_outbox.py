@@ -1,5 +1,6 @@
 """What becomes of messages on the real library when things break at exact places."""
 
+import base64
 import threading
 import uuid
 from typing import Any
@@ -11,6 +12,7 @@ from google.protobuf import json_format
 from botmesh.errors import MeshError, Reason
 from botmesh.sandbox.v1 import sandbox_pb2 as sandbox
 from botmesh.v1 import message_pb2
+from tests import media_samples
 from tests.e2e.botnode.node import Control, Node, error_of, eventually
 
 QUEUE = message_pb2.DELIVERY_QUEUE
@@ -25,6 +27,7 @@ CONTENTS: dict[str, dict[str, Any]] = {
     "reaction": {"original": OWN, "emoji": "👍"},
     "edit": {"original": OWN, "body": "dos"},
     "revoke": {"original": OWN},
+    "image": {"media": {"data": base64.b64encode(media_samples.picture("PNG", (9, 9))).decode()}},
 }
 
 

@@ -1,5 +1,6 @@
 """The examples of docs/CONTENTS.md through the gateway, as a phone gets them."""
 
+import hashlib
 import json
 import re
 import secrets
@@ -10,8 +11,15 @@ from typing import Any
 import pytest
 
 from botmesh import v1
-from botmesh.v1 import MessageContent, MessageState, SendMessageRequest
+from botmesh.v1 import (
+    MessageContent,
+    MessageState,
+    SendMessageRequest,
+    UploadMediaRequest,
+    UploadStart,
+)
 from sandbox import protobufs
+from tests import media_samples
 from tests.e2e.mesh.harness import EXAMPLES, LIMIT_S, Mesh
 
 pytestmark = [
@@ -24,6 +32,11 @@ DOC = Path(__file__).resolve().parents[3] / "docs" / "CONTENTS.md"
 EXAMPLE = re.compile(r"^```python\n(content = .*?)^```", re.MULTILINE | re.DOTALL)
 KINDS = {
     "text": 6,  # alone, with a link, mentions, as a reply, forwarded; and what others refer to
+    "image": 1,
+    "video": 1,
+    "voice": 1,
+    "document": 1,
+    "sticker": 1,
     "location": 1,
     "contact": 1,
     "poll": 1,
@@ -42,11 +55,32 @@ def _examples() -> list[MessageContent]:
     return contents
 
 
-def test_the_examples_arrive(mesh: Mesh) -> None:
+def _samples(folder: Path) -> dict[str, bytes]:
+    """A file for each kind of media."""
+    return {
+        "image": media_samples.picture("JPEG", (64, 48)),
+        "video": media_samples.video(folder / "a.mp4").read_bytes(),
+        "audio": media_samples.opus(),
+        "document": media_samples.pdf(),
+        "sticker": media_samples.sticker(),
+    }
+
+
+def _upload(mesh: Mesh, media_id: str, data: bytes) -> None:
+    start = UploadStart(
+        media_id=media_id, size_bytes=len(data), sha256=hashlib.sha256(data).digest()
+    )
+    requests = [UploadMediaRequest(tenant_id=TENANT, start=start), UploadMediaRequest(data=data)]
+    mesh.media.UploadMedia(iter(requests), timeout=LIMIT_S)
+
+
+def test_the_examples_arrive(mesh: Mesh, tmp_path: Path) -> None:
     customer = f"+52155{secrets.randbelow(10**8):08}"
     first = mesh.send(TENANT, customer, "Son $10")
-    examples = _examples()
+    examples, samples = _examples(), _samples(tmp_path)
     for content in examples:
+        if (kind := content.WhichOneof("kind")) in samples:
+            _upload(mesh, getattr(content, kind).media.media_id, samples[kind])
         for about in (content.edit, content.revoke):
             if about.original.message_id:
                 about.original.message_id = first.message_id

@@ -24,7 +24,8 @@ from botnode.ports import Account, Connected, Inbox
 from botnode.services import Services
 from botnode.session import SessionMachine
 from botnode.states import SessionState
-from botnode.tenant import Tenant
+from botnode.tenant import MediaWays, Tenant
+from tests.integration.botnode.fake_transfer import FakeTransfer
 from tests.integration.botnode.fake_whatsapp import ACCOUNT, FakeWhatsApp
 
 SECRET = "a-secret-of-the-mesh"
@@ -63,6 +64,7 @@ class Node:
         self.said: list[str] = []
         self.moves: list[SessionState] = []
         self.holds_lease = True
+        self.transfer = FakeTransfer()
         self.metadata: tuple[tuple[str, str], ...] = (("botmesh-secret", SECRET),)
 
     async def _confirm_lease(self) -> bool:
@@ -100,6 +102,7 @@ class Node:
             process=process,
             timing=timing,
             pace=pace,
+            media=MediaWays(make_transfer=lambda _: self.transfer),
         )
         await self.tenant.open()
         self.services = Services(self.identity, self.machine)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from botmesh.v1 import MessageContent
+from botnode.media_ports import Uploaded
 from botnode.ports import (
     Account,
     CaughtUp,
@@ -55,6 +56,7 @@ class FakeWhatsApp:
     sent: list[tuple[str, str]] = field(default_factory=list)
     contents: list[MessageContent] = field(default_factory=list)
     secrets: list[bytes] = field(default_factory=list)
+    media: list[Uploaded | None] = field(default_factory=list)
     can_log_out: bool = True
     catches_up: bool = True
     unreached: tuple[str, ...] = ()
@@ -121,7 +123,10 @@ class FakeWhatsApp:
             raise SendError("websocket not connected")
         self.stored = None
 
-    def send(self, recipient_jid: str, content: bytes, secret: bytes) -> Sent:
+    def send(
+        self, recipient_jid: str, content: bytes, secret: bytes, media: Uploaded | None = None
+    ) -> Sent:
+        self.media.append(media)
         self.contents.append(MessageContent.FromString(content))
         text = self.contents[-1].text.body
         self.sent.append((recipient_jid, text))
