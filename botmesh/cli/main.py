@@ -14,6 +14,7 @@ from botmesh.cli import (
     events,
     export,
     group,
+    media,
     messages,
     output,
     pairing,
@@ -43,6 +44,7 @@ sandbox_people.add_to(sandbox.app)
 app.add_typer(chat_marks.app, name="chat")
 app.add_typer(contact.app, name="contact")
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(media.app, name="media")
 app.add_typer(export.app, name="export")
 app.add_typer(group.app, name="group")
 app.command("up")(up.up)

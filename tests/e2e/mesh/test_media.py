@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+import re
 import signal
 import threading
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -29,6 +32,7 @@ pytestmark = [
 TENANT = EXAMPLES[0]
 CONTENT = os.urandom(3_000_000)
 PIECE = 65_536
+DOC = Path(__file__).resolve().parents[3] / "docs" / "MEDIA.md"
 
 
 class Upload:
@@ -75,6 +79,22 @@ def test_an_upload_goes_on_after_kill_9_of_its_botnode(mesh: Mesh) -> None:
         DownloadMediaRequest(tenant_id=TENANT, media_id=upload.media_id), timeout=LIMIT_S
     )
     assert b"".join(item.data for item in items) == CONTENT
+
+
+def test_the_documented_examples(
+    mesh: Mesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "video.mp4").write_bytes(CONTENT)
+    code = "\n".join(
+        re.findall(r"^```python\n(.*?)^```", DOC.read_text(), re.MULTILINE | re.DOTALL)
+    )
+    code = code.replace("127.0.0.1:50051", mesh.address).replace("mundo-apple", TENANT)
+    exec(code, scope := dict[str, Any]())
+    assert (tmp_path / "copy.mp4").read_bytes() == CONTENT
+    assert scope["known"].state == MediaState.MEDIA_STATE_AVAILABLE
+    with pytest.raises(grpc.RpcError):
+        _get(mesh, scope["media_id"])  # the last example deletes it
 
 
 def _stored(mesh: Mesh, media_id: str) -> int:
