@@ -79,6 +79,14 @@ def take(content: message_pb2.MessageContent) -> GivenMedia | None:
     return given
 
 
+def drop_thumbnails(content: message_pb2.MessageContent) -> None:
+    """Remove the small pictures: lists and events, which have many messages, go without."""
+    for about in (content, content.quoted.content):
+        part = part_of(about)
+        if part is not None and "thumbnail" in part.DESCRIPTOR.fields_by_name:
+            part.ClearField("thumbnail")
+
+
 def forget_told(part: Any) -> None:
     """Remove what a sender cannot set, such as a received content that is sent on has."""
     for name in _TOLD:

@@ -247,9 +247,7 @@ def message_event(tenant_id: str) -> Callable[[str, OutboundMessage], bytes]:
 
     def encode(kind: str, message: OutboundMessage) -> bytes:
         record = message_to_pb(message, tenant_id)
-        part = content_media.part_of(record.content)
-        if part is not None and "thumbnail" in part.DESCRIPTOR.fields_by_name:
-            part.ClearField("thumbnail")  # it stands in the outbox; a message has several events
+        content_media.drop_thumbnails(record.content)
         if kind == DECRYPTION_CHANGED:
             return event_pb2.Event(message_decryption_changed=record).SerializeToString()
         return event_pb2.Event(message_state_changed=record).SerializeToString()

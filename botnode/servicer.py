@@ -10,7 +10,7 @@ from contextlib import aclosing
 from botmesh.errors import invalid
 from botmesh.rpc import metadata
 from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2, session_pb2
-from botnode import convert, requests
+from botnode import content_media, convert, requests
 from botnode.calls import Context, TenantCalls
 from botnode.clock import now_ms
 from botnode.deadlines import wait_s
@@ -64,9 +64,11 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         page = await tenant.outbox.list(
             requests.wanted(request), requests.page_size(request), requests.place(request)
         )
+        messages = [self._message_pb(message) for message in page.messages]
+        for message in messages:
+            content_media.drop_thumbnails(message.content)
         return bot_pb2.ListMessagesResponse(
-            messages=[self._message_pb(message) for message in page.messages],
-            next_page_token=requests.page_token(request, page.end),
+            messages=messages, next_page_token=requests.page_token(request, page.end)
         )
 
     async def CancelMessage(

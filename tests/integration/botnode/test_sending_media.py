@@ -66,6 +66,10 @@ async def test_a_picture_is_looked_at_stored_brought_and_sent(client: Client) ->
     event = (await node.events(4))[-1].message_state_changed
     assert event.content.image.media == sent.media
     assert not event.content.image.thumbnail
+    request = bot_pb2.ListMessagesRequest(tenant_id="shop")
+    (listed,) = (await node.stub.ListMessages(request, metadata=node.metadata)).messages
+    assert listed.content.image.media == sent.media
+    assert not listed.content.image.thumbnail
 
 
 async def test_the_same_bytes_are_stored_looked_at_and_brought_once(client: Client) -> None:
