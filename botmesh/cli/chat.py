@@ -7,7 +7,7 @@ from typing import Annotated
 import grpc
 import typer
 
-from botmesh.cli import output, send_content
+from botmesh.cli import output, send_content, send_media
 from botmesh.cli.connection import channel, never_left, timeout_s
 from botmesh.cli.message_record import show_message
 from botmesh.cli.times import duration
@@ -45,6 +45,13 @@ def send(
     react: send_content.React = "",
     edit: send_content.Edit = "",
     delete: send_content.Delete = "",
+    image: send_media.Image = None,
+    video: send_media.Video = None,
+    audio: send_media.Audio = None,
+    voice: send_media.Voice = None,
+    document: send_media.Document = None,
+    sticker: send_media.Sticker = None,
+    caption: send_media.Caption = "",
     queue: Annotated[
         bool,
         typer.Option("--queue", help="Let it wait while the session is down, not fail."),
@@ -83,6 +90,13 @@ def send(
         react=react,
         edit=edit,
         delete=delete,
+        image=image,
+        video=video,
+        audio=audio,
+        voice=voice,
+        document=document,
+        sticker=sticker,
+        caption=caption,
     )
     request = SendMessageRequest(
         tenant_id=tenant_id,
@@ -97,6 +111,8 @@ def send(
     if expires_in:
         request.expires_in.FromTimedelta(duration(expires_in))
     with channel(context.obj, tenant_id) as opened:
+        if (file := wanted.file) is not None:
+            send_media.fill(opened, tenant_id, request.content, file)
         try:
             answer = BotServiceStub(opened).SendMessage(request, timeout=timeout_s())
         except grpc.RpcError as error:

@@ -1,17 +1,21 @@
 """What ``botmesh send`` sends, as its options say it.
 
 TEXT is the text of a message, or what words there are in another kind of content: the name of a
-place or contact, the question of a poll, the emoji of a reaction, the new text of an edit.
+place or contact, the question of a poll, the emoji of a reaction, the new text of an edit, the
+caption of a file.
 """
 
 import re
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from botmesh.cli import send_media
 from botmesh.v1 import (
     ContactCard,
     ContactsContent,
@@ -83,7 +87,7 @@ Edit = Annotated[
 Delete = Annotated[str, typer.Option(metavar="ID", help="Delete this message for everyone.")]
 
 _LINK = re.compile(r"https?://\S+")
-_WITHOUT_TEXT = frozenset({"react", "delete", "location"})
+_WITHOUT_TEXT = frozenset({"react", "delete", "location", *send_media.KINDS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,18 @@ class Wanted:
     react: str = ""
     edit: str = ""
     delete: str = ""
+    image: Path | None = None
+    video: Path | None = None
+    audio: Path | None = None
+    voice: Path | None = None
+    document: Path | None = None
+    sticker: Path | None = None
+    caption: str = ""
+
+    @property
+    def file(self) -> Path | None:
+        """The file that goes out."""
+        return next((file for kind in send_media.KINDS if (file := getattr(self, kind))), None)
 
 
 def content(wanted: Wanted) -> MessageContent:
@@ -116,6 +132,9 @@ def content(wanted: Wanted) -> MessageContent:
         raise typer.BadParameter("TEXT is missing", param_hint="TEXT")
     if wanted.choices and kind != "poll":
         raise typer.BadParameter("needs --poll", param_hint="--choices")
+    if wanted.caption and (wanted.file is None or wanted.text is not None):
+        problem = "is for a file, in place of TEXT"
+        raise typer.BadParameter(problem, param_hint="--caption")
     if wanted.preview and kind != "text":
         raise typer.BadParameter("is for a text", param_hint="--preview")
     result = _KINDS.get(kind, _text)(wanted, wanted.text or "")
@@ -176,6 +195,11 @@ def _revoke(wanted: Wanted, _: str) -> MessageContent:
     return MessageContent(revoke=RevokeContent(original=original))
 
 
+def _file(kind: str, wanted: Wanted, text: str) -> MessageContent:
+    assert wanted.file is not None  # noqa: S101 - of this kind
+    return send_media.content(kind, wanted.file, wanted.caption or text)
+
+
 def _reference(message_id: str, sender: str) -> MessageReference:
     """A message by botmesh's id, which is a UUID, or by WhatsApp's; ``me`` is the account."""
     try:
@@ -193,4 +217,5 @@ _KINDS: dict[str, Callable[[Wanted, str], MessageContent]] = {
     "react": _reaction,
     "edit": _edit,
     "delete": _revoke,
+    **{kind: partial(_file, kind) for kind in send_media.KINDS},
 }

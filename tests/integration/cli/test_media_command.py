@@ -21,6 +21,9 @@ from botmesh.v1 import (
     GetMediaResponse,
     MediaServiceServicer,
     MediaState,
+    Message,
+    SendMessageRequest,
+    SendMessageResponse,
     StoredMedia,
     TenantServiceServicer,
     UploadMediaResponse,
@@ -174,3 +177,73 @@ def test_showing_and_deleting(gateway: str, media: Media, file: Path) -> None:
     assert _run(gateway, "--json", "media", "delete", "norte", media_id).stdout == "{}\n"
     gone = _run(gateway, "media", "show", "norte", media_id, status=1)
     assert "MEDIA_NOT_FOUND" in gone.output
+
+
+# -- botmesh send
+
+
+class Bots(BotServiceServicer):
+    """Takes every message."""
+
+    def __init__(self) -> None:
+        self.sent: list[SendMessageRequest] = []
+
+    def SendMessage(self, request: SendMessageRequest, context: Any) -> SendMessageResponse:
+        self.sent.append(request)
+        return SendMessageResponse(message=Message(content=request.content))
+
+
+@pytest.fixture
+def bots(media: Media) -> Iterator[tuple[str, Bots]]:
+    bots = Bots()
+    with serving(bots, TenantServiceServicer(), media=media) as address:
+        yield address, bots
+
+
+def test_a_small_file_goes_with_its_message(bots: tuple[str, Bots], tmp_path: Path) -> None:
+    address, taken = bots
+    file = tmp_path / "pedido.pdf"
+    file.write_bytes(b"%PDF")
+    for kind in ("image", "video", "document"):
+        _run(address, "send", "norte", "+525512345678", f"--{kind}", str(file), "--caption", "mira")
+        part = getattr(taken.sent[-1].content, kind)
+        assert (part.media.data, part.caption) == (b"%PDF", "mira")
+    assert taken.sent[-1].content.document.file_name == "pedido.pdf"
+    _run(address, "send", "norte", "+525512345678", "mira", "--image", str(file))
+    assert taken.sent[-1].content.image.caption == "mira"
+    for kind in ("audio", "voice", "sticker"):
+        _run(address, "send", "norte", "+525512345678", f"--{kind}", str(file))
+    assert [sent.content.audio.voice for sent in taken.sent[-3:]] == [False, True, False]
+    assert taken.sent[-1].content.sticker.media.data == b"%PDF"
+
+
+def test_a_large_file_is_uploaded_before(
+    bots: tuple[str, Bots], media: Media, tmp_path: Path
+) -> None:
+    address, taken = bots
+    file = tmp_path / "a.mp4"
+    file.write_bytes(bytes(1_048_577))
+    for _ in range(2):
+        _run(address, "send", "norte", "+525512345678", "--video", str(file))
+    first, second = (sent.content.video.media.media_id for sent in taken.sent)
+    assert first == second
+    assert bytes(media.stored[first]) == bytes(1_048_577)
+    assert len(media.offsets) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--image", "{file}", "--sticker", "{file}"],
+        ["--voice", "{file}", "--caption", "x"],
+        ["text", "--image", "{file}", "--caption", "x"],
+        ["text", "--caption", "x"],
+        ["--image", "{file}.none"],
+    ],
+)
+def test_what_makes_no_message(bots: tuple[str, Bots], file: Path, options: list[str]) -> None:
+    address, taken = bots
+    arguments = [option.format(file=file) for option in options]
+    _run(address, "send", "norte", "+525512345678", *arguments, status=2)
+    assert not taken.sent

@@ -1,5 +1,6 @@
 """The commands in docs/CONTENTS.md send what a botnode takes."""
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -10,6 +11,7 @@ from fake_gateway import serving
 from typer.testing import CliRunner
 
 from botmesh.cli.main import app
+from botmesh.cli.send_media import KINDS
 from botmesh.v1 import (
     BotServiceServicer,
     SendMessageRequest,
@@ -34,8 +36,12 @@ class Bots(BotServiceServicer):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command(command: str) -> None:
+def test_a_command(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program, *arguments = shlex.split(command)
+    monkeypatch.chdir(tmp_path)
+    for option, value in itertools.pairwise(arguments):
+        if option.removeprefix("--") in KINDS:
+            (tmp_path / value).write_bytes(b"a file")
     bots = Bots()
     with serving(bots, TenantServiceServicer()) as address:
         result = CliRunner().invoke(app, ["--gateway", address, *arguments])
