@@ -39,9 +39,12 @@ def _waits(not_before_ms: Any) -> Any:
     return (not_before_ms > bindparam("now")) & (not_before_ms <= bindparam("latest"))
 
 
+def _around(time_ms: int) -> dict[str, int]:
+    return {"now": time_ms, "latest": time_ms + LONGEST_WAIT_MS}
+
+
 def _around_now() -> dict[str, int]:
-    now = now_ms()
-    return {"now": now, "latest": now + LONGEST_WAIT_MS}
+    return _around(now_ms())
 
 
 _NEXT = Statement(
@@ -169,9 +172,10 @@ class MessageRows:
         row = _DUPLICATE.first(connection, parameters)
         return None if row is None else to_message(row)
 
-    def waiting(self, connection: Connection) -> Waiting:
-        """What waits, and until when."""
-        count, expire_ms, not_before_ms = connection.execute(_TIMES, _around_now()).one()
+    def waiting(self, connection: Connection, since_ms: int | None = None) -> Waiting:
+        """What waits, and until when; as it stood at that time, for what waited then."""
+        around = _around_now() if since_ms is None else _around(since_ms)
+        count, expire_ms, not_before_ms = connection.execute(_TIMES, around).one()
         return Waiting(count, from_ms(expire_ms), from_ms(not_before_ms))
 
     def count_queued(self, connection: Connection) -> int:

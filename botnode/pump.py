@@ -16,7 +16,7 @@ from typing import TypeVar
 import structlog
 
 from botnode import conclusion, cut_sends, media_uploads
-from botnode.clock import now
+from botnode.clock import now, now_ms
 from botnode.conclusion import Conclusion
 from botnode.media_ports import Uploaded
 from botnode.message import OutboundMessage
@@ -219,7 +219,7 @@ class Pump:
             return None, None
         if (left_s := self._settling_s()) > 0:
             return None, left_s
-        attempt, started = self._new_attempt(), time.monotonic()
+        attempt, started, looked_ms = self._new_attempt(), time.monotonic(), now_ms()
         # A full disk holds the outbox: the library's own store is on it.
         begun = await self._store.write(lambda tx: self._begin_next(tx, attempt), durable=True)
         self._publish(*begun)
@@ -232,7 +232,7 @@ class Pump:
             if (hand := await self._begin_duplicate()) is not None or held_s is None:
                 return hand, 0.0
             duplicate_s = None  # it waits for its pace
-        pauses = (held_s, await self._next_attempt_s(), duplicate_s)
+        pauses = (held_s, await self._next_attempt_s(looked_ms), duplicate_s)
         return None, min((pause for pause in pauses if pause is not None), default=None)
 
     def _settling_s(self) -> float:
@@ -246,20 +246,19 @@ class Pump:
             return 0.0
         return self._connected_at + SETTLE_S - time.monotonic()
 
-    async def _next_attempt_s(self) -> float | None:
-        """Seconds until a message that was put back may go out again."""
+    async def _next_attempt_s(self, looked_ms: int) -> float | None:
+        """Seconds until a message that was put back may go out again.
+
+        Args:
+            looked_ms: before what was due was begun; the time of one may have come since.
+        """
         if not self._delayed:
             return None
-        waiting, is_due = await self._store.read(
-            lambda c: (self._rows.waiting(c), self._rows.next_due(c) is not None)
-        )
-        self._delayed = waiting.count > 0
-        if is_due:  # the time of one has come since we looked
-            return SHORTEST_PAUSE_S
-        if waiting.not_before is None:  # none, or they wait for media that is brought to WhatsApp
+        waiting = await self._store.read(lambda c: self._rows.waiting(c, looked_ms))
+        self._delayed = waiting.not_before is not None
+        if waiting.not_before is None:  # what waits otherwise, for media or its pace, is told of
             return None
-        next_time = waiting.not_before
-        return max(SHORTEST_PAUSE_S, (next_time - now()).total_seconds())
+        return max(SHORTEST_PAUSE_S, (waiting.not_before - now()).total_seconds())
 
     async def _duplicate_s(self) -> float | None:
         """Seconds until a message of unknown outcome may be sent once more."""
