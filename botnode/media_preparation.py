@@ -195,7 +195,7 @@ class MediaPreparation:
             self._media.files.path(media.file_id),
             given.form,
             given.path,
-            content_type=given.content_type,
+            content_type=given.content_type or _uploaded_as(media, given),
             file_name=given.file_name,
         )
         made, converted = found.converted, None
@@ -228,6 +228,13 @@ class MediaPreparation:
         kept = self._media.keeping.unfinished
         announced = Announced(media.media_id, media.size_bytes, media.sha256, content_type)
         media_rows.add_file(tx, announced, media.file_id, kept)
+
+
+def _uploaded_as(media: Media, given: GivenMedia) -> str:
+    """The type that a document's uploader gave; of received media it is a stranger's word."""
+    if given.kind != "document" or media.received or media.content_type == UNKNOWN_TYPE:
+        return ""
+    return media.content_type
 
 
 def _looked_at(connection: Connection, media: Media, form: str) -> Prepared | None:

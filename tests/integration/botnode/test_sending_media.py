@@ -134,6 +134,38 @@ async def test_media_larger_than_its_kind_may_be(client: Client) -> None:
     assert error.reason is Reason.MEDIA_TOO_LARGE
 
 
+async def test_a_document_has_the_type_that_it_was_uploaded_with(client: Client) -> None:
+    stored = await client.upload(b"nobody knows", content_type="application/x-order")
+    media = message_pb2.Media(media_id=stored.media_id)
+    content = MessageContent(document=message_pb2.DocumentContent(media=media, file_name="order"))
+    message = await client.node.send(content=content)
+    assert message.content.document.media.content_type == "application/x-order"
+
+
+async def test_the_pump_sleeps_while_media_is_brought(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, may_end, looks = client.node, asyncio.Event(), 0
+    pump = node.tenant.outbox.pump
+    find = pump._find
+
+    async def counted() -> Any:
+        nonlocal looks
+        looks += 1
+        return await find()
+
+    monkeypatch.setattr(pump, "_find", counted)
+    node.transfer.before = may_end.wait  # type: ignore[assignment]  # what it returns is not used
+    pump._delayed = True
+    sending = asyncio.create_task(node.send(content=image(), to=OTHER))
+    await eventually(lambda: node.transfer.uploads)
+    behind = asyncio.create_task(node.send("behind", to=OTHER))
+    await asyncio.sleep(0.3)  # nothing tells that nothing happens
+    assert looks < 8
+    may_end.set()
+    await asyncio.gather(sending, behind)
+
+
 async def test_a_slow_transfer_holds_up_its_own_recipient_alone(client: Client) -> None:
     node, may_end = client.node, asyncio.Event()
     node.transfer.before = may_end.wait  # type: ignore[assignment]  # what it returns is not used
