@@ -204,6 +204,7 @@ class Botnode:
                     questions, self._settings.https_proxy or ""
                 ),
                 keeping=self._settings.keeping,
+                limit=self._settings.fetch_limit,
             ),
         )
         await tenant.open()

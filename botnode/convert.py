@@ -8,10 +8,11 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from botmesh.errors import Reason
-from botmesh.v1 import bot_pb2, event_pb2, message_pb2, session_pb2
+from botmesh.v1 import bot_pb2, event_pb2, media_pb2, message_pb2, session_pb2
 from botnode import content_media
 from botnode.events import Cursor, Latest, Oldest, Start, StoredEvent
 from botnode.identity import Identity
+from botnode.media import Media
 from botnode.message import OutboundMessage
 from botnode.message_row import DECRYPTION_CHANGED
 from botnode.message_search import Step as MessageStep
@@ -146,6 +147,24 @@ def _name_originals(content: message_pb2.MessageContent, own_id: Callable[[str],
             original.message_id = own_id(original.whatsapp_id)
 
 
+def media_to_pb(media: Media) -> media_pb2.StoredMedia:
+    """Media as the contract has it."""
+    return media_pb2.StoredMedia(
+        media_id=media.media_id,
+        state=media.state.value,  # type: ignore[arg-type]  # the numbers are the contract's
+        content_type=media.content_type,
+        size_bytes=media.size_bytes,
+        sha256=media.sha256,
+        stored_bytes=media.stored_bytes,
+        file_name=media.file_name,
+        reason=media.reason,
+        detail=media.detail,
+        create_time=timestamp(media.create_time),
+        expire_time=timestamp(media.expire_time),
+        received=media.received,
+    )
+
+
 def step_to_pb(step: Step, time: float) -> bot_pb2.StreamQRResponse:
     """A step of pairing; ``time`` is the event loop's, to say how long a code still lives."""
     match step:
@@ -258,6 +277,11 @@ def message_event(tenant_id: str) -> Callable[[str, OutboundMessage], bytes]:
 def received_event(message: ReceivedMessage, own_id: Callable[[str], str]) -> bytes:
     """How a received message is written down; ``own_id`` as in `received_to_pb`."""
     return event_pb2.Event(message_received=received_to_pb(message, own_id)).SerializeToString()
+
+
+def media_event(media: Media) -> bytes:
+    """How a change of received media is written down."""
+    return event_pb2.Event(media_changed=media_to_pb(media)).SerializeToString()
 
 
 # -- out of the contract

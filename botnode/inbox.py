@@ -8,11 +8,13 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import structlog
 from sqlalchemy import select
 
 from botnode import message_secrets, receipts
+from botnode.media_ports import ReceivedMedia
 from botnode.message import OutboundMessage
 from botnode.message_row import find_whatsapp_id
 from botnode.messages import MessageRows
@@ -26,6 +28,16 @@ log = structlog.get_logger(__name__)
 EVENT_KIND = "message_received"
 
 
+class MediaShelf(Protocol):
+    """Takes the media of received messages: `media_fetcher.MediaFetcher`."""
+
+    def add(self, tx: Transaction, account: str, received: ReceivedMedia) -> None:
+        """Write media down, with the message that brings it."""
+
+    def came(self, media_id: str) -> None:
+        """Media was written down; called on the event loop."""
+
+
 class StoredInbox:
     """The `Inbox` port over node.db.
 
@@ -34,6 +46,7 @@ class StoredInbox:
         encode: the event's content for a message; its second argument gives our id for WhatsApp's
             of a message that we sent, or nothing.
         publish: told, on the loop, of messages whose state a receipt raised.
+        media: gives what takes media; there by the time that WhatsApp brings something.
         crash: called, on the loop, when something could not be kept: WhatsApp was told that it
             arrived, so the process must not go on as if nothing had happened.
         wrote: told, on the loop, that somebody wrote.
@@ -49,6 +62,7 @@ class StoredInbox:
         encode: Callable[[ReceivedMessage, Callable[[str], str]], bytes],
         pacer: Pacer,
         publish: Callable[..., None],
+        media: Callable[[], MediaShelf],
         crash: Callable[[], None],
         wrote: Callable[[], None] = lambda: None,
     ) -> None:
@@ -59,6 +73,7 @@ class StoredInbox:
         self._encode = encode
         self._pacer = pacer
         self._publish = publish
+        self._media = media
         self._crash = crash
         self._wrote = wrote
 
@@ -69,6 +84,8 @@ class StoredInbox:
             fresh = self._store.write_and_wait(lambda tx: self._keep(tx, account, message))
             self._on_loop(self._wrote)
             log.info("message_received", chat=message.chat_jid, kind=message.kind, fresh=fresh)
+            if fresh and message.media is not None:
+                self._on_loop(self._media().came, message.media.media_id)
 
     def _keep(self, tx: Transaction, account: str, message: ReceivedMessage) -> bool:
         key = {
@@ -90,6 +107,8 @@ class StoredInbox:
         tx.connection.execute(inbound.insert().values(sequence=sequence, **key))
         self._pacer.received(tx, account, message)
         message_secrets.put_received(tx, account, message)
+        if message.media is not None:
+            self._media().add(tx, account, message.media)
         return True
 
     def receipt(self, receipt: Receipt) -> None:

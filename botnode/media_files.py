@@ -35,6 +35,15 @@ class MediaFiles:
         """Whether there is such a file."""
         return self.path(file_id).exists()
 
+    def settle(self, file_id: str) -> None:
+        """Return once a file is on disk, under its name."""
+        fd = os.open(self.path(file_id), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        _sync_folder(self._folder)
+
     def remove(self, *file_ids: str) -> None:
         """Remove files; none of them has to be there."""
         for file_id in file_ids:

@@ -57,6 +57,23 @@ class MediaReference:
     file_length: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedMedia:
+    """Media of a received message, which is to be fetched.
+
+    Attributes:
+        media_id: a UUID that was made here; the message's content has it.
+        reference: where it lies.
+        content_type: the MIME type, as the sender says.
+        file_name: as the sender calls it, without what does not belong into a name; may be empty.
+    """
+
+    media_id: str
+    reference: MediaReference
+    content_type: str
+    file_name: str
+
+
 class MediaTransfer(Protocol):
     """Moves files to and from WhatsApp, without ever holding a whole one in memory.
 

@@ -48,10 +48,10 @@ def all_files(connection: Connection) -> list[Media]:
     return [to_media(row) for row in rows]
 
 
-def fetching(connection: Connection) -> list[Media]:
-    """What was received and is to be fetched, the oldest first."""
-    query = select(media).where(_C.state == MediaState.FETCHING.value).order_by(_C.create_ms)
-    return [to_media(row) for row in connection.execute(query)]
+def fetching(connection: Connection) -> list[str]:
+    """The ids of what was received and is to be fetched, the oldest first."""
+    query = select(_C.media_id).where(_C.state == MediaState.FETCHING.value).order_by(_C.create_ms)
+    return list(connection.execute(query).scalars())
 
 
 def claim(tx: Transaction, announced: Announced, unfinished: timedelta, kept: timedelta) -> Media:

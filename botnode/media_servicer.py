@@ -8,9 +8,9 @@ from contextlib import aclosing
 from botmesh.errors import MeshError, Reason, Violation, invalid, invalid_fields
 from botmesh.v1 import media_pb2, media_pb2_grpc
 from botnode.calls import Context, TenantCalls
-from botnode.convert import timestamp
+from botnode.convert import media_to_pb
 from botnode.deadlines import wait_s
-from botnode.media import MOST_BYTES, Media, canonical_media_id, is_content_type
+from botnode.media import MOST_BYTES, canonical_media_id, is_content_type
 from botnode.media_rows import Announced
 from botnode.tenant import Tenant
 
@@ -139,21 +139,3 @@ def checked_media_id(value: str, field: str = "media_id") -> str:
     if media_id is None:
         raise invalid(field, "must be a UUID")
     return media_id
-
-
-def media_to_pb(media: Media) -> media_pb2.StoredMedia:
-    """Media as the contract has it."""
-    return media_pb2.StoredMedia(
-        media_id=media.media_id,
-        state=media.state.value,  # type: ignore[arg-type]  # the numbers are the contract's
-        content_type=media.content_type,
-        size_bytes=media.size_bytes,
-        sha256=media.sha256,
-        stored_bytes=media.stored_bytes,
-        file_name=media.file_name,
-        reason=media.reason,
-        detail=media.detail,
-        create_time=timestamp(media.create_time),
-        expire_time=timestamp(media.expire_time),
-        received=media.received,
-    )

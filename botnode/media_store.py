@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection
@@ -37,6 +38,16 @@ REMOVAL_S = 0.5
 UNKNOWN_TYPE = "application/octet-stream"
 
 
+class Fetching(Protocol):
+    """What fetches received media."""
+
+    def ask_for(self, media_id: str) -> None:
+        """Somebody waits for media."""
+
+    def trouble(self, media_id: str) -> MeshError | None:
+        """Why media was not fetched when it was tried last."""
+
+
 class MediaStore:
     """The tenant's media.
 
@@ -45,6 +56,9 @@ class MediaStore:
         files: the folder.
         storage: whether there is room.
         keeping: how long to keep what.
+
+    Attributes:
+        fetching: fetches what was received; None before the tenant is put together.
     """
 
     def __init__(
@@ -57,6 +71,7 @@ class MediaStore:
         self._writing = DaemonThread("media-write")
         self._reading = DaemonThread("media-read")
         self._news = asyncio.Event()
+        self.fetching: Fetching | None = None
         self.files = files
         self.keeping = keeping or Keeping()
 
@@ -138,22 +153,30 @@ class MediaStore:
         """The same, and media that is still fetched from WhatsApp is waited for.
 
         Raises:
-            MeshError: as `available`, and SESSION_DISCONNECTED when the time is over.
+            MeshError: as `available`; why it was not fetched yet, when the time is over.
         """
         deadline = asyncio.get_running_loop().time() + wait_s
+        asked = False
         while True:
             news = self._news
             media = await self.get(media_id)
             if media.state is not MediaState.FETCHING:
                 break
+            if self.fetching is not None and not asked:
+                self.fetching.ask_for(media_id)
+                asked = True
             try:
                 async with asyncio.timeout_at(deadline):
                     await news.wait()
             except TimeoutError:
-                break
+                raise self._not_fetched(media) from None
         if media.state is not MediaState.AVAILABLE:
             raise unavailable(media)
         return media
+
+    def _not_fetched(self, media: Media) -> MeshError:
+        trouble = None if self.fetching is None else self.fetching.trouble(media.media_id)
+        return trouble or unavailable(media)
 
     async def read(self, media: Media, offset: int) -> AsyncGenerator[bytes, None]:
         """The bytes of available media from an offset on, in pieces of at most `PIECE_BYTES`.
@@ -305,7 +328,7 @@ def unavailable(media: Media) -> MeshError:
             return media_error(Reason.MEDIA_INCOMPLETE, media.media_id, stored_bytes=stored)
         case MediaState.FETCHING:
             text = "the media is not fetched from WhatsApp yet"
-            error = media_error(Reason.SESSION_DISCONNECTED, media.media_id, text)
+            error = media_error(Reason.MEDIA_TRANSFER_FAILED, media.media_id, text)
             error.retry_after = timedelta(seconds=2)
             return error
         case _:

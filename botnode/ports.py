@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from botnode.media_ports import Uploaded
+from botnode.media_ports import ReceivedMedia, Uploaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +207,7 @@ class ReceivedMessage:
         ephemeral: it disappears.
         ephemeral_expiration: how long after it was sent, where that is known.
         secret: what later messages about it are encrypted with; may be empty.
+        media: what is to be fetched; the content names it.
     """
 
     whatsapp_id: str
@@ -223,6 +224,7 @@ class ReceivedMessage:
     ephemeral: bool = False
     ephemeral_expiration: timedelta | None = None
     secret: bytes = b""
+    media: ReceivedMedia | None = None
 
 
 @dataclass(frozen=True, slots=True)

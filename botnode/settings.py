@@ -9,11 +9,13 @@ from pydantic import Field, field_validator, model_validator
 
 from botmesh.rpc.names import is_tenant_id
 from botmesh.rpc.settings import MeshSettings
-from botnode.media import Keeping
+from botnode.media import MOST_BYTES, Keeping
+from botnode.media_fetcher import FetchLimit
 from botnode.pacing import Pace
 
 ROOT_KEY_BYTES = 32
 DEFAULT_MESH = "default"
+_MB = 1024 * 1024
 
 
 class BotnodeSettings(MeshSettings):
@@ -105,6 +107,13 @@ class BotnodeSettings(MeshSettings):
     media_received_keep_days: int = Field(
         30, ge=1, le=3650, description="How long received media is kept, in days."
     )
+    media_fetch_limit_mb: int = Field(
+        100,
+        ge=0,
+        le=2048,
+        description="Received media up to this size is fetched on receipt, in MiB; 0 fetches "
+        "nothing until DownloadMedia asks for it (then up to 100).",
+    )
     media_unfinished_keep_hours: int = Field(
         24,
         ge=1,
@@ -180,3 +189,9 @@ class BotnodeSettings(MeshSettings):
             received=timedelta(days=self.media_received_keep_days),
             unfinished=timedelta(hours=self.media_unfinished_keep_hours),
         )
+
+    @property
+    def fetch_limit(self) -> FetchLimit:
+        """What is fetched of received media."""
+        limit = self.media_fetch_limit_mb * _MB
+        return FetchLimit(limit, limit or MOST_BYTES)

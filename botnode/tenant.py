@@ -19,6 +19,7 @@ from botnode.inbox import StoredInbox
 from botnode.line import Line, Process, Timing
 from botnode.media import Keeping
 from botnode.media_courier import MediaCourier
+from botnode.media_fetcher import FetchLimit, MediaFetcher
 from botnode.media_files import MediaFiles
 from botnode.media_inspection import MediaInspector
 from botnode.media_ports import MediaTransfer
@@ -56,10 +57,12 @@ class MediaWays:
     Attributes:
         make_transfer: of what moves it to and from WhatsApp.
         keeping: how long it is kept.
+        limit: what is fetched of what is received.
     """
 
     make_transfer: Callable[[Questions], MediaTransfer]
     keeping: Keeping = dataclasses.field(default_factory=Keeping)
+    limit: FetchLimit = dataclasses.field(default_factory=FetchLimit)
 
 
 class Tenant:
@@ -100,6 +103,7 @@ class Tenant:
             encode=convert.received_event,
             pacer=self.pacer,
             publish=self._publish,
+            media=lambda: self._fetcher,
             crash=process.crash,
             wrote=self._wrote,
         )
@@ -131,7 +135,7 @@ class Tenant:
         self.questions = Questions(machine, self.whatsapp)
         self.chats = Chats(self.questions, machine)
         self.contacts = Contacts(self.questions, self._store)
-        files = MediaFiles(folder.media)
+        files, transfer = MediaFiles(folder.media), media.make_transfer(self.questions)
         self.media = MediaStore(self._store, files, self._storage, media.keeping)
         self._inspector = MediaInspector(folder.inspection)
         self.preparation = MediaPreparation(self._store, self.media, self._storage, self._inspector)
@@ -140,11 +144,20 @@ class Tenant:
             self._rows,
             machine,
             files,
-            media.make_transfer(self.questions),
+            transfer,
             publish=self._publish,
             brought=self.outbox.pump.wake,
         )
         self.outbox.on_media = self._courier.wake
+        self._fetcher = MediaFetcher(
+            self._store,
+            self.media,
+            self._storage,
+            machine,
+            transfer,
+            limit=media.limit,
+            encode=convert.media_event,
+        )
         self._connector = Connector(self.line, self.hearing.doubt)
         self._record = SessionRecord(self._store, convert.session_event(identity, owned.epoch))
 
@@ -212,6 +225,7 @@ class Tenant:
         self._spawn(self.chats.run(), "chats")
         self._spawn(self.media.run(), "media")
         self._spawn(self._courier.run(), "media-courier")
+        self._spawn(self._fetcher.run(), "media-fetcher")
         logged_out = unlinked or self._owned.session_state is SessionState.LOGGED_OUT
         self._spawn(
             self._connector.run(logged_out=logged_out, ban_expire_time=self._owned.ban_expire),

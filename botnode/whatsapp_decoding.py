@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from botmesh.v1 import message_pb2
-from botnode import vcard
+from botnode import vcard, whatsapp_media_decoding
 from botnode.ports import Account
 from botnode.recipient import without_device
 from botnode.whatsapp_content import is_own
@@ -49,6 +49,7 @@ _WITH_CONTEXT = (
     "contactMessage",
     "contactsArrayMessage",
     *_POLLS,
+    *whatsapp_media_decoding.FIELDS,
 )
 
 
@@ -263,6 +264,7 @@ _READERS: tuple[tuple[tuple[str, ...], _Reader], ...] = (
     (("contactMessage",), _contact),
     (("contactsArrayMessage",), _contacts),
     (_POLLS, _poll),
+    *whatsapp_media_decoding.READERS,
 )
 
 

@@ -8,7 +8,12 @@ from typing import Any
 import structlog
 
 from botmesh.v1 import message_pb2
-from botnode import disk_errors, whatsapp_decoding, whatsapp_secrets
+from botnode import (
+    disk_errors,
+    whatsapp_decoding,
+    whatsapp_media_decoding,
+    whatsapp_secrets,
+)
 from botnode.ports import (
     Account,
     CaughtUp,
@@ -221,6 +226,7 @@ def received(
     sender = person(source.Sender)
     envelope = Envelope(sender, source.IsFromMe, source.IsGroup, account)
     content = _content(message, kind, envelope, _people(source, account), find)
+    media = whatsapp_media_decoding.take(message, content)
     expiration_s = whatsapp_decoding.expiration_s(message)
     return ReceivedMessage(
         whatsapp_id=info.ID,
@@ -241,6 +247,7 @@ def received(
         ephemeral=event.IsEphemeral or unwrapped.ephemeral or expiration_s > 0,
         ephemeral_expiration=timedelta(seconds=expiration_s) if expiration_s else None,
         secret=bytes(message.messageContextInfo.messageSecret),
+        media=media,
     )
 
 

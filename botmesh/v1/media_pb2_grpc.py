@@ -92,12 +92,12 @@ class MediaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadMedia(self, request, context):
-        """Streams the bytes of media: first the record, then the bytes in order. Media that is still fetched from WhatsApp is
-        waited for. Reads only.
+        """Streams the bytes of media: first the record, then the bytes in order. Media that is not fetched from WhatsApp yet
+        is asked for at once and waited for until the call's deadline. Reads only.
 
         Errors: MEDIA_NOT_FOUND, MEDIA_INCOMPLETE for an upload that is not whole, MEDIA_EXPIRED when WhatsApp has it no
         more, MEDIA_TOO_LARGE when it was too large to fetch, MEDIA_DAMAGED when what WhatsApp gave is not what the sender
-        sent, STORAGE_FULL, SESSION_DISCONNECTED when it could not be fetched yet.
+        sent; when it could not be fetched yet STORAGE_FULL or MEDIA_TRANSFER_FAILED (it is tried again by itself).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,12 +54,12 @@ class MediaServiceStub:
     Errors: MEDIA_NOT_FOUND.
     """
     DownloadMedia: _grpc.UnaryStreamMultiCallable[_media_pb2.DownloadMediaRequest, _media_pb2.DownloadMediaResponse]
-    """Streams the bytes of media: first the record, then the bytes in order. Media that is still fetched from WhatsApp is
-    waited for. Reads only.
+    """Streams the bytes of media: first the record, then the bytes in order. Media that is not fetched from WhatsApp yet
+    is asked for at once and waited for until the call's deadline. Reads only.
 
     Errors: MEDIA_NOT_FOUND, MEDIA_INCOMPLETE for an upload that is not whole, MEDIA_EXPIRED when WhatsApp has it no
     more, MEDIA_TOO_LARGE when it was too large to fetch, MEDIA_DAMAGED when what WhatsApp gave is not what the sender
-    sent, STORAGE_FULL, SESSION_DISCONNECTED when it could not be fetched yet.
+    sent; when it could not be fetched yet STORAGE_FULL or MEDIA_TRANSFER_FAILED (it is tried again by itself).
     """
     DeleteMedia: _grpc.UnaryUnaryMultiCallable[_media_pb2.DeleteMediaRequest, _media_pb2.DeleteMediaResponse]
     """Removes media from the tenant's folder. Messages that wait with it keep it until they are settled. Idempotent."""
@@ -90,12 +90,12 @@ class MediaServiceAsyncStub(MediaServiceStub):
     Errors: MEDIA_NOT_FOUND.
     """
     DownloadMedia: _aio.UnaryStreamMultiCallable[_media_pb2.DownloadMediaRequest, _media_pb2.DownloadMediaResponse]  # type: ignore[assignment]
-    """Streams the bytes of media: first the record, then the bytes in order. Media that is still fetched from WhatsApp is
-    waited for. Reads only.
+    """Streams the bytes of media: first the record, then the bytes in order. Media that is not fetched from WhatsApp yet
+    is asked for at once and waited for until the call's deadline. Reads only.
 
     Errors: MEDIA_NOT_FOUND, MEDIA_INCOMPLETE for an upload that is not whole, MEDIA_EXPIRED when WhatsApp has it no
     more, MEDIA_TOO_LARGE when it was too large to fetch, MEDIA_DAMAGED when what WhatsApp gave is not what the sender
-    sent, STORAGE_FULL, SESSION_DISCONNECTED when it could not be fetched yet.
+    sent; when it could not be fetched yet STORAGE_FULL or MEDIA_TRANSFER_FAILED (it is tried again by itself).
     """
     DeleteMedia: _aio.UnaryUnaryMultiCallable[_media_pb2.DeleteMediaRequest, _media_pb2.DeleteMediaResponse]  # type: ignore[assignment]
     """Removes media from the tenant's folder. Messages that wait with it keep it until they are settled. Idempotent."""
@@ -141,12 +141,12 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_pb2.DownloadMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_media_pb2.DownloadMediaResponse], _abc.AsyncIterator[_media_pb2.DownloadMediaResponse]]:
-        """Streams the bytes of media: first the record, then the bytes in order. Media that is still fetched from WhatsApp is
-        waited for. Reads only.
+        """Streams the bytes of media: first the record, then the bytes in order. Media that is not fetched from WhatsApp yet
+        is asked for at once and waited for until the call's deadline. Reads only.
 
         Errors: MEDIA_NOT_FOUND, MEDIA_INCOMPLETE for an upload that is not whole, MEDIA_EXPIRED when WhatsApp has it no
         more, MEDIA_TOO_LARGE when it was too large to fetch, MEDIA_DAMAGED when what WhatsApp gave is not what the sender
-        sent, STORAGE_FULL, SESSION_DISCONNECTED when it could not be fetched yet.
+        sent; when it could not be fetched yet STORAGE_FULL or MEDIA_TRANSFER_FAILED (it is tried again by itself).
         """
 
     @_abc_1.abstractmethod

@@ -146,7 +146,7 @@ class ImageContent(_message.Message):
     def __init__(self, media: _Optional[_Union[Media, _Mapping]] = ..., caption: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., thumbnail: _Optional[bytes] = ...) -> None: ...
 
 class VideoContent(_message.Message):
-    __slots__ = ("media", "caption", "gif_playback", "width", "height", "duration", "thumbnail")
+    __slots__ = ("media", "caption", "gif_playback", "width", "height", "duration", "thumbnail", "video_note")
     MEDIA_FIELD_NUMBER: _ClassVar[int]
     CAPTION_FIELD_NUMBER: _ClassVar[int]
     GIF_PLAYBACK_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +154,7 @@ class VideoContent(_message.Message):
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
     THUMBNAIL_FIELD_NUMBER: _ClassVar[int]
+    VIDEO_NOTE_FIELD_NUMBER: _ClassVar[int]
     media: Media
     caption: str
     gif_playback: bool
@@ -161,7 +162,8 @@ class VideoContent(_message.Message):
     height: int
     duration: _duration_pb2.Duration
     thumbnail: bytes
-    def __init__(self, media: _Optional[_Union[Media, _Mapping]] = ..., caption: _Optional[str] = ..., gif_playback: _Optional[bool] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., thumbnail: _Optional[bytes] = ...) -> None: ...
+    video_note: bool
+    def __init__(self, media: _Optional[_Union[Media, _Mapping]] = ..., caption: _Optional[str] = ..., gif_playback: _Optional[bool] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., thumbnail: _Optional[bytes] = ..., video_note: _Optional[bool] = ...) -> None: ...
 
 class AudioContent(_message.Message):
     __slots__ = ("media", "voice", "duration", "waveform")

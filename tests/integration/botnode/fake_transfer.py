@@ -1,5 +1,6 @@
 """A way to WhatsApp's media hosts that does what a test says."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,11 +15,15 @@ class FakeTransfer:
     Attributes:
         uploads: what was brought, as what.
         before: what an upload does first: waits, or raises.
+        fetch: what a download does; without, it never ends.
+        fetched: what downloads asked for.
     """
 
     def __init__(self) -> None:
         self.uploads: list[tuple[bytes, MediaKind]] = []
         self.before: Callable[[], Awaitable[None]] | None = None
+        self.fetch: Callable[[MediaReference, Path, int], Awaitable[int]] | None = None
+        self.fetched: list[MediaReference] = []
 
     async def upload(self, path: Path, kind: MediaKind) -> Uploaded:
         content = path.read_bytes()  # noqa: ASYNC240 - a small one
@@ -36,4 +41,8 @@ class FakeTransfer:
         )
 
     async def download(self, reference: MediaReference, path: Path, limit_bytes: int) -> int:
-        raise NotImplementedError
+        self.fetched.append(reference)
+        if self.fetch is None:
+            await asyncio.Event().wait()
+            raise AssertionError
+        return await self.fetch(reference, path, limit_bytes)

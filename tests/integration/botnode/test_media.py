@@ -16,6 +16,7 @@ from botmesh.errors import MeshError, Reason
 from botmesh.v1 import media_pb2, media_pb2_grpc
 from botnode import media_rows
 from botnode.clock import now_ms
+from botnode.media_ports import MediaKind, MediaReference, ReceivedMedia
 from botnode.media_store import PIECE_BYTES
 from botnode.tables import media as media_table
 from tests.integration.botnode.conftest import Node, error_of, eventually, typed_errors
@@ -416,11 +417,10 @@ async def test_what_is_too_old_is_forgotten(client: Client) -> None:
 async def fetching(client: Client) -> str:
     """Media that was received and is being fetched."""
     media_id = new_id()
-    announced = media_rows.Announced(media_id, 5, bytes(32), "image/jpeg")
-    media = client.node.tenant.media
-    await client.node.tenant._store.write(
-        lambda tx: media_rows.add_received(tx, announced, media.keeping.received, source=b"where")
-    )
+    place = MediaReference(MediaKind.IMAGE, "", "/v/1?x", bytes(32), bytes(32), bytes(32), 5)
+    received = ReceivedMedia(media_id, place, "image/jpeg", "")
+    tenant = client.node.tenant
+    await tenant._store.write(lambda tx: tenant._fetcher.add(tx, "", received))
     return media_id
 
 
@@ -439,7 +439,7 @@ async def test_a_download_waits_for_what_is_fetched(client: Client, fetching: st
 
 async def test_a_download_gives_up_before_its_deadline(client: Client, fetching: str) -> None:
     error = await error_of(client.download(fetching, timeout_s=0.4))
-    assert error.reason is Reason.SESSION_DISCONNECTED
+    assert error.reason is Reason.MEDIA_TRANSFER_FAILED
 
 
 async def test_why_media_cannot_be_fetched(client: Client, fetching: str) -> None:
