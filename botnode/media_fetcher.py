@@ -242,8 +242,8 @@ class MediaFetcher:
             await in_daemon_thread(lambda: self._media.files.settle(media.file_id), "media-settle")
             found = await in_daemon_thread(lambda: content_types.detect(path), "media-detect")
         except OSError as error:
-            if trouble := disk_errors.of_system(error):
-                raise storage_full(media.media_id, trouble) from error
+            if disk := disk_errors.of_system(error):
+                raise storage_full(media.media_id, disk) from error
             text = f"the file cannot be written: {error.strerror}"
             raise media_error(Reason.MEDIA_TRANSFER_FAILED, media.media_id, text) from error
         said = media.content_type

@@ -18,6 +18,7 @@ from botnode.clock import now
 from botnode.folder import TenantFolder
 from botnode.identity import Identity
 from botnode.line import Process, Timing
+from botnode.media_fetcher import FetchLimit
 from botnode.ownership import take
 from botnode.pacing import Pace
 from botnode.ports import Account, Connected, Inbox
@@ -65,6 +66,7 @@ class Node:
         self.moves: list[SessionState] = []
         self.holds_lease = True
         self.transfer = FakeTransfer()
+        self.limit = FetchLimit()
         self.metadata: tuple[tuple[str, str], ...] = (("botmesh-secret", SECRET),)
 
     async def _confirm_lease(self) -> bool:
@@ -102,7 +104,7 @@ class Node:
             process=process,
             timing=timing,
             pace=pace,
-            media=MediaWays(make_transfer=lambda _: self.transfer),
+            media=MediaWays(make_transfer=lambda _: self.transfer, limit=self.limit),
         )
         await self.tenant.open()
         self.services = Services(self.identity, self.machine)

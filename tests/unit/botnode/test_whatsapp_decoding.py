@@ -172,7 +172,7 @@ def test_a_quotation_of_what_is_not_decoded() -> None:
     message.extendedTextMessage.text = "¡bonita!"
     context = message.extendedTextMessage.contextInfo
     context.stanzaID, context.participant = "3EB0", "77:1@lid"
-    context.quotedMessage.imageMessage.caption = "foto"
+    context.quotedMessage.pollUpdateMessage.SetInParent()
     quoted = decode(message, envelope()).quoted
     assert quoted.original == MessageReference(whatsapp_id="3EB0", from_me=True)
     assert not quoted.HasField("content")
