@@ -86,9 +86,9 @@ class Mail:
         elif hold.seconds is not None:
             asyncio.get_running_loop().call_later(hold.seconds, line.send, Node("ack", attrs))
 
-    def write(self, phone: Phone, chat: Chat, content: Any) -> Message:
+    def write(self, phone: Phone, chat: Chat, content: Any, message_id: str = "") -> Message:
         """A phone writes a message: to the chat's devices, and to its own."""
-        message_id = "3A" + secrets.token_hex(9).upper()
+        message_id = message_id or "3A" + secrets.token_hex(9).upper()
         content = votes.with_secret(content)
         with self._store.database.transaction():
             written = self._handset.note_written(phone, _name(chat), message_id, content)

@@ -55,7 +55,7 @@ class MediaServicer(media_pb2_grpc.SandboxMediaServiceServicer):
             file.write(sealed.finish())
             body = self._store.media.add(file, found.host_kind, phone.number, sealed.enc_sha256)
         media_message.tell_place(found.media, body, sealed)
-        message = self._network.mail.write(phone, chat, content)
+        message = self._network.mail.write(phone, chat, content, letter.message_id)
         return pb.SendMediaResponse(message=conversion.message(message))
 
     @streaming

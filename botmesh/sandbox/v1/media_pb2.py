@@ -25,31 +25,31 @@ _sym_db = _symbol_database.Default()
 from botmesh.sandbox.v1 import sandbox_pb2 as botmesh_dot_sandbox_dot_v1_dot_sandbox__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62otmesh/sandbox/v1/media.proto\x12\x12\x62otmesh.sandbox.v1\x1a botmesh/sandbox/v1/sandbox.proto\"]\n\x10SendMediaRequest\x12\x31\n\x06letter\x18\x01 \x01(\x0b\x32\x1f.botmesh.sandbox.v1.MediaLetterH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\xb3\x01\n\x0bMediaLetter\x12\r\n\x05phone\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x01(\t\x12+\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.botmesh.sandbox.v1.MediaKind\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x05 \x01(\t\x12\x11\n\tfile_name\x18\x06 \x01(\t\x12\x11\n\tview_once\x18\x07 \x01(\x08\x12\x0f\n\x07\x63ontent\x18\x08 \x01(\x0c\"A\n\x11SendMediaResponse\x12,\n\x07message\x18\x01 \x01(\x0b\x32\x1b.botmesh.sandbox.v1.Message\"5\n\x10OpenMediaRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"]\n\x11OpenMediaResponse\x12\x30\n\x05media\x18\x01 \x01(\x0b\x32\x1f.botmesh.sandbox.v1.OpenedMediaH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\xa9\x01\n\x0bOpenedMedia\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.botmesh.sandbox.v1.MediaKind\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x03 \x01(\t\x12\x11\n\tfile_name\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x0e\n\x06sha256\x18\x06 \x01(\x0c\x12\x0f\n\x07\x63ontent\x18\x07 \x01(\x0c\"7\n\x12\x45xpireMediaRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"\x15\n\x13\x45xpireMediaResponse*\xcb\x01\n\tMediaKind\x12\x1a\n\x16MEDIA_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10MEDIA_KIND_IMAGE\x10\x01\x12\x14\n\x10MEDIA_KIND_VIDEO\x10\x02\x12\x14\n\x10MEDIA_KIND_AUDIO\x10\x03\x12\x14\n\x10MEDIA_KIND_VOICE\x10\x04\x12\x17\n\x13MEDIA_KIND_DOCUMENT\x10\x05\x12\x16\n\x12MEDIA_KIND_STICKER\x10\x06\x12\x19\n\x15MEDIA_KIND_VIDEO_NOTE\x10\x07\x32\xad\x02\n\x13SandboxMediaService\x12Z\n\tSendMedia\x12$.botmesh.sandbox.v1.SendMediaRequest\x1a%.botmesh.sandbox.v1.SendMediaResponse(\x01\x12Z\n\tOpenMedia\x12$.botmesh.sandbox.v1.OpenMediaRequest\x1a%.botmesh.sandbox.v1.OpenMediaResponse0\x01\x12^\n\x0b\x45xpireMedia\x12&.botmesh.sandbox.v1.ExpireMediaRequest\x1a\'.botmesh.sandbox.v1.ExpireMediaResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62otmesh/sandbox/v1/media.proto\x12\x12\x62otmesh.sandbox.v1\x1a botmesh/sandbox/v1/sandbox.proto\"]\n\x10SendMediaRequest\x12\x31\n\x06letter\x18\x01 \x01(\x0b\x32\x1f.botmesh.sandbox.v1.MediaLetterH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\xc7\x01\n\x0bMediaLetter\x12\r\n\x05phone\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x01(\t\x12+\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.botmesh.sandbox.v1.MediaKind\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x05 \x01(\t\x12\x11\n\tfile_name\x18\x06 \x01(\t\x12\x11\n\tview_once\x18\x07 \x01(\x08\x12\x0f\n\x07\x63ontent\x18\x08 \x01(\x0c\x12\x12\n\nmessage_id\x18\t \x01(\t\"A\n\x11SendMediaResponse\x12,\n\x07message\x18\x01 \x01(\x0b\x32\x1b.botmesh.sandbox.v1.Message\"5\n\x10OpenMediaRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"]\n\x11OpenMediaResponse\x12\x30\n\x05media\x18\x01 \x01(\x0b\x32\x1f.botmesh.sandbox.v1.OpenedMediaH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\xa9\x01\n\x0bOpenedMedia\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.botmesh.sandbox.v1.MediaKind\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x03 \x01(\t\x12\x11\n\tfile_name\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x0e\n\x06sha256\x18\x06 \x01(\x0c\x12\x0f\n\x07\x63ontent\x18\x07 \x01(\x0c\"7\n\x12\x45xpireMediaRequest\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"\x15\n\x13\x45xpireMediaResponse*\xcb\x01\n\tMediaKind\x12\x1a\n\x16MEDIA_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10MEDIA_KIND_IMAGE\x10\x01\x12\x14\n\x10MEDIA_KIND_VIDEO\x10\x02\x12\x14\n\x10MEDIA_KIND_AUDIO\x10\x03\x12\x14\n\x10MEDIA_KIND_VOICE\x10\x04\x12\x17\n\x13MEDIA_KIND_DOCUMENT\x10\x05\x12\x16\n\x12MEDIA_KIND_STICKER\x10\x06\x12\x19\n\x15MEDIA_KIND_VIDEO_NOTE\x10\x07\x32\xad\x02\n\x13SandboxMediaService\x12Z\n\tSendMedia\x12$.botmesh.sandbox.v1.SendMediaRequest\x1a%.botmesh.sandbox.v1.SendMediaResponse(\x01\x12Z\n\tOpenMedia\x12$.botmesh.sandbox.v1.OpenMediaRequest\x1a%.botmesh.sandbox.v1.OpenMediaResponse0\x01\x12^\n\x0b\x45xpireMedia\x12&.botmesh.sandbox.v1.ExpireMediaRequest\x1a\'.botmesh.sandbox.v1.ExpireMediaResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'botmesh.sandbox.v1.media_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MEDIAKIND']._serialized_start=835
-  _globals['_MEDIAKIND']._serialized_end=1038
+  _globals['_MEDIAKIND']._serialized_start=855
+  _globals['_MEDIAKIND']._serialized_end=1058
   _globals['_SENDMEDIAREQUEST']._serialized_start=88
   _globals['_SENDMEDIAREQUEST']._serialized_end=181
   _globals['_MEDIALETTER']._serialized_start=184
-  _globals['_MEDIALETTER']._serialized_end=363
-  _globals['_SENDMEDIARESPONSE']._serialized_start=365
-  _globals['_SENDMEDIARESPONSE']._serialized_end=430
-  _globals['_OPENMEDIAREQUEST']._serialized_start=432
-  _globals['_OPENMEDIAREQUEST']._serialized_end=485
-  _globals['_OPENMEDIARESPONSE']._serialized_start=487
-  _globals['_OPENMEDIARESPONSE']._serialized_end=580
-  _globals['_OPENEDMEDIA']._serialized_start=583
-  _globals['_OPENEDMEDIA']._serialized_end=752
-  _globals['_EXPIREMEDIAREQUEST']._serialized_start=754
-  _globals['_EXPIREMEDIAREQUEST']._serialized_end=809
-  _globals['_EXPIREMEDIARESPONSE']._serialized_start=811
-  _globals['_EXPIREMEDIARESPONSE']._serialized_end=832
-  _globals['_SANDBOXMEDIASERVICE']._serialized_start=1041
-  _globals['_SANDBOXMEDIASERVICE']._serialized_end=1342
+  _globals['_MEDIALETTER']._serialized_end=383
+  _globals['_SENDMEDIARESPONSE']._serialized_start=385
+  _globals['_SENDMEDIARESPONSE']._serialized_end=450
+  _globals['_OPENMEDIAREQUEST']._serialized_start=452
+  _globals['_OPENMEDIAREQUEST']._serialized_end=505
+  _globals['_OPENMEDIARESPONSE']._serialized_start=507
+  _globals['_OPENMEDIARESPONSE']._serialized_end=600
+  _globals['_OPENEDMEDIA']._serialized_start=603
+  _globals['_OPENEDMEDIA']._serialized_end=772
+  _globals['_EXPIREMEDIAREQUEST']._serialized_start=774
+  _globals['_EXPIREMEDIAREQUEST']._serialized_end=829
+  _globals['_EXPIREMEDIARESPONSE']._serialized_start=831
+  _globals['_EXPIREMEDIARESPONSE']._serialized_end=852
+  _globals['_SANDBOXMEDIASERVICE']._serialized_start=1061
+  _globals['_SANDBOXMEDIASERVICE']._serialized_end=1362
 # @@protoc_insertion_point(module_scope)

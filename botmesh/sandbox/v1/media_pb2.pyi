@@ -35,7 +35,7 @@ class SendMediaRequest(_message.Message):
     def __init__(self, letter: _Optional[_Union[MediaLetter, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class MediaLetter(_message.Message):
-    __slots__ = ("phone", "to", "kind", "content_type", "caption", "file_name", "view_once", "content")
+    __slots__ = ("phone", "to", "kind", "content_type", "caption", "file_name", "view_once", "content", "message_id")
     PHONE_FIELD_NUMBER: _ClassVar[int]
     TO_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class MediaLetter(_message.Message):
     FILE_NAME_FIELD_NUMBER: _ClassVar[int]
     VIEW_ONCE_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     phone: str
     to: str
     kind: MediaKind
@@ -52,7 +53,8 @@ class MediaLetter(_message.Message):
     file_name: str
     view_once: bool
     content: bytes
-    def __init__(self, phone: _Optional[str] = ..., to: _Optional[str] = ..., kind: _Optional[_Union[MediaKind, str]] = ..., content_type: _Optional[str] = ..., caption: _Optional[str] = ..., file_name: _Optional[str] = ..., view_once: _Optional[bool] = ..., content: _Optional[bytes] = ...) -> None: ...
+    message_id: str
+    def __init__(self, phone: _Optional[str] = ..., to: _Optional[str] = ..., kind: _Optional[_Union[MediaKind, str]] = ..., content_type: _Optional[str] = ..., caption: _Optional[str] = ..., file_name: _Optional[str] = ..., view_once: _Optional[bool] = ..., content: _Optional[bytes] = ..., message_id: _Optional[str] = ...) -> None: ...
 
 class SendMediaResponse(_message.Message):
     __slots__ = ("message",)

@@ -341,9 +341,9 @@ def test_what_is_not_decoded_says_its_name(
     shared: Node, control: Control, shared_phone: str, customer: str
 ) -> None:
     message = protobufs.e2e.Message()
-    message.viewOnceMessageV2.message.imageMessage.caption = "una vez"
+    message.viewOnceMessageV2.message.eventMessage.name = "una vez"
     came = came_of(shared, control, customer, shared_phone, message)
-    assert (came.undecoded_kind, came.view_once) == ("imageMessage", True)
+    assert (came.undecoded_kind, came.view_once) == ("eventMessage", True)
     assert not came.HasField("content")
     message = protobufs.e2e.Message()
     message.audioMessage.viewOnce = True  # as newer phones mark it, with nothing around it
