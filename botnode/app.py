@@ -33,6 +33,7 @@ from botnode.folder import TenantFolder, check_account
 from botnode.identity import Identity, new_instance
 from botnode.lease import FolderLease
 from botnode.line import Process
+from botnode.media_http import proxy_of_environment
 from botnode.media_transfer import MediaMover
 from botnode.ownership import Owned, take
 from botnode.presence import InConsul, Presence, Unannounced
@@ -200,9 +201,7 @@ class Botnode:
                 lose=self._lost,
             ),
             media=MediaWays(
-                make_transfer=lambda questions: MediaMover(
-                    questions, self._settings.https_proxy or ""
-                ),
+                make_transfer=lambda questions: MediaMover(questions, proxy_of_environment()),
                 keeping=self._settings.keeping,
                 limit=self._settings.fetch_limit,
             ),

@@ -18,7 +18,16 @@ LARGEST = {
 }
 LARGEST_STILL_STICKER = 100 * 1024
 # What a sender cannot set: it is told by the media itself.
-_TOLD = ("width", "height", "duration", "thumbnail", "waveform", "page_count", "animated")
+_TOLD = (
+    "width",
+    "height",
+    "duration",
+    "thumbnail",
+    "waveform",
+    "page_count",
+    "animated",
+    "video_note",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from botnode.media_ports import MediaTransfer, ReceivedMedia
 from botnode.media_rows import Announced
 from botnode.media_source import Source
 from botnode.media_store import UNKNOWN_TYPE, MediaStore
+from botnode.media_trouble import too_large
 from botnode.media_upload import storage_full
 from botnode.session import Session, SessionMachine
 from botnode.side_tasks import SideTasks
@@ -231,12 +232,13 @@ class MediaFetcher:
     async def _bring(self, media: Media, source: Source, limit_bytes: int) -> tuple[int, str]:
         """Fetch the file; return its size and what it is, once it is on disk."""
         path = self._media.files.path(media.file_id)
-        announced = min(media.size_bytes, limit_bytes)
+        if media.size_bytes > limit_bytes:
+            raise too_large(limit_bytes)
         others = sum(size for size, _ in self._under_way.values())
-        if trouble := self._storage.lacks_room_for(announced + others):
+        if trouble := self._storage.lacks_room_for(media.size_bytes + others):
             raise storage_full(media.media_id, trouble)
         _, task = self._under_way[media.media_id]
-        self._under_way[media.media_id] = (announced, task)
+        self._under_way[media.media_id] = (media.size_bytes, task)
         try:
             size = await self._transfer.download(source.reference, path, limit_bytes)
             await in_daemon_thread(lambda: self._media.files.settle(media.file_id), "media-settle")

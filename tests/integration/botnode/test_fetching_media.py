@@ -221,6 +221,19 @@ async def test_a_full_disk_is_waited_for(node: Node, monkeypatch: pytest.MonkeyP
         await client.download(id_of(message))
 
 
+async def test_what_is_said_to_be_too_large_is_not_even_waited_for(
+    make_node: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = make_node()
+    node.limit = FetchLimit(len(JPEG) - 1)
+    await node.start(dataclasses.replace(ACCOUNT))
+    monkeypatch.setattr(node.tenant._storage, "lacks_room_for", lambda _: "too little room")
+    await bring(node, message_with())
+    record = (await told(node, 2))[1].media_changed
+    assert record.reason == Reason.MEDIA_TOO_LARGE.value
+    assert not node.transfer.fetched
+
+
 async def test_nothing_by_itself(make_node: Callable[..., Node]) -> None:
     node = make_node()
     node.limit = FetchLimit(0, 1000)
