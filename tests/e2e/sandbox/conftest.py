@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
+import pytest_asyncio
 
 from botmesh.sandbox.v1 import (
     ClearFaultsRequest,
@@ -261,6 +262,29 @@ async def world(shared_sandbox: RunningSandbox, tmp_path: Path) -> AsyncIterator
         await world.api.ClearFaults(ClearFaultsRequest())
         unknown = (await world.api.ListUnknown(ListUnknownRequest(clear=True))).unknown
         assert not unknown, unknown
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def paired_once(
+    shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[World, Client, str]]:
+    """A world, a connected client and its number, for all tests of a module."""
+    async with AsyncExitStack() as stack:
+        world = World(shared_sandbox, tmp_path_factory.mktemp("paired"), stack)
+        await world.dial()
+        yield world, *await world.paired()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def paired_world(
+    paired_once: tuple[World, Client, str],
+) -> AsyncIterator[tuple[World, Client, str]]:
+    """The same, in which nothing may happen that the sandbox does not understand."""
+    yield paired_once
+    world = paired_once[0]
+    await world.api.ClearFaults(ClearFaultsRequest())
+    unknown = (await world.api.ListUnknown(ListUnknownRequest(clear=True))).unknown
+    assert not unknown, unknown
 
 
 @pytest.fixture

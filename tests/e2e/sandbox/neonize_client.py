@@ -35,7 +35,7 @@ from neonize.utils.enum import ReceiptType
 from neonize.utils.jid import build_jid
 
 from botmesh.errors import MeshError
-from botnode import trust
+from botnode import media_host_download, trust
 from botnode.media_http import proxy_of_environment
 from botnode.media_ports import MediaKind, MediaReference
 from botnode.media_transfer import MediaMover
@@ -200,6 +200,9 @@ def move_up(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:
     uploaded = asyncio.run(mover(client).upload(Path(command["path"]), kind))
     content = contents.placed(command["kind"], uploaded)
     return {"message_id": client.send_message(contents.jid(command["to"]), content).ID}
+
+
+media_host_download._PAUSE_S = 0.01
 
 
 def move_down(client: NewClient, command: dict[str, Any]) -> dict[str, Any]:

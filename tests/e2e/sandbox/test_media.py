@@ -17,7 +17,7 @@ from botmesh.sandbox.v1 import (
     MediaTransfer,
 )
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 KINDS = ["image", "video", "audio", "voice", "document", "sticker"]
 DOWN = MediaTransfer.MEDIA_TRANSFER_DOWNLOAD
@@ -33,8 +33,8 @@ def disturbing(how: str, transfer: Any = DOWN, **fields: Any) -> DisturbMedia:
     return DisturbMedia(how=value, transfer=transfer, **fields)
 
 
-async def test_every_kind_goes_both_ways(world: Any, tmp_path: Path) -> None:
-    client, number = await world.paired()
+async def test_every_kind_goes_both_ways(paired_world: Any, tmp_path: Path) -> None:
+    world, client, number = paired_world
     customer = world.number()
     for count, kind in enumerate(KINDS, 1):
         data = os.urandom(200_000 + count)
@@ -58,8 +58,8 @@ async def test_every_kind_goes_both_ways(world: Any, tmp_path: Path) -> None:
         assert got.get("sha256") == hashlib.sha256(data[::-1]).hexdigest(), got
 
 
-async def test_the_library_hears_of_what_is_wrong(world: Any, tmp_path: Path) -> None:
-    client, number = await world.paired()
+async def test_the_library_hears_of_what_is_wrong(paired_world: Any, tmp_path: Path) -> None:
+    world, client, number = paired_world
     customer = world.number()
     sent = await world.post(b"x" * 999, phone=customer, to=number, kind=kind_of("image"))
     await client.event("Message", id=sent.message_id)

@@ -10,13 +10,13 @@ import pytest
 from botmesh.sandbox.v1 import ClearFaultsRequest, ExpireMediaRequest
 from tests.e2e.sandbox.test_media import UP, disturbing, kind_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 KINDS = ["image", "video", "audio", "document", "sticker"]
 
 
-async def test_every_kind_goes_both_ways(world: Any, tmp_path: Path) -> None:
-    client, number = await world.paired()
+async def test_every_kind_goes_both_ways(paired_world: Any, tmp_path: Path) -> None:
+    world, client, number = paired_world
     customer = world.number()
     for count, kind in enumerate(KINDS):
         data = os.urandom(16 * 10_000 + count - 1)
@@ -40,8 +40,8 @@ async def test_every_kind_goes_both_ways(world: Any, tmp_path: Path) -> None:
     assert not auth
 
 
-async def test_what_goes_wrong_is_told_apart(world: Any, tmp_path: Path) -> None:
-    client, number = await world.paired()
+async def test_what_goes_wrong_is_told_apart(paired_world: Any, tmp_path: Path) -> None:
+    world, client, number = paired_world
     customer = world.number()
     data = os.urandom(300_000)
     posted = await world.post(data, phone=customer, to=number, kind=kind_of("image"))
@@ -91,8 +91,8 @@ async def test_what_goes_wrong_is_told_apart(world: Any, tmp_path: Path) -> None
     assert (await fetch())["reason"] == "MEDIA_EXPIRED"
 
 
-async def test_a_refused_ticket_is_asked_for_anew_once(world: Any, tmp_path: Path) -> None:
-    client, number = await world.paired()
+async def test_a_refused_ticket_is_asked_for_anew_once(paired_world: Any, tmp_path: Path) -> None:
+    world, client, number = paired_world
     path = tmp_path / "file"
     path.write_bytes(os.urandom(1_000_000))
     wanted = {"to": world.number(), "kind": "document", "path": str(path)}
