@@ -119,8 +119,9 @@ async def test_a_new_process_goes_on(node: Node, make_node: Callable[..., Node])
     other = make_node()
     other.transfer.fetch = give
     await other.start(dataclasses.replace(ACCOUNT))
-    _, pieces = await Client(other).download(id_of(message))
-    assert b"".join(pieces) == JPEG
+    await eventually(lambda: other.transfer.fetched and not other.tenant._fetcher._errands)
+    record = await Client(other).get(id_of(message))
+    assert record.state == MediaState.MEDIA_STATE_AVAILABLE
 
 
 async def test_two_at_a_time_and_what_is_asked_for_first(node: Node) -> None:
