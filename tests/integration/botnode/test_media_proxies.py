@@ -5,6 +5,7 @@ import base64
 import os
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,6 @@ class World:
         self.faults = Faults()
         self.host = MediaHost(self.store.media, self.auth, self.faults, Unknown())
         self.asked: list[str] = []
-        self.ended = asyncio.Event()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self.host.serve(reader, writer)
-        self.ended.set()
 
     async def http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -122,7 +118,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             "127.0.0.1" if host == PROXY_HOST else host, *rest, **more
         ),
     )
-    server = await asyncio.start_server(world.serve, "127.0.0.1", 0, ssl=world.context)
+    server = await asyncio.start_server(world.host.serve, "127.0.0.1", 0, ssl=world.context)
     world.port = server.sockets[0].getsockname()[1]
     yield world
     server.close()
@@ -183,11 +179,13 @@ async def test_a_transfer_that_is_given_up_ends(world: World, tmp_path: Path) ->
     fault = world.faults.set(DisturbMedia(Disturbance.HOLD, bytes=1000))
     moving = asyncio.create_task(mover.upload(tmp_path / "out", MediaKind.IMAGE))
     await world.faults.wait(fault, 1, 10)
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "media")
     moving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await moving
+    await asyncio.to_thread(thread.join, 10)
+    assert not thread.is_alive()
     world.faults.clear()
-    await asyncio.wait_for(world.ended.wait(), 10)
     proxy.close()
 
 

@@ -80,6 +80,7 @@ REPEATED = {
     "GetGroupByInviteLink": "idempotent",
     "JoinGroup": "idempotent",
     "LeaveGroup": "idempotent",
+    "UploadMedia": "idempotent",
     "GetMedia": "idempotent",
     "DownloadMedia": "idempotent",
     "DeleteMedia": "idempotent",
