@@ -146,10 +146,11 @@ class Pacer:
         if self.begins_chat(tx.connection, message):
             pacing_rows.begin_chat(tx, message, now)
 
-    def wait_s(self) -> float | None:
-        """Seconds until more may go out than now; None if everything may."""
+    def wait_s(self, since_ms: int | None = None) -> float | None:
+        """Seconds until more may go out than could at a time, or now; None if everything could."""
         now = self._clock()
-        times = [t for t in (self._gate.next_ms(now), self._rest_until_ms) if t and t > now]
+        since = now if since_ms is None else since_ms
+        times = [t for t in (self._gate.next_ms(since), self._rest_until_ms) if t and t > since]
         if not times or not self.pace.is_set:
             return None
         return max(SHORTEST_LOOK_S, min(LONGEST_LOOK_S, (min(times) - now) / 1000))

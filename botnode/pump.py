@@ -225,7 +225,7 @@ class Pump:
         self._publish(*begun)
         if (hand := self._take(begun, attempt, started)) is not None:
             return hand, None
-        if (held_s := self._pacer.wait_s()) is not None:
+        if (held_s := self._pacer.wait_s(looked_ms)) is not None:
             self._held()
         duplicate_s = await self._duplicate_s()
         if duplicate_s == 0.0:
@@ -353,7 +353,7 @@ class Pump:
         return await self._conclude(hand.message.message_id, end)
 
     async def _conclude(self, message_id: str, end: Conclusion) -> "_Hand | None":
-        attempt, started = self._new_attempt(), time.monotonic()
+        attempt, started, looked_ms = self._new_attempt(), time.monotonic(), now_ms()
         go_on = self._may_send() and self._settling_s() <= 0
         self._work.clear()
 
@@ -372,7 +372,7 @@ class Pump:
             if not ended.whatsapp_id:
                 self._beside.spawn(self._name_unknown())
         hand = self._take(begun, attempt, started)
-        waits = self._delayed or self._suspects or self._pacer.wait_s() is not None
+        waits = self._delayed or self._suspects or self._pacer.wait_s(looked_ms) is not None
         if not go_on or (hand is None and waits):
             self._work.set()  # look for what is due, also by the clock
         return hand
