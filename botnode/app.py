@@ -192,7 +192,9 @@ class Botnode:
             folder,
             owned,
             pace=self._settings.pace,
-            make_whatsapp=lambda inbox, loop: NeonizeWhatsApp(folder.session_name, inbox, loop),
+            make_whatsapp=lambda inbox, loop: NeonizeWhatsApp(
+                folder.session_name, inbox, loop, proxy_url=self._settings.proxy_url
+            ),
             process=Process(
                 confirm_lease=partial(self._confirm, lease),
                 renew=lambda: self._stop.set(EX_RENEW),
@@ -246,7 +248,10 @@ class Botnode:
         try:
             # That the folder is a sandbox's was checked when it was taken.
             trust.check_sandbox(
-                mesh_is_sandbox=True, proxy=self._settings.https_proxy, folder_is_sandbox=True
+                mesh_is_sandbox=True,
+                proxy=self._settings.https_proxy,
+                folder_is_sandbox=True,
+                tenant_proxy=self._settings.proxy_url,
             )
         except trust.TrustError as error:
             raise ConfigError(f"BOTMESH_SANDBOX_ROOT_KEY is set, but {error}") from error

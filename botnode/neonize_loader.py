@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from botmesh.rpc.logging import shorten_number
+from botmesh.rpc.proxy_url import hide_passwords
 from botnode.whatsapp_media import hide_secrets
 
 log = structlog.get_logger(__name__)
@@ -102,11 +103,12 @@ class Library:
     log_level: bytes = b"INFO"
 
     def write_log(self, data: bytes) -> str:
-        """Write a line of Go's log into ours; return its text."""
+        """Write a line of Go's log into ours; return its text, without a proxy's password."""
         entry = self.log_entry.FromString(data)
+        text = hide_passwords(str(entry.Message))
         level = _LEVELS.get(entry.Level.upper(), logging.INFO)
-        log.log(level, "whatsmeow", part=entry.Name, text=_shown(entry.Message))
-        return str(entry.Message)
+        log.log(level, "whatsmeow", part=entry.Name, text=_shown(text))
+        return text
 
 
 def _shown(text: str) -> str:

@@ -7,10 +7,13 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from botmesh.errors import MeshError
 from botmesh.rpc.names import is_tenant_id
+from botmesh.rpc.proxy_url import check_proxy_url
 from botmesh.rpc.settings import MeshSettings
 from botnode.media import MOST_BYTES, Keeping
 from botnode.media_fetcher import FetchLimit
+from botnode.media_http import proxy_of_environment
 from botnode.pacing import Pace
 
 ROOT_KEY_BYTES = 32
@@ -88,6 +91,12 @@ class BotnodeSettings(MeshSettings):
         description="For how long no chat is begun after WhatsApp's 463; it doubles, up to 8 times "
         "as much. With 0 only the message itself fails.",
     )
+    proxy_url: str = Field(
+        "",
+        repr=False,
+        description="The tenant's own proxy on the way to WhatsApp, `http://`, `https://` or "
+        "`socks5://`, instead of HTTPS_PROXY. Set by the host from what the tenant is set to.",
+    )
     sandbox_root_key: str | None = Field(
         None,
         repr=False,
@@ -140,6 +149,14 @@ class BotnodeSettings(MeshSettings):
             raise ValueError("must be the address that gateways call, not a wildcard")
         return value
 
+    @field_validator("proxy_url")
+    @classmethod
+    def _proxy_url(cls, value: str) -> str:
+        try:
+            return check_proxy_url(value) if value else value
+        except MeshError as error:
+            raise ValueError(error.violations[0].description) from None
+
     @field_validator("sandbox_root_key")
     @classmethod
     def _root_key(cls, value: str | None) -> str | None:
@@ -175,6 +192,11 @@ class BotnodeSettings(MeshSettings):
             rate_limit_pause_ms=round(self.pacing_rate_limit_pause_s * 1000),
             reach_out_pause_ms=round(self.pacing_reach_out_pause_s * 1000),
         )
+
+    @property
+    def media_proxy(self) -> str:
+        """The proxy that media goes through, as the library's would; empty for none."""
+        return self.proxy_url or proxy_of_environment()
 
     @property
     def root_key(self) -> bytes | None:

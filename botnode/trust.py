@@ -10,11 +10,11 @@ do that: what is then sent can only reach this machine.
 """
 
 import ctypes
-import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+
+from botmesh.rpc.proxy_url import is_on_loopback
 
 PINNED_KEY: Final = bytes.fromhex(
     "142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b"
@@ -35,20 +35,25 @@ class _Mapping(NamedTuple):
     size: int
 
 
-def check_sandbox(*, mesh_is_sandbox: bool, proxy: str | None, folder_is_sandbox: bool) -> None:
+def check_sandbox(
+    *, mesh_is_sandbox: bool, proxy: str | None, folder_is_sandbox: bool, tenant_proxy: str = ""
+) -> None:
     """Raise TrustRefusedError unless this process belongs to a sandbox in every respect.
 
     Args:
         mesh_is_sandbox: whether the mesh is a sandbox mesh.
         proxy: the value of HTTPS_PROXY this process was started with; Go reads no other.
         folder_is_sandbox: whether the tenant's folder carries the sandbox's mark.
+        tenant_proxy: the tenant's own proxy, which then comes first; empty for none.
     """
     if not mesh_is_sandbox:
         raise TrustRefusedError("the mesh is not a sandbox mesh")
     if not proxy:
         raise TrustRefusedError("HTTPS_PROXY is not set, so this process would reach WhatsApp")
-    if not _is_loopback(proxy):
+    if not is_on_loopback(proxy):
         raise TrustRefusedError("HTTPS_PROXY does not name a proxy on loopback")
+    if tenant_proxy and not is_on_loopback(tenant_proxy):
+        raise TrustRefusedError("BOTMESH_PROXY_URL does not name a proxy on loopback")
     if not folder_is_sandbox:
         raise TrustRefusedError("the tenant's folder was not made for the sandbox")
 
@@ -76,14 +81,6 @@ def replace_root_key(key: bytes, library: Path) -> None:
             "this build of neonize is not one that the sandbox knows"
         )
     ctypes.memmove(found[0], key, len(key))
-
-
-def _is_loopback(proxy: str) -> bool:
-    try:
-        host = urlsplit(proxy).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _writable_mappings(library: Path) -> Iterator[_Mapping]:

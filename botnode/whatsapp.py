@@ -21,12 +21,14 @@ from typing import Any, TypeVar
 import structlog
 from google.protobuf.message import DecodeError
 
+from botmesh.rpc.proxy_url import hide_passwords
 from botnode import (
     neonize_loader,
     query_errors,
     whatsapp_content,
     whatsapp_events,
     whatsapp_pairing,
+    whatsapp_proxy,
 )
 from botnode.clock import now_ms
 from botnode.media_ports import Uploaded
@@ -63,8 +65,16 @@ T = TypeVar("T")
 class NeonizeWhatsApp:
     """The `WhatsApp` port over neonize."""
 
-    def __init__(self, database: str, inbox: Inbox, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        database: str,
+        inbox: Inbox,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        proxy_url: str = "",
+    ) -> None:
         self._database = database
+        self._proxy_url = proxy_url
         self._inbox = inbox
         self._loop = loop
         self._library: neonize_loader.Library | None = None
@@ -107,9 +117,10 @@ class NeonizeWhatsApp:
         self._wait_for_lookup()
         error = ""
         try:
-            error = dial(client, self._loaded())
+            error = dial(client, self._loaded(), self._proxy_url)
         except Exception as failure:  # noqa: BLE001 - whatever ctypes came back with
             error = str(failure) or type(failure).__name__
+        error = whatsapp_proxy.explained(error)
         if disk := whatsapp_events.disk_failure(error):
             client.emit(disk)
         client.emit(whatsapp_events.signal_of_error(error) or Ended(error))
@@ -194,7 +205,7 @@ class NeonizeWhatsApp:
                 with self._call() as client:
                     return whatsapp_pairing.pair_phone(client.neonize, number)
             except Exception as error:
-                raise PairingCodeError(str(error)) from error
+                raise PairingCodeError(hide_passwords(str(error))) from error
 
         return await in_daemon_thread(pair, "neonize-pair-phone")
 
@@ -219,7 +230,7 @@ class NeonizeWhatsApp:
                 with self._call() as client:
                     return question(client.neonize)
             except Exception as error:
-                raise QueryError(str(error) or type(error).__name__) from error
+                raise QueryError(hide_passwords(str(error)) or type(error).__name__) from error
             finally:
                 ended()
 
@@ -252,7 +263,7 @@ class NeonizeWhatsApp:
             try:
                 client.neonize.logout()
             except Exception as error:
-                raise SendError(str(error)) from error
+                raise SendError(hide_passwords(str(error))) from error
 
     def send(
         self, recipient_jid: str, content: bytes, secret: bytes, media: Uploaded | None = None
@@ -272,6 +283,8 @@ class NeonizeWhatsApp:
             try:
                 answer = client.neonize.send_message(library.build_jid(user, server), message)
             except Exception as error:
-                raise SendError(str(error), line_lost=client.logins != logins) from error
+                raise SendError(
+                    hide_passwords(str(error)), line_lost=client.logins != logins
+                ) from error
         unreached = tuple(device for sent_id, device in client.skipped if sent_id == answer.ID)
         return Sent(str(answer.ID), whatsapp_events.moment(answer.Timestamp), unreached)

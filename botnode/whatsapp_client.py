@@ -15,6 +15,7 @@ from botnode import (
     whatsapp_group_notices,
     whatsapp_notices,
     whatsapp_people_notices,
+    whatsapp_proxy,
     whatsapp_unreadable,
 )
 from botnode.ports import Account, Connected, Inbox, PairingEnded, QrCode, Signal
@@ -77,7 +78,7 @@ def run_dry(client: Client) -> None:
     log.warning("events_left_in_library")
 
 
-def dial(client: Client, library: neonize_loader.Library) -> str:
+def dial(client: Client, library: neonize_loader.Library, proxy_url: str = "") -> str:
     """What ``NewClient.connect`` does, on this thread; return Go's error.
 
     connect() would start a second, non-daemon thread for it and poll that five times a second.
@@ -109,7 +110,7 @@ def dial(client: Client, library: neonize_loader.Library) -> str:
         len(props),
         b"",
         0,
-        None,
+        whatsapp_proxy.settings_of(binder, proxy_url),
     )
     return error.decode() if error else ""
 

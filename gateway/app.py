@@ -138,7 +138,7 @@ async def run(settings: GatewaySettings, stop: StopSignal) -> None:
             gateway = Gateway(
                 mesh=settings.mesh,
                 secret=data_dir.secret,
-                tenants=Tenants(database),
+                tenants=Tenants(database, sandbox=data_dir.is_sandbox),
                 feed=TenantFeed(database),
                 routes=routes,
                 grace_s=settings.gateway_grace_s,

@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from botmesh.errors import MeshError, Violation, invalid_fields
 from botmesh.rpc.names import check_tenant_id
+from botmesh.rpc.proxy_url import without_password
 from botmesh.v1 import session_pb2, tenant_pb2, tenant_pb2_grpc
 from gateway.resolver import Resolver
 from registry.pacing import Pacing, check_pacing
@@ -47,6 +48,7 @@ class TenantServicer(tenant_pb2_grpc.TenantServiceServicer):
         if request.bot_port:
             problems.collect(check_port, request.bot_port)
         pacing = problems.pacing(request)
+        problems.collect(self._tenants.check_proxy, request.proxy_url)
         problems.raise_any()
         tenant = await self._tenants.create(
             request.tenant_id,
@@ -54,6 +56,7 @@ class TenantServicer(tenant_pb2_grpc.TenantServiceServicer):
             bot_port=request.bot_port,
             running=not request.stopped,
             pacing=pacing,
+            proxy_url=request.proxy_url,
         )
         return tenant_pb2.CreateTenantResponse(tenant=self._noted(tenant))
 
@@ -80,6 +83,7 @@ class TenantServicer(tenant_pb2_grpc.TenantServiceServicer):
         """Change some of it."""
         name = request.name if request.HasField("name") else None
         bot_port = request.bot_port if request.HasField("bot_port") else None
+        proxy_url = request.proxy_url if request.HasField("proxy_url") else None
         problems = _Problems()
         problems.collect(check_tenant_id, request.tenant_id)
         if name is not None:
@@ -87,9 +91,11 @@ class TenantServicer(tenant_pb2_grpc.TenantServiceServicer):
         if bot_port is not None:
             problems.collect(check_port, bot_port)
         pacing = problems.pacing(request)
+        if proxy_url is not None:
+            problems.collect(self._tenants.check_proxy, proxy_url)
         problems.raise_any()
         tenant = await self._tenants.update(
-            request.tenant_id, name=name, bot_port=bot_port, pacing=pacing
+            request.tenant_id, name=name, bot_port=bot_port, pacing=pacing, proxy_url=proxy_url
         )
         return tenant_pb2.UpdateTenantResponse(tenant=self._noted(tenant))
 
@@ -189,6 +195,7 @@ def to_message(tenant: Tenant) -> tenant_pb2.Tenant:
         last_exit=tenant.last_exit or "",
         home=tenant.home or "",
         pacing=_pacing(tenant.pacing),
+        proxy_url=without_password(tenant.proxy_url),
         create_time=_timestamp(tenant.create_time),
         update_time=_timestamp(tenant.update_time),
     )

@@ -189,7 +189,12 @@ def _create_engine(url: str) -> Engine:
             return _create_sqlite_engine(parsed)
         if parsed.get_backend_name() != "postgresql":
             raise RegistryError("BOTMESH_DATABASE_URL must be a sqlite or postgresql URL")
-        return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+        return create_engine(
+            parsed,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5},
+            hide_parameters=True,
+        )
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise RegistryError(f"BOTMESH_DATABASE_URL is no database URL: {error}") from error
     except ModuleNotFoundError as error:
@@ -204,7 +209,8 @@ def _create_sqlite_engine(url: URL) -> Engine:
     folder = Path(url.database).absolute().parent
     if not folder.is_dir():
         raise RegistryError(f"BOTMESH_DATABASE_URL: there is no folder {folder}")
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    # An error must not tell what was written: a proxy's password may be in it.
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:

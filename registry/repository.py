@@ -96,6 +96,7 @@ class TenantRepository:
         desired_state: DesiredState,
         now: datetime,
         pacing: Pacing | None = None,
+        proxy_url: str = "",
     ) -> TenantRow:
         """Add a tenant that no host has seen yet."""
         self._session.execute(delete(TombstoneRow).where(TombstoneRow.tenant_id == tenant_id))
@@ -110,6 +111,7 @@ class TenantRepository:
             observed_generation=0,
             epoch=0,
             restarts=0,
+            proxy_url=proxy_url or None,
             updated_seq=self._next_seq(),
             create_time=now,
             update_time=now,

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from botmesh.errors import MeshError, Reason, invalid
 from botmesh.rpc.names import check_tenant_id
+from botmesh.rpc.proxy_url import check_proxy_url, is_on_loopback
 from registry.database import Database
 from registry.models import TenantRow
 from registry.observation import Observation, apply
@@ -47,9 +48,21 @@ class Tenants:
     (claim, observe, remove). A raised `desired_generation` with RUNNING means a fresh process.
     """
 
-    def __init__(self, database: Database, *, clock: _Clock = _utc_now) -> None:
+    def __init__(
+        self, database: Database, *, clock: _Clock = _utc_now, sandbox: bool = False
+    ) -> None:
+        """Make it; a sandbox's tenants must not get out through a proxy elsewhere."""
         self._database = database
         self._clock = clock
+        self._sandbox = sandbox
+
+    def check_proxy(self, url: str) -> str:
+        """Return a proxy's address, or the empty one of none; raise INVALID_REQUEST otherwise."""
+        if url:
+            check_proxy_url(url)
+            if self._sandbox and not is_on_loopback(url):
+                raise invalid("proxy_url", "must be on this machine's loopback in a sandbox")
+        return url
 
     # -- the desired side ------------------------------------------------------------------------
 
@@ -61,6 +74,7 @@ class Tenants:
         bot_port: int = 0,
         running: bool = True,
         pacing: Pacing | None = None,
+        proxy_url: str = "",
     ) -> Tenant:
         """Add a tenant.
 
@@ -74,6 +88,7 @@ class Tenants:
         if bot_port:
             check_port(bot_port)
         pacing = check_pacing(pacing or Pacing())
+        self.check_proxy(proxy_url)
         state = DesiredState.RUNNING if running else DesiredState.STOPPED
 
         def work(tenants: TenantRepository) -> TenantRow:
@@ -89,6 +104,7 @@ class Tenants:
                 desired_state=state,
                 now=self._clock(),
                 pacing=pacing,
+                proxy_url=proxy_url,
             )
 
         return await self._write(work)
@@ -128,10 +144,12 @@ class Tenants:
         name: str | None = None,
         bot_port: int | None = None,
         pacing: Pacing | None = None,
+        proxy_url: str | None = None,
     ) -> Tenant:
         """Change some of it, or nothing.
 
-        A running botnode keeps its name and port until its next start; another pace starts it anew.
+        A running botnode keeps its name and port until its next start; another pace or proxy
+        starts it anew. An empty proxy is none.
 
         Raises:
             MeshError: INVALID_REQUEST, TENANT_NOT_FOUND, PORT_TAKEN.
@@ -142,6 +160,7 @@ class Tenants:
             check_port(bot_port)
         if pacing is not None:
             check_pacing(pacing)
+        self.check_proxy(proxy_url or "")
 
         def change(row: TenantRow, tenants: TenantRepository) -> None:
             if name is not None:
@@ -149,10 +168,8 @@ class Tenants:
             if bot_port is not None and bot_port != row.bot_port:
                 tenants.check_port_free(bot_port)
                 row.bot_port = bot_port
-            if pacing is not None and pacing != row.pacing():
-                row.set_pacing(pacing)
-                if row.desired_state == DesiredState.RUNNING:
-                    _want(row, DesiredState.RUNNING)
+            if _set_anew(row, pacing, proxy_url) and row.desired_state == DesiredState.RUNNING:
+                _want(row, DesiredState.RUNNING)
 
         return await self._change(tenant_id, change)
 
@@ -347,6 +364,16 @@ def slug(name: str) -> str:
     """An id made from a name: "Café Ñandú 2" becomes "cafe-nandu-2". May be empty."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-")
+
+
+def _set_anew(row: TenantRow, pacing: Pacing | None, proxy_url: str | None) -> bool:
+    """Set what a botnode is told at its start, as far as given; whether that changed it."""
+    before = row.pacing(), row.proxy_url
+    if pacing is not None:
+        row.set_pacing(pacing)
+    if proxy_url is not None:
+        row.proxy_url = proxy_url or None
+    return (row.pacing(), row.proxy_url) != before
 
 
 def _want(row: TenantRow, state: DesiredState) -> None:

@@ -13,7 +13,7 @@ from botmesh.cli.connection import channel
 from botmesh.cli.tenant import all_tenants
 from botmesh.export import pm2 as pm2_files
 from botmesh.export import systemd as systemd_files
-from botmesh.export.program import Plan, plan
+from botmesh.export.program import PROXY, Plan, plan
 from botmesh.rpc.settings import MeshSettings, load
 from botmesh.v1 import TenantServiceStub
 
@@ -40,7 +40,7 @@ def pm2(
         return
     _write(target, text)
     output.say(f"Wrote {target}. Stop `botmesh up`, then: pm2 start {target}")
-    _tell_left_out(found, "the environment that `pm2 start` runs in")
+    _tell_left_out(found, "the environment that `pm2 start` runs in", str(target))
 
 
 @app.command()
@@ -60,12 +60,19 @@ def systemd(
     output.say(f"Wrote {target}. Stop `botmesh up`, then install and start it:")
     for line in systemd_files.commands(found, str(target)):
         output.say(f"  {line}")
-    _tell_left_out(found, f"{systemd_files.CONFIG_DIR}/mesh.env")
+    config = systemd_files.CONFIG_DIR
+    _tell_left_out(found, f"{config}/mesh.env", f"{config}/tenants/%i.env")
 
 
-def _tell_left_out(found: Plan, place: str) -> None:
+def _tell_left_out(found: Plan, place: str, place_of_tenant: str) -> None:
     for name in found.left_out:
         output.say(f"{name} holds a secret and was not written: put it into {place}.")
+    for tenant_id in found.logins:
+        place = place_of_tenant.replace("%i", tenant_id)
+        output.say(
+            f"The password of {tenant_id}'s proxy was not written: "
+            f"put it into its {PROXY} in {place}."
+        )
 
 
 def _plan(context: typer.Context, mesh: str | None, data_dir: Path | None) -> Plan:

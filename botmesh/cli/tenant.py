@@ -1,5 +1,6 @@
 """``botmesh tenant ...``: who the tenants are, and whether their botnodes run."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Annotated
@@ -43,6 +44,16 @@ Pause = Annotated[
     typer.Option(help="How long it rests between two messages: at least, and at most, in seconds."),
 ]
 
+Proxy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="The proxy through which it reaches WhatsApp: http://, https:// or "
+        "socks5://[USER:PASSWORD@]HOST:PORT. '-' asks for it, or reads it from a pipe, so that "
+        "no password stands in the shell's history.",
+    ),
+]
+
 # How often a waiting command asks, and how long at most.
 POLL_S = 0.1
 WAIT_S = 20.0
@@ -61,6 +72,7 @@ def add(
     messages_per_minute: MessagesPerMinute = None,
     new_chats_per_day: NewChatsPerDay = None,
     pause: Pause = None,
+    proxy: Proxy = None,
 ) -> None:
     """Add a tenant and start its botnode."""
     request = CreateTenantRequest(
@@ -69,6 +81,7 @@ def add(
         bot_port=port,
         stopped=stopped,
         pacing=_pacing(Pacing(), messages_per_minute, new_chats_per_day, pause),
+        proxy_url=_proxy(proxy),
     )
     with channel(context.obj) as opened:
         answer = TenantServiceStub(opened).CreateTenant(request, timeout=timeout_s())
@@ -108,9 +121,18 @@ def update(
     usual_pace: Annotated[
         bool, typer.Option("--usual-pace", help="Back to the pace of the mesh's settings.")
     ] = False,
+    proxy: Proxy = None,
+    no_proxy: Annotated[
+        bool, typer.Option("--no-proxy", help="Without a proxy of its own.")
+    ] = False,
 ) -> None:
-    """Change a tenant; a new pace starts its botnode anew."""
-    request = UpdateTenantRequest(tenant_id=tenant_id, name=name, bot_port=port)
+    """Change a tenant; a new pace or proxy starts its botnode anew."""
+    if no_proxy and proxy is not None:
+        raise typer.BadParameter("--proxy and --no-proxy exclude each other")
+    proxy_url = "" if no_proxy else _proxy(proxy)
+    request = UpdateTenantRequest(
+        tenant_id=tenant_id, name=name, bot_port=port, proxy_url=proxy_url
+    )
     with channel(context.obj) as opened:
         stub = TenantServiceStub(opened)
         if usual_pace or (messages_per_minute, new_chats_per_day, pause) != (None, None, None):
@@ -197,6 +219,17 @@ def _pacing(
     return after
 
 
+def _proxy(given: str | None) -> str | None:
+    """The proxy that was given on the command line, or is asked for."""
+    if given != "-":
+        return given
+    if sys.stdin.isatty():
+        return str(typer.prompt("Proxy", hide_input=True, err=True)).strip()
+    if not (url := sys.stdin.readline().strip()):
+        raise typer.BadParameter("--proxy -: there is no address in the input")
+    return url
+
+
 def _pace(tenant: Tenant) -> str:
     """What the tenant is set to itself."""
     pacing, words = tenant.pacing, []
@@ -253,6 +286,7 @@ def _show(tenant: Tenant) -> None:
             ("restarts", tenant.restarts or ""),
             ("last exit", tenant.last_exit),
             ("pace", _pace(tenant)),
+            ("proxy", tenant.proxy_url),
             ("home", tenant.home),
             ("created", tenant.create_time.ToJsonString()),
         ],

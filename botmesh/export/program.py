@@ -16,6 +16,7 @@ _BOTNODES = ("BOT_API_HOST", *environment.PACING)
 # A botnode ends its sends and streams first; the watchdog in it bites after 15 s.
 STOP_LIMIT_S = 20
 GATEWAY = "gateway"
+PROXY = "BOTMESH_PROXY_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Plan:
         data_dir: the mesh's data directory, absolute.
         shared: environment of every process.
         left_out: variables that are set here and were not taken over, because they are secret.
+        logins: tenants whose proxy wants a user, and so a password, which is not in its address.
         programs: the gateway first, then the botnodes in the order of their ids.
     """
 
@@ -49,6 +51,7 @@ class Plan:
     data_dir: Path
     shared: Mapping[str, str]
     left_out: tuple[str, ...]
+    logins: tuple[str, ...]
     programs: tuple[Program, ...]
 
 
@@ -72,7 +75,7 @@ def plan(settings: MeshSettings, discovery: str, tenants: Iterable[Tenant]) -> P
     }
     at_gateway = {name: found[name] for name in environment.GATEWAY if name in found}
     at_botnodes = {name: found[name] for name in _BOTNODES if name in found}
-    wanted = (t for t in tenants if t.desired_state == DesiredState.DESIRED_STATE_RUNNING)
+    wanted = [t for t in tenants if t.desired_state == DesiredState.DESIRED_STATE_RUNNING]
     botnodes = (Program(t.tenant_id, "botnode", at_botnodes | _environment(t)) for t in wanted)
     return Plan(
         # Not resolved: a virtual environment's interpreter is a link, and its place matters.
@@ -80,6 +83,7 @@ def plan(settings: MeshSettings, discovery: str, tenants: Iterable[Tenant]) -> P
         data_dir=data_dir,
         shared={name: found[name] for name in _SHARED if name in found} | own,
         left_out=tuple(secret),
+        logins=tuple(t.tenant_id for t in wanted if "@" in t.proxy_url),
         programs=(Program(GATEWAY, "gateway", at_gateway), *botnodes),
     )
 
@@ -93,6 +97,9 @@ def _environment(tenant: Tenant) -> dict[str, str]:
     if tenant.phone_number:
         # Should the folder be lost, the botnode refuses to link the account a second time.
         found["BOTMESH_EXPECT_ACCOUNT"] = tenant.phone_number
+    if tenant.proxy_url:
+        # Its password, which nobody is told, is not in it. The mesh's proxy is not the way there.
+        found |= {PROXY: tenant.proxy_url, "HTTPS_PROXY": ""}
     return found | _pacing(tenant.pacing)
 
 

@@ -13,6 +13,8 @@ from typing import Literal, TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from botmesh.rpc.proxy_url import hide_passwords
+
 LogFormat = Literal["auto", "json", "console"]
 
 _NUMBER_KEYS = frozenset(
@@ -20,6 +22,8 @@ _NUMBER_KEYS = frozenset(
     # Words of the library's, of WhatsApp's or of an exception's, which may name a recipient.
     | {"error", "why", "detail", "how", "text"}
 )
+# Where the address of a proxy, with its password, may stand.
+_ADDRESS_KEYS = frozenset({"error", "why", "detail", "how", "text", "exception", "event"})
 _LONG_DIGITS = re.compile(r"(\+?\d{3})\d{2,}(\d{3})(?!\d)")
 
 
@@ -57,11 +61,16 @@ def configure(level: str = "info", fmt: LogFormat = "auto", **bound: str) -> Non
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info if as_json else _keep,
         _shorten_numbers,
+        _hide_passwords,
     ]
     renderer: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # Without the values of variables, which may be anything: texts, passwords.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
@@ -109,4 +118,11 @@ def _shorten_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     for key in _NUMBER_KEYS & event.keys():
         if event[key] is not None:
             event[key] = shorten_number(str(event[key]))
+    return event
+
+
+def _hide_passwords(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    for key in _ADDRESS_KEYS & event.keys():
+        if isinstance(value := event[key], str):
+            event[key] = hide_passwords(value)
     return event

@@ -34,7 +34,9 @@ def common_environment(data_dir: DataDir, own: Mapping[str, str]) -> dict[str, s
     }
 
 
-def tenant_environment(tenant: Tenant, account: str | None) -> dict[str, str]:
+def tenant_environment(
+    tenant: Tenant, account: str | None, *, sandbox: bool = False
+) -> dict[str, str]:
     """What one tenant's botnode gets; `account` is the number that is linked, if one is."""
     environment = {
         "TENANT_ID": tenant.tenant_id,
@@ -43,6 +45,11 @@ def tenant_environment(tenant: Tenant, account: str | None) -> dict[str, str]:
     }
     if account is not None:
         environment["BOTMESH_EXPECT_ACCOUNT"] = account
+    if tenant.proxy_url:
+        environment["BOTMESH_PROXY_URL"] = tenant.proxy_url
+        if not sandbox:
+            # The library would go through it to a SOCKS proxy of the tenant's.
+            environment["HTTPS_PROXY"] = ""
     return environment | _pacing(tenant.pacing)
 
 

@@ -263,11 +263,13 @@ class Supervisor:
             self._slot.leave()
             self._slot = None
 
+    def _environment(self) -> dict[str, str]:
+        sandbox = self._services.data_dir.is_sandbox
+        return tenant_environment(self._tenant, self._account, sandbox=sandbox)
+
     def _start(self, wanted: Wanted) -> None:
         process = Process(self._services.registration(), self._wake.set, size(self.log_path))
-        order = Order(
-            self.tenant_id, tenant_environment(self._tenant, self._account), self.log_path
-        )
+        order = Order(self.tenant_id, self._environment(), self.log_path)
         plan.begin(wanted, self._situation, self._now())
         # The slot is spent: the next start asks for one of its own.
         self._situation.has_slot = False
