@@ -25,6 +25,7 @@ class Proxies:
         self._far = (far.hostname or "", far.port or 0)
         self.asked: list[str] = []
         self.refused = 0
+        self._writers: list[asyncio.StreamWriter] = []
         self._servers: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -54,10 +55,9 @@ class Proxies:
     async def _end(self) -> None:
         for server in self._servers:
             server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
 
     async def _serve_http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -72,7 +72,7 @@ class Proxies:
         self.asked.append(f"http {place}")
         far = await self._reach(place)
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        await _pass_on((reader, writer), far)
+        await self._pass_on((reader, writer), far)
 
     async def _serve_socks5(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -99,7 +99,7 @@ class Proxies:
         self.asked.append(f"socks5 {place}")
         far = await self._reach(place)
         writer.write(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
-        await _pass_on((reader, writer), far)
+        await self._pass_on((reader, writer), far)
 
     async def _reach(self, place: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection(*self._far)
@@ -108,16 +108,18 @@ class Proxies:
             await reader.readuntil(b"\r\n\r\n")
         return reader, writer
 
+    async def _pass_on(
+        self,
+        near: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        far: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> None:
+        self._writers += [near[1], far[1]]
+        await asyncio.gather(_pump(near[0], far[1]), _pump(far[0], near[1]))
 
-async def _pass_on(
-    near: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-    far: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-) -> None:
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
 
-    await asyncio.gather(pump(near[0], far[1]), pump(far[0], near[1]))
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()

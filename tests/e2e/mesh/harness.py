@@ -118,11 +118,12 @@ class Mesh:
         """Those that run a module, e.g. ``botnode.host``."""
         return [p for p in self.processes() if module in p.cmdline()]
 
-    def run(self, *arguments: str, status: int = 0) -> str:
+    def run(self, *arguments: str, status: int = 0, given: str = "") -> str:
         """Run the command against this mesh; what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "botmesh", *arguments],
             env=self.env,
+            input=given,
             capture_output=True,
             text=True,
             timeout=LIMIT_S,

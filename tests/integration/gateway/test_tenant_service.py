@@ -265,3 +265,31 @@ async def test_paces_that_cannot_be(
         assert error.reason is Reason.INVALID_REQUEST
         assert [v.field for v in error.violations][: len(fields)] == [f"pacing.{f}" for f in fields]
     assert (await mesh.tenants.get("a")).pacing == Pacing()
+
+
+async def test_a_tenants_proxy_is_shown_without_its_password(mesh: GatewayUnderTest) -> None:
+    url, shown = "socks5://ana:secret@proxy:1080", "socks5://ana@proxy:1080"
+    made = await _create(mesh, tenant_id="a", proxy_url=url)
+    named = tenant_pb2.UpdateTenantRequest(tenant_id="a", name="A")
+    updated = (await mesh.tenant.UpdateTenant(named)).tenant
+    got = (await mesh.tenant.GetTenant(tenant_pb2.GetTenantRequest(tenant_id="a"))).tenant
+    (listed,) = (await mesh.tenant.ListTenants(tenant_pb2.ListTenantsRequest())).tenants
+    assert {t.proxy_url for t in (made, updated, got, listed)} == {shown}
+    assert (await mesh.tenants.get("a")).proxy_url == url
+    without = tenant_pb2.UpdateTenantRequest(tenant_id="a", proxy_url="")
+    updated = (await mesh.tenant.UpdateTenant(without)).tenant
+    assert (updated.proxy_url, updated.desired_generation) == ("", 2)
+
+
+async def test_a_proxy_that_cannot_be_is_one_violation_among_others(mesh: GatewayUnderTest) -> None:
+    await mesh.add("a")
+    wrong = {"tenant_id": "a", "bot_port": 1, "proxy_url": "ftp://ana:secret@proxy"}
+    for call in (
+        mesh.tenant.CreateTenant(tenant_pb2.CreateTenantRequest(**wrong)),
+        mesh.tenant.UpdateTenant(tenant_pb2.UpdateTenantRequest(**wrong)),
+    ):
+        error = await _error(call)
+        assert error.reason is Reason.INVALID_REQUEST
+        assert [violation.field for violation in error.violations] == ["bot_port", "proxy_url"]
+        assert "secret" not in f"{error} {error.violations}"
+    assert (await mesh.tenants.get("a")).proxy_url == ""

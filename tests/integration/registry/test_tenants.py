@@ -277,3 +277,33 @@ async def test_another_pace_starts_the_botnode_anew(tenants: Tenants) -> None:
     await tenants.stop("a")
     stopped = await tenants.update("a", pacing=Pacing())
     assert (stopped.desired_state, stopped.desired_generation) == (DesiredState.STOPPED, 3)
+
+
+async def test_another_proxy_starts_the_botnode_anew(tenants: Tenants) -> None:
+    made = await tenants.create("a", proxy_url="http://ana:secret@proxy:3128")
+    assert made.proxy_url == "http://ana:secret@proxy:3128"
+    assert "secret" not in repr(made)
+    same = await tenants.update("a", proxy_url="http://ana:secret@proxy:3128", name="A")
+    assert (same.proxy_url, same.desired_generation) == (made.proxy_url, 1)
+    other = await tenants.update("a", proxy_url="http://ana:other@proxy:3128")
+    assert (other.proxy_url, other.desired_generation) == ("http://ana:other@proxy:3128", 2)
+    none = await tenants.update("a", proxy_url="")
+    assert (none.proxy_url, none.desired_generation) == ("", 3)
+    assert (await tenants.update("a", proxy_url="")).desired_generation == 3
+    for call in (tenants.create("b", proxy_url="proxy"), tenants.update("a", proxy_url="proxy")):
+        with pytest.raises(MeshError, match="must begin with"):
+            await call
+
+
+async def test_a_sandboxs_proxy_is_on_this_machine(tenants: Tenants, database: Database) -> None:
+    in_sandbox = Tenants(database, sandbox=True)
+    await in_sandbox.create("a", proxy_url="socks5://ana:secret@127.0.0.1:1080")
+    for call in (
+        in_sandbox.create("b", proxy_url="http://ana:secret@192.0.2.1"),
+        in_sandbox.update("a", proxy_url="http://ana:secret@proxy"),
+    ):
+        with pytest.raises(MeshError, match="loopback") as refused:
+            await call
+        assert refused.value.reason is Reason.INVALID_REQUEST
+        assert [violation.field for violation in refused.value.violations] == ["proxy_url"]
+    assert [t.tenant_id for t in (await tenants.list()).tenants] == ["a"]

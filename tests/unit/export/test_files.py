@@ -31,6 +31,7 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
             bot_port=3001,
             phone_number="+5215512345678",
             desired_state=DesiredState.DESIRED_STATE_RUNNING,
+            proxy_url="http://ana@proxy:3128",
         ),
         Tenant(tenant_id="sur", desired_state=DesiredState.DESIRED_STATE_STOPPED),
     ]
@@ -54,12 +55,15 @@ def test_pm2_gets_the_gateway_and_each_tenant_that_shall_run(found: Plan) -> Non
         "TENANT_NAME": NAME,
         "BOT_API_PORT": "3001",
         "BOTMESH_EXPECT_ACCOUNT": "+5215512345678",
+        "BOTMESH_PROXY_URL": "http://ana@proxy:3128",
+        "HTTPS_PROXY": "",
     }
     assert botnode["stop_exit_codes"] == [78]
 
 
 def test_no_secret_is_written_and_what_is_left_out_is_named(found: Plan) -> None:
     assert found.left_out == ("BOTMESH_DATABASE_URL", "CONSUL_HTTP_TOKEN", "HTTPS_PROXY")
+    assert found.logins == ("mundo",)
     written = [pm2.ecosystem(found), *systemd.files(found, "bots").values()]
     assert not [text for text in written if "s3cr3t" in text]
 

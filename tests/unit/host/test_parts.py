@@ -388,3 +388,17 @@ def test_a_tenants_pace_goes_before_the_meshs(tmp_path: Path) -> None:
         "BOTMESH_PACING_MOST_PAUSE_S": "0.25",
         "BOTMESH_PACING_RATE_LIMIT_PAUSE_S": "10",
     }
+
+
+@pytest.mark.parametrize("sandbox", [False, True])
+def test_a_tenants_proxy_takes_the_place_of_the_meshs(tmp_path: Path, *, sandbox: bool) -> None:
+    data_dir = DataDir.open(tmp_path / "data", "m", sandbox=sandbox)
+    common = common_environment(
+        data_dir, {"HTTPS_PROXY": "http://127.0.0.1:1", "BOTMESH_PROXY_URL": "http://host:1"}
+    )
+    assert "BOTMESH_PROXY_URL" not in common | tenant_environment(TENANT, None, sandbox=sandbox)
+    tenant = dataclasses.replace(TENANT, proxy_url="socks5://ana:secret@127.0.0.1:1080")
+    given = common | tenant_environment(tenant, None, sandbox=sandbox)
+    assert given["BOTMESH_PROXY_URL"] == tenant.proxy_url
+    # In a sandbox nothing has another way out.
+    assert given["HTTPS_PROXY"] == ("http://127.0.0.1:1" if sandbox else "")

@@ -59,3 +59,33 @@ def test_a_full_disk_is_no_error_of_who_logs(
 def test_an_exception_is_an_error_too(written: StringIO) -> None:
     structlog.get_logger("fresh").warning("send_failed", error=ValueError("+5215512345678"))
     assert json.loads(written.getvalue())["error"] == "+521…678"
+
+
+def _fail(words: str, times: int = 1) -> None:
+    raise ValueError(f"{words}, {times} times")
+
+
+def test_a_proxys_password_is_hidden(written: StringIO) -> None:
+    log = structlog.get_logger("fresh")
+    url = "http://ana:s3cr3t@proxy:1"
+    log.warning("failed", error=f'parse "{url}"', text=url)
+    try:
+        _fail(url)
+    except ValueError:
+        log.exception("failed")
+        standard_logging.getLogger("library").exception("of %s", url)
+    assert "s3cr3t" not in written.getvalue()
+    assert written.getvalue().count("ana@proxy:1") == 5
+
+
+def test_no_values_of_variables_are_shown_on_a_terminal(
+    written: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", written)
+    logging.configure(fmt="console")
+    try:
+        _fail("words", times=123454321)
+    except ValueError:
+        structlog.get_logger("terminal").exception("failed")
+    assert "ValueError: words" in written.getvalue()
+    assert written.getvalue().count("123454321") == 2  # the line of the call, and the error

@@ -22,6 +22,7 @@ def check(**changes: object) -> None:
 )
 def test_a_sandbox_in_every_respect_is_trusted(proxy: str) -> None:
     check(proxy=proxy)
+    check(tenant_proxy=proxy)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,7 @@ def test_a_sandbox_in_every_respect_is_trusted(proxy: str) -> None:
         ({"proxy": "http://127.0.0.1@example.com:1"}, "loopback"),
         ({"proxy": "127.0.0.1:4000"}, "loopback"),
         ({"proxy": "http://[half"}, "loopback"),
+        ({"tenant_proxy": "http://10.0.0.1:3128"}, "BOTMESH_PROXY_URL .* loopback"),
     ],
 )
 def test_anything_less_is_refused(changes: dict[str, object], why: str) -> None:

@@ -1,4 +1,4 @@
-"""A tenant's pace, set as operators set it, kept by its botnode."""
+"""A tenant's pace and proxy, set as operators set them, kept by its botnode."""
 
 import json
 import re
@@ -11,7 +11,9 @@ import pytest
 from botmesh.errors import Reason, from_rpc_error
 from botmesh.sandbox import v1 as sandbox
 from botmesh.v1 import Delivery, MessageState
+from sandbox import addresses
 from tests.e2e.mesh.harness import EXAMPLES, Mesh, eventually
+from tests.proxies import USER, Proxies
 
 pytestmark = [
     pytest.mark.e2e,
@@ -30,13 +32,13 @@ def customers() -> list[str]:
 @pytest.fixture(autouse=True)
 def as_before(mesh: Mesh) -> Iterator[None]:
     yield
-    mesh.run("tenant", "update", TENANT, "--usual-pace")
+    mesh.run("tenant", "update", TENANT, "--usual-pace", "--no-proxy")
 
 
-def update(mesh: Mesh, *options: str) -> None:
-    """Change the pace, and wait for the botnode that keeps to it."""
+def update(mesh: Mesh, *options: str, given: str = "") -> None:
+    """Change it, and wait for the botnode that keeps to it."""
     before = mesh.session(TENANT).instance
-    mesh.run("tenant", "update", TENANT, *options)
+    mesh.run("tenant", "update", TENANT, *options, given=given)
     eventually(lambda: mesh.session(TENANT).instance != before)
     eventually(lambda: mesh.is_connected(TENANT))
 
@@ -100,3 +102,47 @@ def _goes(mesh: Mesh, to: str) -> bool:
     except grpc.RpcError:
         return False
     return True
+
+
+def test_a_proxy(mesh: Mesh, customers: list[str]) -> None:
+    sandbox_proxy = addresses.read(mesh.folder / "sandbox").proxy_url
+    with Proxies(sandbox_proxy) as proxies:
+        update(mesh, "--proxy", "-", given=proxies.url("http"))
+        mesh.send(TENANT, customers[0], "through it")
+        assert proxies.asked == ["http web.whatsapp.com:443"]
+        shown = f"http://{USER}@127.0.0.1:{proxies.http}"
+        assert mesh.tenant(TENANT).proxy_url == shown
+        assert re.search(f"proxy +{shown} *$", mesh.run("tenant", "show", TENANT), re.MULTILINE)
+        assert _places_of(mesh, "s3cr3t") == {"environment of botnode", "registry.db"}
+        # No other tenant has it.
+        assert len(proxies.asked) == 1
+        update(mesh, "--no-proxy")
+    assert mesh.tenant(TENANT).proxy_url == ""
+    mesh.send(TENANT, customers[0], "without it")
+
+
+def test_a_proxy_elsewhere_is_refused_in_a_sandbox(mesh: Mesh) -> None:
+    refused = mesh.run(
+        *("tenant", "update", TENANT, "--proxy", "http://ana:s3cr3t@192.0.2.1:1"), status=1
+    )
+    words = "proxy_url: must be on this machine's loopback in a sandbox (INVALID_REQUEST)"
+    assert refused == f"botmesh: {words}\n"
+    added = mesh.run("tenant", "add", "new", "--proxy", "-", given="http://a:b@192.0.2.1", status=1)
+    assert words in added
+    assert mesh.tenant(TENANT).proxy_url == ""
+
+
+def _places_of(mesh: Mesh, secret: str) -> set[str]:
+    """Where a secret stands: in files of the mesh, its output, its processes, its events."""
+    found = set()
+    for path in [*mesh.folder.rglob("*"), mesh.output]:
+        if path.is_file() and secret.encode() in path.read_bytes():
+            assert path.stat().st_mode & 0o077 == 0, path
+            found.add(re.sub(r"-(wal|shm)$", "", path.name))
+    for process in mesh.processes():
+        module = process.cmdline()[2]
+        found |= {f"arguments of {module}" for text in process.cmdline() if secret in text}
+        found |= {f"environment of {module}" for v in process.environ().values() if secret in v}
+    if secret in mesh.run("--json", "events", TENANT):
+        found.add("events")
+    return found
