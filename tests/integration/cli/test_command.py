@@ -35,6 +35,8 @@ from botmesh.v1 import (
     StreamQRResponse,
     Tenant,
     TenantServiceServicer,
+    UpdateTenantRequest,
+    UpdateTenantResponse,
 )
 
 
@@ -72,6 +74,11 @@ class Bots(BotServiceServicer):
 class Tenants(TenantServiceServicer):
     def __init__(self) -> None:
         self.asked = 0
+        self.updates: list[UpdateTenantRequest] = []
+
+    def UpdateTenant(self, request: UpdateTenantRequest, context: Any) -> UpdateTenantResponse:
+        self.updates.append(request)
+        return UpdateTenantResponse(tenant=self._tenant(observed=2))
 
     def ListTenants(self, request: ListTenantsRequest, context: Any) -> ListTenantsResponse:
         if not request.page_token:
@@ -188,3 +195,40 @@ def test_scan_asks_for_a_tenant_and_a_phone_or_for_all(
     gateway: str, arguments: tuple[str, ...]
 ) -> None:
     assert _call(gateway, "sandbox", "scan", *arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "proxy_url"),
+    [
+        (["--proxy", "http://proxy:1"], "", "http://proxy:1"),
+        (["--proxy", "-"], "socks5://ana:s3cr3t@proxy:1\n", "socks5://ana:s3cr3t@proxy:1"),
+        (["--no-proxy"], "", ""),
+        (["--name", "Norte"], "", None),
+    ],
+)
+def test_a_proxy_may_come_from_a_pipe(
+    gateway: str, tenants: Tenants, options: list[str], given: str, proxy_url: str | None
+) -> None:
+    arguments = ["--gateway", gateway, "tenant", "update", "norte", *options]
+    result = CliRunner().invoke(app, arguments, input=given)
+    assert result.exit_code == 0
+    assert "s3cr3t" not in result.output
+    (request,) = tenants.updates
+    assert (request.proxy_url if request.HasField("proxy_url") else None) == proxy_url
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--proxy", "-"], "no address in the input"),
+        (["--proxy", "http://proxy", "--no-proxy"], "exclude each other"),
+    ],
+)
+def test_no_proxy_is_taken_away_by_mistake(
+    gateway: str, tenants: Tenants, options: list[str], words: str
+) -> None:
+    arguments = ["--gateway", gateway, "tenant", "update", "norte", *options]
+    result = CliRunner().invoke(app, arguments, input="")
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())
+    assert not tenants.updates
