@@ -1,6 +1,7 @@
 """A tenant's own proxy, with the real library."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import grpc
 import pytest
@@ -30,14 +31,14 @@ def node(
     """A botnode that was paired through the HTTP proxy, and is stopped."""
     folder = tmp_path_factory.mktemp("proxy") / "mesh"
     node = Node(folder, "shop", running_sandbox.environment())
-    node.start(BOTMESH_PROXY_URL=proxies.url("http"))
-    with grpc.insecure_channel(running_sandbox.addresses.control_address) as channel:
-        Control(SandboxServiceStub(channel)).pair(node, PHONE)
-    node.wait_state("CONNECTED")
-    assert set(proxies.asked) == {"http web.whatsapp.com:443"}
-    node.terminate()
-    yield node
-    node.close()
+    with closing(node):
+        node.start(BOTMESH_PROXY_URL=proxies.url("http"))
+        with grpc.insecure_channel(running_sandbox.addresses.control_address) as channel:
+            Control(SandboxServiceStub(channel)).pair(node, PHONE)
+        node.wait_state("CONNECTED")
+        assert set(proxies.asked) == {"http web.whatsapp.com:443"}
+        node.terminate()
+        yield node
 
 
 @pytest.fixture(autouse=True)
