@@ -33,7 +33,6 @@ from botnode.folder import TenantFolder, check_account
 from botnode.identity import Identity, new_instance
 from botnode.lease import FolderLease
 from botnode.line import Process
-from botnode.media_http import proxy_of_environment
 from botnode.media_transfer import MediaMover
 from botnode.ownership import Owned, take
 from botnode.presence import InConsul, Presence, Unannounced
@@ -203,7 +202,7 @@ class Botnode:
                 lose=self._lost,
             ),
             media=MediaWays(
-                make_transfer=lambda questions: MediaMover(questions, proxy_of_environment()),
+                make_transfer=lambda questions: MediaMover(questions, self._settings.media_proxy),
                 keeping=self._settings.keeping,
                 limit=self._settings.fetch_limit,
             ),

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from botmesh.sandbox.v1.sandbox_pb2_grpc import SandboxServiceStub
-from botmesh.v1 import session_pb2
+from botmesh.v1 import message_pb2, session_pb2
 from sandbox.launch import RunningSandbox
 from tests.e2e.botnode.node import Control, Node, eventually
 from tests.proxies import PASSWORD, Proxies
@@ -67,6 +67,11 @@ def test_all_goes_through_it(
     sandbox_proxy = running_sandbox.addresses.proxy_url.removeprefix("http://")
     place = {"http": "web.whatsapp.com:443", "socks5": sandbox_proxy}[scheme]
     assert set(proxies.asked) == {f"{scheme} {place}"}
+    document = message_pb2.DocumentContent(
+        media=message_pb2.Media(data=scheme.encode()), file_name="lista.txt"
+    )
+    node.send(customer, message_pb2.MessageContent(document=document))
+    assert set(proxies.asked) == {f"{scheme} {place}", f"{scheme} mmg.whatsapp.net:443"}
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
