@@ -1,7 +1,8 @@
 """Client streams: each of a caller's messages goes on as it comes, and is then forgotten.
 
-So nothing could be sent a second time. A stream whose botnode breaks off ends with an error, and
-its caller goes on with what the botnode has.
+So nothing could be sent a second time, but the first megabyte, which a process that is not the
+tenant's botnode may have turned away. A stream whose botnode breaks off ends with an error, and its
+caller goes on with what the botnode has.
 """
 
 import asyncio
@@ -20,9 +21,12 @@ from gateway.channels import Channels, Link
 from gateway.course import Course
 from gateway.credentials import Credentials
 from gateway.forwarder import Luck, Sleep
-from gateway.policy import pause
+from gateway.policy import Failure, pause
 from gateway.resolver import RETRY_AFTER, Resolver
 from registry.discovery.port import Route
+
+# Kept of a call until it is certain that nobody turns it away: more than is on its way by then.
+MOST_KEPT_BYTES = 1024 * 1024
 
 
 class UploadForwarder:
@@ -54,24 +58,30 @@ class UploadForwarder:
             ForwardedError: the botnode's own error.
             MeshError: what the gateway has to say itself.
         """
-        route, link = await self._reach(call)
-        try:
-            return await self._pass(call, link, requests)
-        except grpc.aio.AioRpcError as error:
-            course = Course(call, self._luck)
-            failure = course.note(error, route.address)
-            if failure.stale:
-                self._resolver.mark_stale(route, failure.retry_after_s)
-            verdict = course.verdict(error)
-            if isinstance(verdict, MeshError) and verdict.reason is Reason.BOTNODE_UNAVAILABLE:
-                verdict = _broken_off(call)
-            raise verdict from None
-        finally:
-            self._channels.give_back(link)
-
-    async def _reach(self, call: Call) -> tuple[Route, Link]:
-        """The botnode's route, and a link to it that is connected; to be given back."""
+        messages = _Messages(call.request, requests)
+        course = Course(call, self._luck)
         until = min(call.expires, time.monotonic() + call.method.policy.timeout_s)
+        try:
+            while True:
+                route, link = await self._reach(call, until)
+                try:
+                    return await self._pass(call, link, messages, course.failed + 1)
+                except grpc.aio.AioRpcError as error:
+                    failure = course.note(error, route.address)
+                    if failure.stale:
+                        self._resolver.mark_stale(route, failure.retry_after_s)
+                    again = messages.are_all_kept and _did_nothing(failure)
+                    decision = course.decide(until - time.monotonic()) if again else None
+                    if decision is None:
+                        raise _verdict(course, error) from None
+                finally:
+                    self._channels.give_back(link)
+                await self._sleep(decision.pause_s)
+        finally:
+            messages.close()
+
+    async def _reach(self, call: Call, until: float) -> tuple[Route, Link]:
+        """The botnode's route, and a link to it that is connected; to be given back."""
         failed = 0
         while True:
             route = await self._resolver.wait(call.tenant_id, until)
@@ -90,13 +100,13 @@ class UploadForwarder:
                 raise _unreached(call)
             await self._sleep(pause_s)
 
-    async def _pass(self, call: Call, link: Link, requests: AsyncIterator[bytes]) -> bytes:
+    async def _pass(self, call: Call, link: Link, messages: "_Messages", attempt: int) -> bytes:
         remaining_s = call.remaining_s()
         answering = link.client_stream(call.method.path)(
             timeout=None if math.isinf(remaining_s) else max(remaining_s, 0.0),
-            metadata=self._credentials.metadata(call, 1),
+            metadata=self._credentials.metadata(call, attempt),
         )
-        feeding = asyncio.ensure_future(_feed(answering, call.request, requests))
+        feeding = asyncio.ensure_future(_feed(answering, messages.all()))
         try:
             answer: bytes = await answering
             return answer
@@ -107,16 +117,55 @@ class UploadForwarder:
                 await feeding
 
 
-async def _feed(answering: Any, first: bytes, requests: AsyncIterator[bytes]) -> None:
+class _Messages:
+    """A caller's messages. The first are kept, for a botnode that turns the call away."""
+
+    def __init__(self, first: bytes, requests: AsyncIterator[bytes]) -> None:
+        self._requests = requests
+        self._kept = [first]
+        self._room = MOST_KEPT_BYTES
+        self._next: asyncio.Future[bytes | None] | None = None
+        self._ended = False
+        self.are_all_kept = True
+
+    async def all(self) -> AsyncIterator[bytes]:
+        """From the first on; only while all are kept may this be asked for again."""
+        for message in list(self._kept):
+            yield message
+        while (taken := await self._take()) is not None:
+            yield taken
+
+    async def _take(self) -> bytes | None:
+        if self._ended:
+            return None
+        if self._next is None:
+            self._next = asyncio.ensure_future(anext(self._requests, None))
+        # Cancelling must not end the caller's stream: another attempt goes on with it.
+        message = await asyncio.shield(self._next)
+        self._next = None
+        self._ended = message is None
+        if message is not None and self.are_all_kept:
+            self._room -= len(message)
+            self.are_all_kept = self._room >= 0
+            self._kept = [*self._kept, message] if self.are_all_kept else []
+        return message
+
+    def close(self) -> None:
+        """Nobody wants them any more."""
+        self._kept = []
+        if self._next is not None:
+            self._next.cancel()
+
+
+async def _feed(answering: Any, messages: AsyncIterator[bytes]) -> None:
     """Write the messages, each when the one before has been taken."""
     # Not `answering.write`: where the botnode answers before the last message it puts an error of
     # its own (INTERNAL, "Failed execute_batch") in the place of the botnode's answer.
     call = answering._cython_call  # noqa: SLF001 - see above
     try:
         await answering.wait_for_connection()
-        await call.send_serialized_message(first)
-        async for request in requests:
-            await call.send_serialized_message(request)
+        async for message in messages:
+            await call.send_serialized_message(message)
         await answering.done_writing()
     except (grpc.aio.AioRpcError, grpc.aio.InternalError):
         pass  # the botnode has answered already
@@ -125,6 +174,20 @@ async def _feed(answering: Any, first: bytes, requests: AsyncIterator[bytes]) ->
     except BaseException:
         answering.cancel()
         raise
+
+
+def _did_nothing(failure: Failure) -> bool:
+    """Whether it was no botnode of the tenant's that answered, or one that is not at work yet."""
+    return (
+        failure.misrouted or not failure.connected or failure.reason == Reason.BOTNODE_UNAVAILABLE
+    )
+
+
+def _verdict(course: Course, error: grpc.aio.AioRpcError) -> Exception:
+    verdict = course.verdict(error)
+    if isinstance(verdict, MeshError) and verdict.reason is Reason.BOTNODE_UNAVAILABLE:
+        return _broken_off(course.call)
+    return verdict
 
 
 def _broken_off(call: Call) -> MeshError:

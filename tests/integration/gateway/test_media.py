@@ -15,6 +15,7 @@ from gateway_harness import GatewayUnderTest
 from botmesh.errors import MeshError, Reason, from_rpc_error
 from botmesh.rpc import metadata
 from botmesh.v1 import media_pb2, media_pb2_grpc
+from gateway import uploads
 
 StartFar = Callable[..., Awaitable[FarSide]]
 START = media_pb2.UploadMediaRequest(
@@ -244,3 +245,44 @@ async def test_a_download_goes_on_over_a_restart(
     assert got[0].media == record
     assert b"".join(item.data for item in got[1:]) == content[2:]
     assert offsets == [2, 7]
+
+
+async def test_an_upload_that_was_turned_away_goes_to_the_right_botnode(
+    mesh: GatewayUnderTest, start_far: StartFar
+) -> None:
+    await mesh.add("a")
+    stranger = await start_far("a", secret="another mesh's")
+    await mesh.route("a", stranger.address)
+    call = mesh.media.UploadMedia(timeout=20)
+    sent = [START, _data(b"abc"), _data(b"def")]
+    for request in sent[:2]:
+        await call.write(request)
+    right = await start_far("a")
+    taker = Taker(right)
+    await mesh.route("a", right.address)
+    await call.write(sent[2])
+    await call.done_writing()
+    assert await call == ANSWER
+    assert taker.got == [request.SerializeToString() for request in sent]
+    assert right.seen[0].attempt != "1"
+
+
+async def test_what_is_too_much_to_keep_is_turned_away_for_good(
+    mesh: GatewayUnderTest, start_far: StartFar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MOST_KEPT_BYTES", 5)
+    await mesh.add("a")
+    turned_away = MeshError(Reason.WRONG_BOTNODE, "this is another")
+    far = await start_far("a")
+    taker = Taker(far)
+    taker.may_go_on.clear()
+    taker.error = turned_away
+    await mesh.route("a", far.address)
+    call = mesh.media.UploadMedia(timeout=20)
+    await call.write(START)
+    await call.write(_data(b"more than is kept"))
+    await eventually(lambda: taker.got)
+    await asyncio.sleep(0.1)  # for the second message to be on its way
+    taker.may_go_on.set()
+    assert (await _error(call)).reason is Reason.BOTNODE_UNAVAILABLE
+    assert len(taker.got) == 1
