@@ -1,5 +1,6 @@
 """How long a call may take so that its answer is there before its caller's deadline."""
 
+import time
 from typing import Any
 
 import grpc.aio
@@ -18,6 +19,17 @@ def wait_s(context: grpc.aio.ServicerContext[Any, Any], most_s: float) -> float:
         return most_s
     margin = max(ANSWER_BEFORE_S, min(ANSWER_BEFORE_MOST_S, left * ANSWER_BEFORE_PART))
     return min(most_s, max(0.0, left - margin - _rounding_s(left)))
+
+
+class TimeLeft:
+    """The time that all questions of one call have together."""
+
+    def __init__(self, context: grpc.aio.ServicerContext[Any, Any], most_s: float) -> None:
+        self._until = time.monotonic() + wait_s(context, most_s)
+
+    def at_most_s(self, most_s: float) -> float:
+        """How long the next question may take, in seconds: that much at most; 0 for no more."""
+        return min(most_s, max(0.0, self._until - time.monotonic()))
 
 
 def _rounding_s(left_s: float) -> float:

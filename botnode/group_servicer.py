@@ -8,6 +8,8 @@ from botmesh.errors import MeshError, Reason, invalid
 from botmesh.v1 import group_pb2, group_pb2_grpc
 from botnode import group_rules, whatsapp_groups
 from botnode.calls import Context, TenantCalls
+from botnode.deadlines import TimeLeft
+from botnode.questions import ANSWER_S
 
 # What WhatsApp's status codes mean for a group that the caller names.
 GROUP: Mapping[int, Reason] = MappingProxyType(
@@ -34,6 +36,8 @@ LINK: Mapping[int, Reason] = MappingProxyType(
 PAGE_BYTES = 2_000_000
 _CONFLICT = "409"
 TRIES = 3
+# For the questions of one call together where there are several; below the gateway's 60 s.
+SEVERAL_S = 55.0
 _OUT_OF_IT = (Reason.GROUP_FORBIDDEN, Reason.GROUP_NOT_FOUND)
 
 T = TypeVar("T")
@@ -49,8 +53,9 @@ class GroupServicer(group_pb2_grpc.GroupServiceServicer):
         self, request: group_pb2.CreateGroupRequest, context: Context
     ) -> group_pb2.CreateGroupResponse:
         self._calls.check(request, context)
+        left = TimeLeft(context, ANSWER_S)
         name, jids = group_rules.founding(request)
-        made = await self._ask(lambda client: whatsapp_groups.create(client, name, jids))
+        made = await self._ask(left, lambda client: whatsapp_groups.create(client, name, jids))
         _as_asked(made.results, request.participants)
         return made
 
@@ -58,38 +63,42 @@ class GroupServicer(group_pb2_grpc.GroupServiceServicer):
         self, request: group_pb2.ListGroupsRequest, context: Context
     ) -> group_pb2.ListGroupsResponse:
         self._calls.check(request, context)
+        left = TimeLeft(context, ANSWER_S)
         after, most = group_rules.page(request)
-        groups = await self._ask(whatsapp_groups.joined)
+        groups = await self._ask(left, whatsapp_groups.joined)
         return _page([group for group in groups if group.group_jid > after], most)
 
     async def GetGroup(
         self, request: group_pb2.GetGroupRequest, context: Context
     ) -> group_pb2.GetGroupResponse:
         self._calls.check(request, context)
+        left = TimeLeft(context, ANSWER_S)
         group_jid = group_rules.group_jid(request.group_jid)
-        return group_pb2.GetGroupResponse(group=await self._get(group_jid))
+        return group_pb2.GetGroupResponse(group=await self._get(left, group_jid))
 
     async def UpdateGroup(
         self, request: group_pb2.UpdateGroupRequest, context: Context
     ) -> group_pb2.UpdateGroupResponse:
         self._calls.check(request, context)
+        left = TimeLeft(context, SEVERAL_S)
         group_jid = group_rules.group_jid(request.group_jid)
         for field in group_rules.check_update(request):
             value = getattr(request, field)
             if field == "ephemeral_expiration":
                 value = value.ToTimedelta()
-            await self._set(group_jid, field, value)
-        return group_pb2.UpdateGroupResponse(group=await self._get(group_jid))
+            await self._set(left, group_jid, field, value)
+        return group_pb2.UpdateGroupResponse(group=await self._get(left, group_jid))
 
     async def SetGroupPicture(
         self, request: group_pb2.SetGroupPictureRequest, context: Context
     ) -> group_pb2.SetGroupPictureResponse:
         self._calls.check(request, context)
+        left = TimeLeft(context, ANSWER_S)
         group_jid = group_rules.group_jid(request.group_jid)
         jpeg = group_rules.picture(request.jpeg)
         try:
             picture_id = await self._ask(
-                lambda client: whatsapp_groups.set_picture(client, group_jid, jpeg), PICTURE
+                left, lambda client: whatsapp_groups.set_picture(client, group_jid, jpeg), PICTURE
             )
         except MeshError as error:
             if error.reason is Reason.INVALID_REQUEST:
@@ -101,12 +110,14 @@ class GroupServicer(group_pb2_grpc.GroupServiceServicer):
         self, request: group_pb2.UpdateGroupParticipantsRequest, context: Context
     ) -> group_pb2.UpdateGroupParticipantsResponse:
         self._calls.check(request, context)
+        left = TimeLeft(context, ANSWER_S)
         group_jid = group_rules.group_jid(request.group_jid)
         jids = group_rules.participants(request)
         results = await self._ask(
+            left,
             lambda client: whatsapp_groups.update_participants(
                 client, group_jid, request.action, jids
-            )
+            ),
         )
         _as_asked(results, request.participants)
         return group_pb2.UpdateGroupParticipantsResponse(results=results)
@@ -115,9 +126,10 @@ class GroupServicer(group_pb2_grpc.GroupServiceServicer):
         self, request: group_pb2.GetGroupInviteLinkRequest, context: Context
     ) -> group_pb2.GetGroupInviteLinkResponse:
         self._calls.check(request, context)
+        left = TimeLeft(context, ANSWER_S)
         group_jid, reset = group_rules.group_jid(request.group_jid), request.reset
         link = await self._ask(
-            lambda client: whatsapp_groups.invite_link(client, group_jid, reset=reset)
+            left, lambda client: whatsapp_groups.invite_link(client, group_jid, reset=reset)
         )
         return group_pb2.GetGroupInviteLinkResponse(link=link)
 
@@ -125,67 +137,80 @@ class GroupServicer(group_pb2_grpc.GroupServiceServicer):
         self, request: group_pb2.GetGroupByInviteLinkRequest, context: Context
     ) -> group_pb2.GetGroupByInviteLinkResponse:
         self._calls.check(request, context)
-        group = await self._behind_link(group_rules.invite_code(request.link))
+        left = TimeLeft(context, ANSWER_S)
+        group = await self._behind_link(left, group_rules.invite_code(request.link))
         return group_pb2.GetGroupByInviteLinkResponse(group=group)
 
     async def JoinGroup(
         self, request: group_pb2.JoinGroupRequest, context: Context
     ) -> group_pb2.JoinGroupResponse:
         self._calls.check(request, context)
+        left = TimeLeft(context, SEVERAL_S)
         code = group_rules.invite_code(request.link)
         try:
-            group_jid = await self._ask(lambda client: whatsapp_groups.join(client, code), LINK)
+            group_jid = await self._ask(
+                left, lambda client: whatsapp_groups.join(client, code), LINK
+            )
         except MeshError as error:
             if error.metadata.get("whatsapp_code") != _CONFLICT:  # in it already
                 raise
-            group_jid = (await self._behind_link(code)).group_jid
+            group_jid = (await self._behind_link(left, code)).group_jid
         # The library does not tell whether the admins were only asked.
-        pending = await self._refused(lambda client: whatsapp_groups.get(client, group_jid))
+        pending = await self._refused(left, lambda client: whatsapp_groups.get(client, group_jid))
         return group_pb2.JoinGroupResponse(group_jid=group_jid, approval_pending=pending)
 
     async def LeaveGroup(
         self, request: group_pb2.LeaveGroupRequest, context: Context
     ) -> group_pb2.LeaveGroupResponse:
         self._calls.check(request, context)
+        left = TimeLeft(context, ANSWER_S)
         group_jid = group_rules.group_jid(request.group_jid)
-        await self._refused(lambda client: whatsapp_groups.leave(client, group_jid))
+        await self._refused(left, lambda client: whatsapp_groups.leave(client, group_jid))
         return group_pb2.LeaveGroupResponse()
 
     # -- shared
 
-    async def _get(self, group_jid: str) -> group_pb2.Group:
-        return await self._ask(lambda client: whatsapp_groups.get(client, group_jid))
+    async def _get(self, left: TimeLeft, group_jid: str) -> group_pb2.Group:
+        return await self._ask(left, lambda client: whatsapp_groups.get(client, group_jid))
 
-    async def _behind_link(self, code: str) -> group_pb2.Group:
-        return await self._ask(lambda client: whatsapp_groups.behind_link(client, code), LINK)
+    async def _behind_link(self, left: TimeLeft, code: str) -> group_pb2.Group:
+        return await self._ask(left, lambda client: whatsapp_groups.behind_link(client, code), LINK)
 
-    async def _set(self, group_jid: str, field: str, value: Any) -> None:
+    async def _set(self, left: TimeLeft, group_jid: str, field: str, value: Any) -> None:
         """Change one field; an error names it."""
         setter = whatsapp_groups.SETTERS[field]
-        for left in reversed(range(TRIES)):
+        for more in reversed(range(TRIES)):
             try:
-                await self._ask(lambda client: setter(client, group_jid, value))
+                await self._ask(left, lambda client: setter(client, group_jid, value))
             except MeshError as error:
                 # A new description names the one before: somebody else was faster.
-                if not left or error.metadata.get("whatsapp_code") != _CONFLICT:
+                if not more or error.metadata.get("whatsapp_code") != _CONFLICT:
                     error.metadata["field"] = field
                     raise
             else:
                 return
 
-    async def _refused(self, question: Callable[[Any], object]) -> bool:
+    async def _refused(self, left: TimeLeft, question: Callable[[Any], object]) -> bool:
         """Ask, and tell whether the answer was that the account is not in the group."""
         try:
-            await self._ask(question)
+            await self._ask(left, question)
         except MeshError as error:
             if error.reason in _OUT_OF_IT:
                 return True
             raise
         return False
 
-    async def _ask(self, question: Callable[[Any], T], meanings: Mapping[int, Reason] = GROUP) -> T:
+    async def _ask(
+        self,
+        left: TimeLeft,
+        question: Callable[[Any], T],
+        meanings: Mapping[int, Reason] = GROUP,
+    ) -> T:
         tenant = self._calls.tenant()
-        return await self._calls.unless_stopped(tenant.questions.ask(question, meanings=meanings))
+        asking = tenant.questions.ask(
+            question, timeout_s=left.at_most_s(ANSWER_S), meanings=meanings
+        )
+        return await self._calls.unless_stopped(asking)
 
 
 def _page(groups: Sequence[group_pb2.Group], most: int) -> group_pb2.ListGroupsResponse:

@@ -35,7 +35,8 @@ class Questions:
 
         Args:
             question: gets the library's client.
-            timeout_s: how long to wait; the caller's deadline, if that is earlier.
+            timeout_s: how long to wait; the caller's deadline, if that is earlier. Without any time
+                nothing is asked.
             meanings: what WhatsApp's status codes mean for this question.
 
         Raises:
@@ -44,6 +45,8 @@ class Questions:
         """
         if not self._machine.current.can_send:
             raise session_error(self._machine.current)
+        if timeout_s <= 0:
+            raise query_errors.unanswered("no time was left to ask")
         try:
             return await self._whatsapp.ask(question, timeout_s)
         except UnansweredError as error:

@@ -1,5 +1,6 @@
 """What GroupService makes of the library's answers that the sandbox does not give."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,15 +9,19 @@ import pytest
 from botmesh.errors import MeshError, Reason
 from botmesh.v1 import (
     CreateGroupRequest,
+    GetGroupByInviteLinkRequest,
     GetGroupInviteLinkRequest,
     GetGroupRequest,
     GroupServiceStub,
     JoinGroupRequest,
     LeaveGroupRequest,
     ListGroupsRequest,
+    SetGroupPictureRequest,
+    UpdateGroupParticipantsRequest,
     UpdateGroupRequest,
 )
 from botnode import whatsapp_groups
+from botnode.ports import UnansweredError
 from tests.integration.botnode.conftest import Node, error_of, typed_errors
 
 JID = "120363000000000000@g.us"
@@ -47,11 +52,11 @@ def without_neonize(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whatsapp_groups, "_jid", lambda text: text)
 
 
-async def ask(node: Node, name: str, request: Any) -> Any:
+async def ask(node: Node, name: str, request: Any, timeout_s: float = 5) -> Any:
     request.tenant_id = request.tenant_id or node.identity.tenant_id
     with typed_errors():
         return await getattr(GroupServiceStub(node.channel), name)(
-            request, metadata=node.metadata, timeout=5
+            request, metadata=node.metadata, timeout=timeout_s
         )
 
 
@@ -103,6 +108,68 @@ async def test_every_method_types_what_it_is_told(node: Node, text: str, reason:
         ("LeaveGroup", LeaveGroupRequest(group_jid=JID)),
     ):
         assert (await refused(node, name, request, text)).reason is reason, name
+
+
+class Silence:
+    """WhatsApp's `ask` that answers so many questions and lets all after them wait in vain."""
+
+    def __init__(self, answers: int = 0) -> None:
+        self.answers = answers
+        self.patience: list[float] = []
+
+    async def ask(self, _question: Callable[[Any], Any], timeout_s: float) -> None:
+        self.patience.append(timeout_s)
+        if len(self.patience) > self.answers:
+            await asyncio.sleep(timeout_s)
+            raise UnansweredError("no answer")
+
+
+# The head of a JPEG file of 8 by 8 pixels (ITU-T T.81): the frame header says so.
+JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffc0000b080008000801011100ffd9")
+
+
+METHODS: list[tuple[str, Any]] = [
+    ("CreateGroup", CreateGroupRequest(name="x")),
+    ("ListGroups", ListGroupsRequest()),
+    ("GetGroup", GetGroupRequest(group_jid=JID)),
+    ("UpdateGroup", UpdateGroupRequest(group_jid=JID, name="x")),
+    ("SetGroupPicture", SetGroupPictureRequest(group_jid=JID, jpeg=JPEG)),
+    (
+        "UpdateGroupParticipants",
+        UpdateGroupParticipantsRequest(group_jid=JID, action=1, participants=["1@lid"]),  # type: ignore[arg-type] - short for ADD
+    ),
+    ("GetGroupInviteLink", GetGroupInviteLinkRequest(group_jid=JID)),
+    ("GetGroupByInviteLink", GetGroupByInviteLinkRequest(link=CODE)),
+    ("JoinGroup", JoinGroupRequest(link=CODE)),
+    ("LeaveGroup", LeaveGroupRequest(group_jid=JID)),
+]
+
+
+async def test_a_silence_is_told_before_the_callers_deadline(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node.whatsapp, "ask", Silence().ask)
+    asking = [error_of(ask(node, name, request, timeout_s=0.5)) for name, request in METHODS]
+    errors = await asyncio.gather(*asking)
+    assert {error.reason for error in errors} == {Reason.WHATSAPP_UNANSWERED}
+
+
+async def test_the_fields_of_a_change_share_the_callers_time(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence = Silence(answers=1)
+    monkeypatch.setattr(node.whatsapp, "ask", silence.ask)
+    request = UpdateGroupRequest(group_jid=JID, name="x", announce=True, locked=True)
+    error = await error_of(ask(node, "UpdateGroup", request, timeout_s=0.5))
+    assert (error.reason, error.metadata["field"]) == (Reason.WHATSAPP_UNANSWERED, "announce")
+    assert len(silence.patience) == 2
+    assert silence.patience[1] < silence.patience[0] < 0.5
+
+
+async def test_without_any_time_nothing_is_asked(node: Node) -> None:
+    with pytest.raises(MeshError) as caught:
+        await node.tenant.questions.ask(lambda _: pytest.fail("it was asked"), timeout_s=0)
+    assert caught.value.reason is Reason.WHATSAPP_UNANSWERED
 
 
 async def test_leaving_a_group_that_one_is_not_in_is_no_error(node: Node) -> None:
