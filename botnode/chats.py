@@ -1,23 +1,29 @@
 """What surrounds messages: read marks, typing, presence. Presence is set anew after a reconnect."""
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import structlog
 
-from botmesh.errors import MeshError, invalid
+from botmesh.errors import MeshError, Reason, invalid
 from botmesh.v1 import chat_pb2
 from botnode import whatsapp_chats
 from botnode.chat_requests import ReadMark
-from botnode.questions import Questions
+from botnode.questions import ANSWER_S, Questions
 from botnode.session import Session, SessionMachine
-from botnode.states import SessionState
+from botnode.states import REASON_OF, SessionState
 
 log = structlog.get_logger(__name__)
 
 MOST_WATCHED = 1000
+# How long it may take after a reconnect until all is set anew.
+RENEW_S = 300.0
+# The session cannot ask any more: the next ones would fail alike.
+_LINE_DOWN = frozenset({*REASON_OF.values(), Reason.STORAGE_FULL})
 
 
 class Chats:
@@ -77,16 +83,40 @@ class Chats:
                 await self._renew()
 
     async def _renew(self) -> None:
-        questions: list[Callable[[Any], None]] = []
+        """Set presence and ask for each person's anew, past those whom WhatsApp refuses.
+
+        Ends early when the line is down, is a new one, or the time is over.
+        """
+        until = time.monotonic() + RENEW_S
+        questions: deque[Callable[[Any], None]] = deque()
         if self._available:
             questions.append(partial(whatsapp_chats.set_presence, available=True))
         questions += [partial(whatsapp_chats.subscribe_presence, jid=jid) for jid in self._watched]
+        failed = 0
+        while questions and (left_s := until - time.monotonic()) > 0 and not self._changed.is_set():
+            try:
+                await self._questions.ask(questions[0], timeout_s=min(ANSWER_S, left_s))
+            except MeshError as error:
+                if error.reason in _LINE_DOWN:
+                    # A line that hears again without a reconnect counts as one, too.
+                    self._online = self._machine.state is SessionState.CONNECTED
+                    break
+                if error.reason is Reason.RATE_LIMITED and error.retry_after is not None:
+                    await self._pause(min(error.retry_after.total_seconds(), left_s))
+                    continue
+                failed += 1
+                log.warning("presence_not_renewed", reason=error.reason.value)
+            questions.popleft()
+        if failed or questions:
+            log.warning("presence_renewed_in_part", failed=failed, left=len(questions))
+
+    async def _pause(self, pause_s: float) -> None:
+        """Wait, but no longer than until the line is a new one."""
         try:
-            for question in questions:
-                await self._questions.ask(question)
-        except MeshError as error:
-            # A line that is down again comes back, and this with it.
-            log.warning("presence_not_renewed", reason=error.reason.value)
+            async with asyncio.timeout(pause_s):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
 
     async def _ask(self, question: Callable[[Any], None], timeout_s: float) -> None:
         await self._questions.ask(question, timeout_s=timeout_s)

@@ -1,14 +1,16 @@
 """ChatService and ContactService: what is refused, remembered and set anew."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from botmesh.errors import MeshError, Reason
 from botmesh.v1 import chat_pb2, chat_pb2_grpc, contact_pb2, contact_pb2_grpc
-from botnode import number_checks, whatsapp_chats, whatsapp_contacts
+from botnode import chats, number_checks, whatsapp_chats, whatsapp_contacts
 from botnode.chats import MOST_WATCHED
 from botnode.ports import Connected, Disconnected, LoggedOut
 from botnode.states import SessionState
@@ -22,11 +24,11 @@ GROUP = "120363000000000001@g.us"
 
 async def call(node: Node, method: str, request: Any) -> Any:
     """Call a method of either service."""
-    chats = chat_pb2_grpc.ChatServiceStub(node.channel)
-    contacts = contact_pb2_grpc.ContactServiceStub(node.channel)
+    of_chats = chat_pb2_grpc.ChatServiceStub(node.channel)
+    of_contacts = contact_pb2_grpc.ContactServiceStub(node.channel)
     request.tenant_id = node.identity.tenant_id
     with typed_errors():
-        stub = getattr(chats, method, None) or getattr(contacts, method)
+        stub = getattr(of_chats, method, None) or getattr(of_contacts, method)
         return await stub(request, metadata=node.metadata, timeout=5)
 
 
@@ -149,6 +151,69 @@ async def test_presence_is_set_anew_after_a_reconnect_and_no_more_after_a_log_ou
     await node.until(SessionState.LOGGED_OUT)
     assert node.tenant.chats._watched == {}
     assert said == []
+
+
+async def refusing(
+    node: Node, monkeypatch: pytest.MonkeyPatch, refusals: dict[str, list[MeshError]]
+) -> list[str]:
+    """Who is subscribed to after a reconnect, when some are refused so often."""
+    words: list[str] = []
+
+    def subscribe(_client: Any, jid: str) -> None:
+        words.append(jid)
+        if refusals.get(jid):
+            raise refusals[jid].pop(0)
+
+    async def put(question: Callable[[Any], Any], **_: float) -> None:
+        question(None)
+
+    monkeypatch.setattr(whatsapp_chats, "subscribe_presence", subscribe)
+    monkeypatch.setattr(node.tenant.questions, "ask", put)
+    node.tenant.chats._watched = dict.fromkeys(["1@lid", "2@lid", "3@lid"])
+    node.whatsapp.say(Disconnected())
+    await node.until(SessionState.RECONNECTING)
+    node.whatsapp.say(Connected(ACCOUNT))
+    return words
+
+
+@pytest.mark.parametrize("reason", [Reason.WHATSAPP_REFUSED, Reason.WHATSAPP_UNANSWERED])
+async def test_one_person_who_is_refused_does_not_end_the_renewal(
+    node: Node, monkeypatch: pytest.MonkeyPatch, reason: Reason
+) -> None:
+    words = await refusing(node, monkeypatch, {"2@lid": [MeshError(reason, "no")]})
+    await eventually(lambda: words == ["1@lid", "2@lid", "3@lid"])
+
+
+async def test_a_renewal_that_is_too_fast_waits_and_goes_on(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_down = MeshError(Reason.RATE_LIMITED, "no", retry_after=timedelta(milliseconds=1))
+    words = await refusing(node, monkeypatch, {"2@lid": [slow_down, slow_down]})
+    await eventually(lambda: words == ["1@lid", *["2@lid"] * 3, "3@lid"])
+
+
+async def test_a_renewal_on_a_line_that_is_down_ends_and_comes_with_the_next(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    down = MeshError(Reason.SESSION_DISCONNECTED, "no")
+    words = await refusing(node, monkeypatch, {"2@lid": [down]})
+    await eventually(lambda: words == ["1@lid", "2@lid"])
+    node.whatsapp.say(Disconnected())
+    await node.until(SessionState.RECONNECTING)
+    node.whatsapp.say(Connected(ACCOUNT))
+    await eventually(lambda: words[2:] == ["1@lid", "2@lid", "3@lid"])
+
+
+async def test_a_renewal_has_an_end(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chats, "RENEW_S", 0.05)
+    slow_down = MeshError(Reason.RATE_LIMITED, "no", retry_after=timedelta(minutes=1))
+    words = await refusing(node, monkeypatch, {"1@lid": [slow_down] * 9})
+    with capture_logs() as logs:
+        await eventually(
+            lambda: [log for log in logs if log["event"] == "presence_renewed_in_part"]
+        )
+    assert words == ["1@lid"]
+    assert logs[-1]["left"] == 3
 
 
 async def test_only_so_many_people_can_be_followed(node: Node, said: list[str]) -> None:
