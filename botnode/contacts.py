@@ -9,6 +9,8 @@ from botnode import number_checks, whatsapp_contacts
 from botnode.clock import now_ms
 from botnode.number_checks import NumberCheck
 from botnode.questions import Questions
+from botnode.session import SessionMachine
+from botnode.session_errors import session_error
 from botnode.store import Store
 from botnode.whatsapp_contacts import OnWhatsApp, Profile
 
@@ -18,25 +20,31 @@ T = TypeVar("T")
 class Contacts:
     """One tenant's questions about people."""
 
-    def __init__(self, questions: Questions, store: Store) -> None:
+    def __init__(self, questions: Questions, store: Store, machine: SessionMachine) -> None:
         self._questions = questions
         self._store = store
+        self._machine = machine
 
     async def check(self, numbers: Sequence[str], timeout_s: float) -> list[NumberCheck]:
         """Whether numbers (E.164) are on WhatsApp, in their order.
 
         Raises:
-            MeshError: those of `Questions.ask`, unless all is remembered.
+            MeshError: a session error without an account; else those of `Questions.ask`, unless
+                all is remembered.
         """
+        session = self._machine.current
+        if session.account is None:
+            raise session_error(session)
+        account = session.account.phone_number
         wanted = list(dict.fromkeys(numbers))
-        known = await self._store.read(lambda c: number_checks.remembered(c, wanted))
+        known = await self._store.read(lambda c: number_checks.remembered(c, account, wanted))
         if unknown := [number for number in wanted if number not in known]:
             answers = await self._ask(
                 partial(whatsapp_contacts.check_numbers, numbers=unknown), timeout_s
             )
             now = now_ms()
             fresh = [_check(number, answer, now) for number, answer in answers.items()]
-            await self._store.write(lambda tx: number_checks.remember(tx, fresh))
+            await self._store.write(lambda tx: number_checks.remember(tx, account, fresh))
             known |= {check.phone_number: check for check in fresh}
         return [known[number] for number in numbers]
 

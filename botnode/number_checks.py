@@ -32,26 +32,33 @@ class NumberCheck:
     check_ms: int
 
 
-def remembered(connection: Connection, numbers: Sequence[str]) -> dict[str, NumberCheck]:
-    """What is known of some numbers, by number; only what is young enough."""
+def remembered(
+    connection: Connection, account: str, numbers: Sequence[str]
+) -> dict[str, NumberCheck]:
+    """What an account knows of some numbers, by number; only what is young enough."""
     now = now_ms()
     table = number_checks.c
     young = or_(
         table.check_ms > now - KEEP_ABSENT_MS,
         table.on_whatsapp & (table.check_ms > now - KEEP_MS),
     )
-    query = select(number_checks).where(table.phone_number.in_(numbers), young)
+    columns = [table[name] for name in NumberCheck.__slots__]
+    mine = (table.account == account, table.phone_number.in_(numbers))
     return {
         row.phone_number: NumberCheck(**row._mapping)  # noqa: SLF001 - SQLAlchemy's own name for it
-        for row in connection.execute(query)
+        for row in connection.execute(select(*columns).where(*mine, young))
     }
 
 
-def remember(tx: Transaction, checks: Iterable[NumberCheck]) -> None:
-    """Write down what WhatsApp said, and forget what is too old."""
-    rows = [{name: getattr(check, name) for name in NumberCheck.__slots__} for check in checks]
+def remember(tx: Transaction, account: str, checks: Iterable[NumberCheck]) -> None:
+    """Write down what WhatsApp said to an account, and forget what is too old."""
+    rows = [
+        {"account": account} | {name: getattr(check, name) for name in NumberCheck.__slots__}
+        for check in checks
+    ]
     numbers = [row["phone_number"] for row in rows]
     table = number_checks.c
-    outdated = or_(table.phone_number.in_(numbers), table.check_ms <= now_ms() - KEEP_MS)
+    again = (table.account == account) & table.phone_number.in_(numbers)
+    outdated = or_(again, table.check_ms <= now_ms() - KEEP_MS)
     tx.connection.execute(delete(number_checks).where(outdated))
     tx.connection.execute(insert(number_checks), rows)

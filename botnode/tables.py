@@ -286,10 +286,11 @@ events = Table(
     ),
 )
 
-# What WhatsApp said of numbers; LIDs and JIDs are empty where it said nothing.
+# What WhatsApp said of numbers to an account (E.164); LIDs and JIDs are empty where it said nothing.
 number_checks = Table(
     "number_checks",
     metadata,
+    Column("account", String(128), primary_key=True),
     Column("phone_number", String(32), primary_key=True),
     Column("on_whatsapp", Boolean, nullable=False),
     Column("jid", String(128), nullable=False),

@@ -134,7 +134,7 @@ class Tenant:
         )
         self.questions = Questions(machine, self.whatsapp)
         self.chats = Chats(self.questions, machine)
-        self.contacts = Contacts(self.questions, self._store)
+        self.contacts = Contacts(self.questions, self._store, machine)
         files, transfer = MediaFiles(folder.media), media.make_transfer(self.questions)
         self.media = MediaStore(self._store, files, self._storage, media.keeping)
         self._inspector = MediaInspector(folder.inspection)

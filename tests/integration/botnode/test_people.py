@@ -1,6 +1,7 @@
 """ChatService and ContactService: what is refused, remembered and set anew."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from botmesh.errors import MeshError, Reason
 from botmesh.v1 import chat_pb2, chat_pb2_grpc, contact_pb2, contact_pb2_grpc
 from botnode import chats, number_checks, whatsapp_chats, whatsapp_contacts
 from botnode.chats import MOST_WATCHED
-from botnode.ports import Connected, Disconnected, LoggedOut
+from botnode.ports import Account, Connected, Disconnected, LoggedOut
 from botnode.states import SessionState
 from botnode.whatsapp_contacts import OnWhatsApp
 from tests.integration.botnode.conftest import Node, error_of, eventually, typed_errors
@@ -118,6 +119,29 @@ async def test_a_remembered_answer_needs_no_line(node: Node, asked: list[list[st
     request.phone_numbers.append(LUIS)
     error = await error_of(call(node, "CheckNumbers", request))
     assert error.reason is Reason.SESSION_DISCONNECTED
+
+
+async def test_what_was_said_to_one_account_is_not_told_to_another(
+    node: Node, asked: list[list[str]]
+) -> None:
+    numbers = contact_pb2.CheckNumbersRequest(phone_numbers=[ANA])
+    await call(node, "CheckNumbers", numbers)
+    node.whatsapp.stored = None
+    node.whatsapp.say(LoggedOut("unlinked"))
+    await node.until(SessionState.LOGGED_OUT)
+    for method, request in (
+        ("CheckNumbers", numbers),
+        ("GetContact", contact_pb2.GetContactRequest(jid=ANA)),
+    ):
+        error = await error_of(call(node, method, request))
+        assert error.reason is Reason.SESSION_LOGGED_OUT
+    other = Account("5215587654321:1@s.whatsapp.net")
+    node.machine.current = replace(
+        node.machine.current, state=SessionState.CONNECTED, account=other
+    )
+    await call(node, "CheckNumbers", numbers)
+    await call(node, "CheckNumbers", numbers)
+    assert asked == [[ANA], [ANA]]
 
 
 @pytest.fixture
