@@ -286,7 +286,7 @@ events = Table(
     ),
 )
 
-# What WhatsApp said of numbers to an account (E.164); LIDs and JIDs are empty where it said nothing.
+# What WhatsApp said of numbers to an account; LIDs and JIDs are empty where it said nothing.
 number_checks = Table(
     "number_checks",
     metadata,
