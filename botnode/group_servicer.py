@@ -38,7 +38,7 @@ _CONFLICT = "409"
 TRIES = 3
 # For the questions of one call together where there are several; below the gateway's 60 s.
 SEVERAL_S = 55.0
-_OUT_OF_IT = (Reason.GROUP_FORBIDDEN, Reason.GROUP_NOT_FOUND)
+_OUT_OF_IT = ("403", "404")
 
 T = TypeVar("T")
 
@@ -156,16 +156,18 @@ class GroupServicer(group_pb2_grpc.GroupServiceServicer):
                 raise
             group_jid = (await self._behind_link(left, code)).group_jid
         # The library does not tell whether the admins were only asked.
-        pending = await self._refused(left, lambda client: whatsapp_groups.get(client, group_jid))
+        pending = await self._is_out(left, lambda client: whatsapp_groups.get(client, group_jid))
         return group_pb2.JoinGroupResponse(group_jid=group_jid, approval_pending=pending)
 
     async def LeaveGroup(
         self, request: group_pb2.LeaveGroupRequest, context: Context
     ) -> group_pb2.LeaveGroupResponse:
         self._calls.check(request, context)
-        left = TimeLeft(context, ANSWER_S)
+        left = TimeLeft(context, SEVERAL_S)
         group_jid = group_rules.group_jid(request.group_jid)
-        await self._refused(left, lambda client: whatsapp_groups.leave(client, group_jid))
+        if not await self._is_out(left, lambda client: whatsapp_groups.leave(client, group_jid)):
+            # The library says nothing when WhatsApp refuses.
+            await self._check_left(left, group_jid)
         return group_pb2.LeaveGroupResponse()
 
     # -- shared
@@ -190,15 +192,23 @@ class GroupServicer(group_pb2_grpc.GroupServiceServicer):
             else:
                 return
 
-    async def _refused(self, left: TimeLeft, question: Callable[[Any], object]) -> bool:
+    async def _is_out(self, left: TimeLeft, question: Callable[[Any], object]) -> bool:
         """Ask, and tell whether the answer was that the account is not in the group."""
         try:
             await self._ask(left, question)
         except MeshError as error:
-            if error.reason in _OUT_OF_IT:
+            if error.metadata.get("whatsapp_code") in _OUT_OF_IT:
                 return True
             raise
         return False
+
+    async def _check_left(self, left: TimeLeft, group_jid: str) -> None:
+        """Raises WHATSAPP_REFUSED when the account is in the group."""
+        if not await self._is_out(left, lambda client: whatsapp_groups.get(client, group_jid)):
+            raise MeshError(
+                Reason.WHATSAPP_REFUSED,
+                "the account is still in the group; WhatsApp gave no reason",
+            )
 
     async def _ask(
         self,

@@ -80,7 +80,7 @@ POLICIES: Mapping[str, MethodPolicy] = MappingProxyType(
         "GetGroupInviteLink": MethodPolicy(30, attempts=3, idempotent=True),
         "GetGroupByInviteLink": MethodPolicy(30, attempts=4, idempotent=True),
         "JoinGroup": MethodPolicy(60, attempts=3, idempotent=True),
-        "LeaveGroup": MethodPolicy(30, attempts=3, idempotent=True),
+        "LeaveGroup": MethodPolicy(60, attempts=3, idempotent=True),
         # The gateway keeps nothing of an upload that it could send again; its caller goes on.
         "UploadMedia": MethodPolicy(30, attempts=1, idempotent=True),
         "GetMedia": MethodPolicy(15, attempts=4, idempotent=True),

@@ -12,6 +12,7 @@ from botmesh.v1 import (
     GetGroupByInviteLinkRequest,
     GetGroupInviteLinkRequest,
     GetGroupRequest,
+    Group,
     GroupServiceStub,
     JoinGroupRequest,
     LeaveGroupRequest,
@@ -177,6 +178,25 @@ async def test_leaving_a_group_that_one_is_not_in_is_no_error(node: Node) -> Non
         node.whatsapp.client = Client(text)
         await ask(node, "LeaveGroup", LeaveGroupRequest(group_jid=JID))
         assert node.whatsapp.client.called == ["leave_group"]
+
+
+@pytest.mark.parametrize("code", [401, 405])
+async def test_who_may_not_leave_is_told(node: Node, code: int) -> None:
+    request = LeaveGroupRequest(group_jid=JID)
+    error = await refused(node, "LeaveGroup", request, f"info query returned status {code}: no")
+    assert error.reason is Reason.GROUP_FORBIDDEN
+
+
+async def test_leaving_is_done_when_the_account_is_out(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.whatsapp.client = Client()
+    monkeypatch.setattr(whatsapp_groups, "get", lambda *_: Group(group_jid=JID))
+    error = await error_of(ask(node, "LeaveGroup", LeaveGroupRequest(group_jid=JID)))
+    assert error.reason is Reason.WHATSAPP_REFUSED
+    monkeypatch.setattr(whatsapp_groups, "get", lambda *_: _raise("status code 403"))
+    await ask(node, "LeaveGroup", LeaveGroupRequest(group_jid=JID))
+    assert node.whatsapp.client.called == ["leave_group"] * 2
 
 
 async def test_without_a_session_nothing_is_asked(unpaired: Node) -> None:
