@@ -28,7 +28,19 @@ _ACTIONS = {
     group_pb2.PARTICIPANT_ACTION_DEMOTE: "DEMOTE",
 }
 
-_NOT_THERE = 404
+_ADD = group_pb2.PARTICIPANT_ACTION_ADD
+_REMOVE = group_pb2.PARTICIPANT_ACTION_REMOVE
+_NOT_THERE, _ALREADY = 404, 409
+# With these nothing was done, for what was wanted is so: who asks a second time, because the first
+# answer was lost, hears that it is done.
+_HOLDS = frozenset(
+    {
+        (_ADD, _ALREADY),
+        (_REMOVE, _NOT_THERE),
+        (group_pb2.PARTICIPANT_ACTION_PROMOTE, _ALREADY),
+        (group_pb2.PARTICIPANT_ACTION_DEMOTE, _ALREADY),
+    }
+)
 _DETAILS: Mapping[int, str] = MappingProxyType(
     {
         401: "the account may not do this",
@@ -36,7 +48,7 @@ _DETAILS: Mapping[int, str] = MappingProxyType(
         404: "there is no such WhatsApp account",
         405: "they made the group",
         408: "they left the group a moment ago",
-        409: "they are in the group already",
+        _ALREADY: "they are in the group already",
         419: "the group is full",
         429: "too many changes in a short time",
     }
@@ -51,7 +63,7 @@ def create(client: Any, name: str, jids: Sequence[str]) -> group_pb2.CreateGroup
     """Make a group."""
     info = client.create_group(name, [_jid(jid) for jid in jids])
     group = to_group(info)
-    results = _results(jids, info.Participants, adding=True)
+    results = _results(jids, info.Participants, _ADD)
     return group_pb2.CreateGroupResponse(group=group, results=results)
 
 
@@ -137,7 +149,7 @@ def update_participants(
     found = client.update_group_participants(
         _jid(group_jid), [_jid(jid) for jid in jids], ParticipantChange[_ACTIONS[action]]
     )
-    return _results(jids, found, adding=action == group_pb2.PARTICIPANT_ACTION_ADD)
+    return _results(jids, found, action)
 
 
 def _jid(text: str) -> Any:
@@ -189,7 +201,7 @@ def _named(jid: Any) -> str:
 
 
 def _results(
-    jids: Sequence[str], found: Sequence[Any], *, adding: bool
+    jids: Sequence[str], found: Sequence[Any], action: group_pb2.ParticipantAction
 ) -> list[group_pb2.ParticipantResult]:
     """What became of people, in the order in which they were asked for.
 
@@ -199,25 +211,29 @@ def _results(
     for item in found:
         for jid in (item.JID, item.LID, item.PhoneNumber):
             by_name[_named(jid)] = item
-    return [_result(jid, by_name.get(jid), adding=adding) for jid in jids]
+    return [_result(jid, by_name.get(jid), action) for jid in jids]
 
 
-def _result(asked: str, item: Any, *, adding: bool) -> group_pb2.ParticipantResult:
+def _result(
+    asked: str, item: Any, action: group_pb2.ParticipantAction
+) -> group_pb2.ParticipantResult:
     if item is None:
         return group_pb2.ParticipantResult(participant=asked, detail=UNNAMED)
     return group_pb2.ParticipantResult(
         participant=asked,
         jid=_named(item.JID),
-        done=not item.Error,
+        done=not item.Error or (action, item.Error) in _HOLDS,
         error_code=item.Error,
-        detail=_detail(item.Error, adding=adding),
+        detail=_detail(item.Error, action),
         invitable=item.HasField("AddRequest"),
     )
 
 
-def _detail(code: int, *, adding: bool) -> str:
+def _detail(code: int, action: group_pb2.ParticipantAction) -> str:
     if not code:
         return ""
-    if code == _NOT_THERE and not adding:
+    if code == _NOT_THERE and action != _ADD:
         return "they are not in the group"
+    if code == _ALREADY and action != _ADD:
+        return "they are that already"
     return _DETAILS.get(code, f"WhatsApp refused with {code}")

@@ -257,8 +257,9 @@ def test_a_day_in_its_life(mesh: Mesh, norte: Groups, mundo: Groups) -> None:
     lid = mundo_lid(mesh, mundo)
     assert norte.people(jid, DEMOTE, lid) == [(lid, True, 0)]
     assert norte.roles(jid)[mundo.number] == MEMBER
-    assert norte.people(jid, ADD, ana, number())[0] == (ana, False, 409)
+    assert norte.people(jid, ADD, ana, number())[0] == (ana, True, 409)
     assert norte.people(jid, REMOVE, ana, number())[0] == (ana, True, 0)
+    assert norte.people(jid, REMOVE, ana) == [(ana, True, 404)]
     gone = mundo.event(lambda event: ana in event.group_changed.phone_numbers.values())
     assert len(gone.group_changed.left_jids) == 1
     assert ana not in mundo.roles(jid)
@@ -553,13 +554,13 @@ def test_the_command(mesh: Mesh, norte: Groups, mundo: Groups, tmp_path: Path) -
     assert "picture_id" in _json(mesh, "picture", NORTE, jid, str(tmp_path / "logo.jpg"))[0]
 
     assert "yes" in _run(mesh, "group", "add", NORTE, jid, ana)
-    (result,) = _json(mesh, "add", NORTE, jid, ana, status=1)
+    (result,) = _json(mesh, "add", NORTE, jid, ana)
     assert (result["error_code"], result["participant"]) == (409, ana)
     assert [item["done"] for item in _json(mesh, "promote", NORTE, jid, ana)] == [True]
     assert re.search(rf"\{ana} .* admin *\n", _run(mesh, "group", "show", NORTE, jid))
     _run(mesh, "group", "demote", NORTE, jid, ana)
     _run(mesh, "group", "remove", NORTE, jid, ana)
-    said = _run(mesh, "group", "remove", NORTE, jid, ana, status=1)
+    said = _run(mesh, "group", "promote", NORTE, jid, ana, status=1)
     assert "they are not in the group" in said
 
     (link,) = _run(mesh, "group", "link", NORTE, jid, "--reset").split()

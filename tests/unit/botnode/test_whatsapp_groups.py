@@ -3,13 +3,21 @@
 import importlib
 from typing import Any
 
-from botmesh.v1 import Group, ParticipantResult
+import pytest
+
+from botmesh.v1 import Group, ParticipantAction, ParticipantResult
 from botnode import whatsapp_group_notices, whatsapp_groups
 from botnode.group_servicer import PAGE_BYTES, _page
 from sandbox import protobufs
 
 assert protobufs  # it lets neonize's messages be imported without Go
 neonize: Any = importlib.import_module("Neonize_pb2")
+ADD, REMOVE, PROMOTE, DEMOTE = (
+    ParticipantAction.PARTICIPANT_ACTION_ADD,
+    ParticipantAction.PARTICIPANT_ACTION_REMOVE,
+    ParticipantAction.PARTICIPANT_ACTION_PROMOTE,
+    ParticipantAction.PARTICIPANT_ACTION_DEMOTE,
+)
 ANA, BETO, CARLA = (f"521551234567{digit}@s.whatsapp.net" for digit in (1, 2, 3))
 
 
@@ -32,8 +40,8 @@ def person(lid: str, number: str = "", error: int = 0, *, admin: bool = False) -
     )
 
 
-def results(*found: Any, adding: bool = True) -> list[ParticipantResult]:
-    return whatsapp_groups._results([ANA, BETO, CARLA, "77@lid"], found, adding=adding)
+def results(*found: Any, action: ParticipantAction = ADD) -> list[ParticipantResult]:
+    return whatsapp_groups._results([ANA, BETO, CARLA, "77@lid"], found, action)
 
 
 def test_results_come_in_the_order_of_the_question() -> None:
@@ -46,9 +54,27 @@ def test_results_come_in_the_order_of_the_question() -> None:
 
 
 def test_a_code_means_what_was_asked() -> None:
-    told = results(person("1@lid", ANA, 404), person("2@lid", BETO, 499), adding=False)
+    told = results(person("1@lid", ANA, 404), person("2@lid", BETO, 499), action=REMOVE)
     assert told[0].detail == "they are not in the group"
     assert told[1].detail == "WhatsApp refused with 499"
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "done"),
+    [
+        (ADD, 409, True),
+        (ADD, 404, False),
+        (REMOVE, 404, True),
+        (REMOVE, 409, False),
+        (PROMOTE, 409, True),
+        (PROMOTE, 404, False),
+        (DEMOTE, 409, True),
+        (DEMOTE, 404, False),
+    ],
+)
+def test_what_is_so_already_is_done(action: ParticipantAction, code: int, *, done: bool) -> None:
+    told = results(person("1@lid", ANA, code), action=action)[0]
+    assert (told.done, told.error_code, bool(told.detail)) == (done, code, True)
 
 
 def test_a_person_without_a_lid_and_one_without_a_number() -> None:
