@@ -30,8 +30,8 @@ class ChatServiceStub:
     gateway for all tenants. Nothing of it waits: the session must be CONNECTED.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
-    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, WHATSAPP_UNANSWERED when WhatsApp gave no answer in
-    time, WHATSAPP_REFUSED with its own words when it refused.
+    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when
+    WhatsApp gave no answer in time, WHATSAPP_REFUSED with its own words when it refused.
     """
 
     def __init__(self, channel):
@@ -67,8 +67,8 @@ class ChatServiceServicer:
     gateway for all tenants. Nothing of it waits: the session must be CONNECTED.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
-    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, WHATSAPP_UNANSWERED when WhatsApp gave no answer in
-    time, WHATSAPP_REFUSED with its own words when it refused.
+    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when
+    WhatsApp gave no answer in time, WHATSAPP_REFUSED with its own words when it refused.
     """
 
     def MarkRead(self, request, context):
@@ -99,8 +99,9 @@ class ChatServiceServicer:
 
     def SubscribePresence(self, request, context):
         """Asks to hear when a person goes online or offline: as presence_changed events, until the account is logged out or
-        the botnode restarts; it is asked anew after each reconnect. WhatsApp tells it only while SetPresence says
-        AVAILABLE, and only of people who let it be seen. Up to 1,000 people. Idempotent.
+        the botnode restarts; after each reconnect it is asked anew, as far as WhatsApp takes it within five minutes.
+        WhatsApp tells it only while SetPresence says AVAILABLE, and only of people who let it be seen. Up to 1,000 people,
+        else INVALID_REQUEST. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,8 +143,8 @@ class ChatService:
     gateway for all tenants. Nothing of it waits: the session must be CONNECTED.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
-    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, WHATSAPP_UNANSWERED when WhatsApp gave no answer in
-    time, WHATSAPP_REFUSED with its own words when it refused.
+    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when
+    WhatsApp gave no answer in time, WHATSAPP_REFUSED with its own words when it refused.
     """
 
     @staticmethod

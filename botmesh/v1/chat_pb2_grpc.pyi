@@ -31,8 +31,8 @@ class ChatServiceStub:
     gateway for all tenants. Nothing of it waits: the session must be CONNECTED.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
-    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, WHATSAPP_UNANSWERED when WhatsApp gave no answer in
-    time, WHATSAPP_REFUSED with its own words when it refused.
+    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when
+    WhatsApp gave no answer in time, WHATSAPP_REFUSED with its own words when it refused.
     """
 
     @_typing.overload
@@ -55,8 +55,9 @@ class ChatServiceStub:
     """
     SubscribePresence: _grpc.UnaryUnaryMultiCallable[_chat_pb2.SubscribePresenceRequest, _chat_pb2.SubscribePresenceResponse]
     """Asks to hear when a person goes online or offline: as presence_changed events, until the account is logged out or
-    the botnode restarts; it is asked anew after each reconnect. WhatsApp tells it only while SetPresence says
-    AVAILABLE, and only of people who let it be seen. Up to 1,000 people. Idempotent.
+    the botnode restarts; after each reconnect it is asked anew, as far as WhatsApp takes it within five minutes.
+    WhatsApp tells it only while SetPresence says AVAILABLE, and only of people who let it be seen. Up to 1,000 people,
+    else INVALID_REQUEST. Idempotent.
     """
 
 @_typing.type_check_only
@@ -65,8 +66,8 @@ class ChatServiceAsyncStub(ChatServiceStub):
     gateway for all tenants. Nothing of it waits: the session must be CONNECTED.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
-    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, WHATSAPP_UNANSWERED when WhatsApp gave no answer in
-    time, WHATSAPP_REFUSED with its own words when it refused.
+    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when
+    WhatsApp gave no answer in time, WHATSAPP_REFUSED with its own words when it refused.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -86,8 +87,9 @@ class ChatServiceAsyncStub(ChatServiceStub):
     """
     SubscribePresence: _aio.UnaryUnaryMultiCallable[_chat_pb2.SubscribePresenceRequest, _chat_pb2.SubscribePresenceResponse]  # type: ignore[assignment]
     """Asks to hear when a person goes online or offline: as presence_changed events, until the account is logged out or
-    the botnode restarts; it is asked anew after each reconnect. WhatsApp tells it only while SetPresence says
-    AVAILABLE, and only of people who let it be seen. Up to 1,000 people. Idempotent.
+    the botnode restarts; after each reconnect it is asked anew, as far as WhatsApp takes it within five minutes.
+    WhatsApp tells it only while SetPresence says AVAILABLE, and only of people who let it be seen. Up to 1,000 people,
+    else INVALID_REQUEST. Idempotent.
     """
 
 class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -95,8 +97,8 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
     gateway for all tenants. Nothing of it waits: the session must be CONNECTED.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
-    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, WHATSAPP_UNANSWERED when WhatsApp gave no answer in
-    time, WHATSAPP_REFUSED with its own words when it refused.
+    of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when
+    WhatsApp gave no answer in time, WHATSAPP_REFUSED with its own words when it refused.
     """
 
     @_abc_1.abstractmethod
@@ -138,8 +140,9 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chat_pb2.SubscribePresenceResponse, _abc.Awaitable[_chat_pb2.SubscribePresenceResponse]]:
         """Asks to hear when a person goes online or offline: as presence_changed events, until the account is logged out or
-        the botnode restarts; it is asked anew after each reconnect. WhatsApp tells it only while SetPresence says
-        AVAILABLE, and only of people who let it be seen. Up to 1,000 people. Idempotent.
+        the botnode restarts; after each reconnect it is asked anew, as far as WhatsApp takes it within five minutes.
+        WhatsApp tells it only while SetPresence says AVAILABLE, and only of people who let it be seen. Up to 1,000 people,
+        else INVALID_REQUEST. Idempotent.
         """
 
 def add_ChatServiceServicer_to_server(servicer: ChatServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class ContactServiceStub:
     """The people that a tenant's account can reach. Every botnode serves it for its own tenant, the gateway for all
-    tenants. The session must be CONNECTED, unless the answer is remembered.
+    tenants. The session must be CONNECTED, unless CheckNumbers remembers the answer: then an account must be linked.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
     of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when WhatsApp gave
@@ -74,7 +74,7 @@ class ContactServiceStub:
 
 class ContactServiceServicer:
     """The people that a tenant's account can reach. Every botnode serves it for its own tenant, the gateway for all
-    tenants. The session must be CONNECTED, unless the answer is remembered.
+    tenants. The session must be CONNECTED, unless CheckNumbers remembers the answer: then an account must be linked.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
     of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when WhatsApp gave
@@ -83,7 +83,7 @@ class ContactServiceServicer:
 
     def CheckNumbers(self, request, context):
         """Tells which of some numbers are on WhatsApp. Answers are remembered for a day (a number that is not there: for an
-        hour), for WhatsApp counts such questions. Reads only.
+        hour), for WhatsApp counts such questions; for the linked account alone, another one asks anew. Reads only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -171,7 +171,7 @@ def add_ContactServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ContactService:
     """The people that a tenant's account can reach. Every botnode serves it for its own tenant, the gateway for all
-    tenants. The session must be CONNECTED, unless the answer is remembered.
+    tenants. The session must be CONNECTED, unless CheckNumbers remembers the answer: then an account must be linked.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
     of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when WhatsApp gave

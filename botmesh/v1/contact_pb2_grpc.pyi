@@ -28,7 +28,7 @@ GRPC_VERSION: str
 
 class ContactServiceStub:
     """The people that a tenant's account can reach. Every botnode serves it for its own tenant, the gateway for all
-    tenants. The session must be CONNECTED, unless the answer is remembered.
+    tenants. The session must be CONNECTED, unless CheckNumbers remembers the answer: then an account must be linked.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
     of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when WhatsApp gave
@@ -41,7 +41,7 @@ class ContactServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ContactServiceAsyncStub: ...
     CheckNumbers: _grpc.UnaryUnaryMultiCallable[_contact_pb2.CheckNumbersRequest, _contact_pb2.CheckNumbersResponse]
     """Tells which of some numbers are on WhatsApp. Answers are remembered for a day (a number that is not there: for an
-    hour), for WhatsApp counts such questions. Reads only.
+    hour), for WhatsApp counts such questions; for the linked account alone, another one asks anew. Reads only.
     """
     GetContact: _grpc.UnaryUnaryMultiCallable[_contact_pb2.GetContactRequest, _contact_pb2.GetContactResponse]
     """Tells what is known of a person. Reads only.
@@ -63,7 +63,7 @@ class ContactServiceStub:
 @_typing.type_check_only
 class ContactServiceAsyncStub(ContactServiceStub):
     """The people that a tenant's account can reach. Every botnode serves it for its own tenant, the gateway for all
-    tenants. The session must be CONNECTED, unless the answer is remembered.
+    tenants. The session must be CONNECTED, unless CheckNumbers remembers the answer: then an account must be linked.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
     of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when WhatsApp gave
@@ -73,7 +73,7 @@ class ContactServiceAsyncStub(ContactServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CheckNumbers: _aio.UnaryUnaryMultiCallable[_contact_pb2.CheckNumbersRequest, _contact_pb2.CheckNumbersResponse]  # type: ignore[assignment]
     """Tells which of some numbers are on WhatsApp. Answers are remembered for a day (a number that is not there: for an
-    hour), for WhatsApp counts such questions. Reads only.
+    hour), for WhatsApp counts such questions; for the linked account alone, another one asks anew. Reads only.
     """
     GetContact: _aio.UnaryUnaryMultiCallable[_contact_pb2.GetContactRequest, _contact_pb2.GetContactResponse]  # type: ignore[assignment]
     """Tells what is known of a person. Reads only.
@@ -94,7 +94,7 @@ class ContactServiceAsyncStub(ContactServiceStub):
 
 class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
     """The people that a tenant's account can reach. Every botnode serves it for its own tenant, the gateway for all
-    tenants. The session must be CONNECTED, unless the answer is remembered.
+    tenants. The session must be CONNECTED, unless CheckNumbers remembers the answer: then an account must be linked.
 
     Every error is a google.rpc.Status with a google.rpc.ErrorInfo of domain "botmesh". Besides those that every method
     of BotService can answer: RECIPIENT_INVALID, the SESSION_ ones, RATE_LIMITED, WHATSAPP_UNANSWERED when WhatsApp gave
@@ -108,7 +108,7 @@ class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contact_pb2.CheckNumbersResponse, _abc.Awaitable[_contact_pb2.CheckNumbersResponse]]:
         """Tells which of some numbers are on WhatsApp. Answers are remembered for a day (a number that is not there: for an
-        hour), for WhatsApp counts such questions. Reads only.
+        hour), for WhatsApp counts such questions; for the linked account alone, another one asks anew. Reads only.
         """
 
     @_abc_1.abstractmethod

@@ -126,7 +126,8 @@ class GroupServiceServicer:
 
     def UpdateGroup(self, request, context):
         """Changes a group's name, description and settings; each field that is set, one after the other. When one is refused
-        those before it stay changed; the error's metadata names it as `field`. Idempotent.
+        those before it stay changed; the error's metadata names it as `field`, also when WhatsApp gave no answer to it or
+        the call's time was over before it. Without `field` all are changed, and the group could not be read. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,7 +141,8 @@ class GroupServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateGroupParticipants(self, request, context):
-        """Adds, removes, promotes or demotes people. Tells for each what became of it. Idempotent.
+        """Adds, removes, promotes or demotes people. Tells for each what became of it. Idempotent: who is in the group already
+        counts as added, who is not in it as removed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,7 +175,9 @@ class GroupServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LeaveGroup(self, request, context):
-        """Leaves a group. Idempotent.
+        """Leaves a group. Idempotent: it is no error when the account is not in it.
+
+        Errors: WHATSAPP_REFUSED when the account is still in it afterwards.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -48,12 +48,15 @@ class GroupServiceStub:
     """Tells what a group is. Reads only."""
     UpdateGroup: _grpc.UnaryUnaryMultiCallable[_group_pb2.UpdateGroupRequest, _group_pb2.UpdateGroupResponse]
     """Changes a group's name, description and settings; each field that is set, one after the other. When one is refused
-    those before it stay changed; the error's metadata names it as `field`. Idempotent.
+    those before it stay changed; the error's metadata names it as `field`, also when WhatsApp gave no answer to it or
+    the call's time was over before it. Without `field` all are changed, and the group could not be read. Idempotent.
     """
     SetGroupPicture: _grpc.UnaryUnaryMultiCallable[_group_pb2.SetGroupPictureRequest, _group_pb2.SetGroupPictureResponse]
     """Changes a group's picture. Idempotent."""
     UpdateGroupParticipants: _grpc.UnaryUnaryMultiCallable[_group_pb2.UpdateGroupParticipantsRequest, _group_pb2.UpdateGroupParticipantsResponse]
-    """Adds, removes, promotes or demotes people. Tells for each what became of it. Idempotent."""
+    """Adds, removes, promotes or demotes people. Tells for each what became of it. Idempotent: who is in the group already
+    counts as added, who is not in it as removed.
+    """
     GetGroupInviteLink: _grpc.UnaryUnaryMultiCallable[_group_pb2.GetGroupInviteLinkRequest, _group_pb2.GetGroupInviteLinkResponse]
     """Tells the link by which people can join the group; with `reset` a new one, and the old one is void. Idempotent
     without `reset`.
@@ -69,7 +72,10 @@ class GroupServiceStub:
     Errors: INVITE_LINK_INVALID; GROUP_FORBIDDEN when the account was removed from the group.
     """
     LeaveGroup: _grpc.UnaryUnaryMultiCallable[_group_pb2.LeaveGroupRequest, _group_pb2.LeaveGroupResponse]
-    """Leaves a group. Idempotent."""
+    """Leaves a group. Idempotent: it is no error when the account is not in it.
+
+    Errors: WHATSAPP_REFUSED when the account is still in it afterwards.
+    """
 
 @_typing.type_check_only
 class GroupServiceAsyncStub(GroupServiceStub):
@@ -91,12 +97,15 @@ class GroupServiceAsyncStub(GroupServiceStub):
     """Tells what a group is. Reads only."""
     UpdateGroup: _aio.UnaryUnaryMultiCallable[_group_pb2.UpdateGroupRequest, _group_pb2.UpdateGroupResponse]  # type: ignore[assignment]
     """Changes a group's name, description and settings; each field that is set, one after the other. When one is refused
-    those before it stay changed; the error's metadata names it as `field`. Idempotent.
+    those before it stay changed; the error's metadata names it as `field`, also when WhatsApp gave no answer to it or
+    the call's time was over before it. Without `field` all are changed, and the group could not be read. Idempotent.
     """
     SetGroupPicture: _aio.UnaryUnaryMultiCallable[_group_pb2.SetGroupPictureRequest, _group_pb2.SetGroupPictureResponse]  # type: ignore[assignment]
     """Changes a group's picture. Idempotent."""
     UpdateGroupParticipants: _aio.UnaryUnaryMultiCallable[_group_pb2.UpdateGroupParticipantsRequest, _group_pb2.UpdateGroupParticipantsResponse]  # type: ignore[assignment]
-    """Adds, removes, promotes or demotes people. Tells for each what became of it. Idempotent."""
+    """Adds, removes, promotes or demotes people. Tells for each what became of it. Idempotent: who is in the group already
+    counts as added, who is not in it as removed.
+    """
     GetGroupInviteLink: _aio.UnaryUnaryMultiCallable[_group_pb2.GetGroupInviteLinkRequest, _group_pb2.GetGroupInviteLinkResponse]  # type: ignore[assignment]
     """Tells the link by which people can join the group; with `reset` a new one, and the old one is void. Idempotent
     without `reset`.
@@ -112,7 +121,10 @@ class GroupServiceAsyncStub(GroupServiceStub):
     Errors: INVITE_LINK_INVALID; GROUP_FORBIDDEN when the account was removed from the group.
     """
     LeaveGroup: _aio.UnaryUnaryMultiCallable[_group_pb2.LeaveGroupRequest, _group_pb2.LeaveGroupResponse]  # type: ignore[assignment]
-    """Leaves a group. Idempotent."""
+    """Leaves a group. Idempotent: it is no error when the account is not in it.
+
+    Errors: WHATSAPP_REFUSED when the account is still in it afterwards.
+    """
 
 class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
     """The groups that a tenant's account is in. Every botnode serves it for its own tenant, the gateway for all tenants.
@@ -155,7 +167,8 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_group_pb2.UpdateGroupResponse, _abc.Awaitable[_group_pb2.UpdateGroupResponse]]:
         """Changes a group's name, description and settings; each field that is set, one after the other. When one is refused
-        those before it stay changed; the error's metadata names it as `field`. Idempotent.
+        those before it stay changed; the error's metadata names it as `field`, also when WhatsApp gave no answer to it or
+        the call's time was over before it. Without `field` all are changed, and the group could not be read. Idempotent.
         """
 
     @_abc_1.abstractmethod
@@ -172,7 +185,9 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _group_pb2.UpdateGroupParticipantsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_group_pb2.UpdateGroupParticipantsResponse, _abc.Awaitable[_group_pb2.UpdateGroupParticipantsResponse]]:
-        """Adds, removes, promotes or demotes people. Tells for each what became of it. Idempotent."""
+        """Adds, removes, promotes or demotes people. Tells for each what became of it. Idempotent: who is in the group already
+        counts as added, who is not in it as removed.
+        """
 
     @_abc_1.abstractmethod
     def GetGroupInviteLink(
@@ -212,6 +227,9 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _group_pb2.LeaveGroupRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_group_pb2.LeaveGroupResponse, _abc.Awaitable[_group_pb2.LeaveGroupResponse]]:
-        """Leaves a group. Idempotent."""
+        """Leaves a group. Idempotent: it is no error when the account is not in it.
+
+        Errors: WHATSAPP_REFUSED when the account is still in it afterwards.
+        """
 
 def add_GroupServiceServicer_to_server(servicer: GroupServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
