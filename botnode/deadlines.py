@@ -12,13 +12,18 @@ ANSWER_BEFORE_MOST_S = 0.25
 ANSWER_BEFORE_PART = 0.1
 
 
-def wait_s(context: grpc.aio.ServicerContext[Any, Any], most_s: float) -> float:
-    """How long to wait for what a caller wants, in seconds: that much at most."""
+def patience_s(context: grpc.aio.ServicerContext[Any, Any], without_s: float) -> float:
+    """How long a caller waits for an answer, in seconds; `without_s` if it set no deadline."""
     left = context.time_remaining()
     if left is None:
-        return most_s
+        return without_s
     margin = max(ANSWER_BEFORE_S, min(ANSWER_BEFORE_MOST_S, left * ANSWER_BEFORE_PART))
-    return min(most_s, max(0.0, left - margin - _rounding_s(left)))
+    return max(0.0, left - margin - _rounding_s(left))
+
+
+def wait_s(context: grpc.aio.ServicerContext[Any, Any], most_s: float) -> float:
+    """How long to wait for what a caller wants, in seconds: that much at most."""
+    return min(most_s, patience_s(context, most_s))
 
 
 class TimeLeft:

@@ -1,6 +1,5 @@
 """MediaService for one tenant: turns pb into work on the tenant's media and back."""
 
-import math
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -9,7 +8,7 @@ from botmesh.errors import MeshError, Reason, Violation, invalid, invalid_fields
 from botmesh.v1 import media_pb2, media_pb2_grpc
 from botnode.calls import Context, TenantCalls
 from botnode.convert import media_to_pb
-from botnode.deadlines import wait_s
+from botnode.deadlines import patience_s
 from botnode.media import MOST_BYTES, canonical_media_id, is_content_type
 from botnode.media_rows import Announced
 from botnode.tenant import Tenant
@@ -67,8 +66,7 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         media_id = checked_media_id(request.media_id)
         if request.offset < 0:
             raise invalid("offset", "must not be negative")
-        most_s = NO_DEADLINE_S if context.time_remaining() is None else math.inf
-        media = await tenant.media.fetched(media_id, wait_s(context, most_s))
+        media = await tenant.media.fetched(media_id, patience_s(context, NO_DEADLINE_S))
         if request.offset > media.size_bytes:
             raise invalid("offset", f"is behind the end: the media has {media.size_bytes} bytes")
         yield media_pb2.DownloadMediaResponse(media=media_to_pb(media))

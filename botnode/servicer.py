@@ -13,7 +13,7 @@ from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2, session_pb2
 from botnode import content_media, convert, requests
 from botnode.calls import Context, TenantCalls
 from botnode.clock import now_ms
-from botnode.deadlines import wait_s
+from botnode.deadlines import patience_s
 from botnode.message import OutboundMessage
 from botnode.pairing import AccountPaired, Step, already_paired
 from botnode.phone_codes import PhoneCode
@@ -38,7 +38,7 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         sent_with = self._calls.check(request, context)
         tenant = self._calls.tenant()
         command = requests.send_command(request, _request_id(request.request_id, sent_with))
-        until = time.monotonic() + wait_s(context, NO_DEADLINE_S)
+        until = time.monotonic() + patience_s(context, NO_DEADLINE_S)
         if command.media is not None:
             left_s = until - time.monotonic()
             command = await tenant.preparation.prepare(command, command.media, left_s)

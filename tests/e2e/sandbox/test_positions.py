@@ -32,7 +32,8 @@ async def test_a_held_question_holds_the_message(world: Any, name: str) -> None:
     to = customer
     if name == "GROUP":
         to = await world.group(number, customer)
-        # Whoever was told that the group was made need not ask.
+        # Whoever was told that the group was made need not ask, and is told until it has heard.
+        await client.event("JoinedGroup")
         client = await world.restarted(client)
     held = HoldQuery(kind=QueryKind.Value(f"QUERY_KIND_{name}"))
     fault = await world.fault(hold_query=held, phone=number, recipient=to, times=1)
