@@ -5,6 +5,7 @@ take the container for the content, where it is the codec that decides what a ph
 """
 
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,9 @@ _ZIP_FOLDERS = (
     ("xl/", f"{_OFFICE}spreadsheetml.sheet"),
     ("ppt/", f"{_OFFICE}presentationml.presentation"),
 )
+# What a zip file says of itself is a stranger's word: only what such files are for is believed, and
+# only a name as RFC 6838 (4.2) has them, of 127 characters at most.
+_SAID_BY_ZIP = re.compile(rb"application/(epub\+zip|vnd\.[a-z0-9!#$&^_.+-]{1,111})")
 
 
 def detect(path: Path) -> str:
@@ -184,9 +188,9 @@ def _zip(head: bytes) -> str:
 def _inside_zip(path: Path, head: bytes) -> str:
     """Office files are zip files: OpenDocument and EPUB say so first, Microsoft's by a folder."""
     if head[30:38] == b"mimetype":
-        said = head[38 : 38 + int.from_bytes(head[22:26], "little")]
-        if said.isascii() and said.startswith(b"application/"):
-            return said.decode().strip()
+        said = head[38 : 38 + int.from_bytes(head[22:26], "little")].strip().lower()
+        if _SAID_BY_ZIP.fullmatch(said):
+            return said.decode()
     try:
         if not _has_small_directory(path):
             return ZIP

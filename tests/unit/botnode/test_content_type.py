@@ -64,3 +64,32 @@ def test_a_torn_one_is_a_zip(tmp_path: Path) -> None:
     for tail in (b"", b"PK\x05\x06", end(0, 0)[:21], end(1, 2**31)):
         path.write_bytes(b"PK\x03\x04" + bytes(50) + tail)
         assert content_type.detect(path) == content_type.ZIP
+
+
+def zip_that_says(said: bytes) -> bytes:
+    lengths = struct.pack("<3H3L2H", 0, 0, 0, 0, len(said), len(said), 8, 0)
+    return b"PK\x03\x04" + struct.pack("<2H", 20, 0) + lengths + b"mimetype" + said
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (b"application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text"),
+        (b"application/EPUB+zip\r\n", "application/epub+zip"),
+        (b"application/vnd." + b"a" * 111, "application/vnd." + "a" * 111),
+        (b"application/vnd." + b"a" * 112, content_type.ZIP),
+        (b"application/vnd.x\r\nX-Injected: 1", content_type.ZIP),
+        (b"application/vnd.x\0", content_type.ZIP),
+        (b"application/vnd.<script>", content_type.ZIP),
+        (b"application/vnd.x; charset=x", content_type.ZIP),
+        (b"application/vnd.x/y", content_type.ZIP),
+        (b"application/vnd." + b"A" * 4000, content_type.ZIP),
+        (b"application/pdf", content_type.ZIP),
+        (b"text/html", content_type.ZIP),
+        (b"", content_type.ZIP),
+    ],
+)
+def test_a_zip_file_says_only_what_it_may(tmp_path: Path, said: bytes, found: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(zip_that_says(said))
+    assert content_type.detect(path) == found
