@@ -8,6 +8,7 @@ Sources: whatsmeow's download.go and upload.go for requests and headers.
 
 import contextlib
 import http.client
+import io
 import os
 import socket
 import ssl
@@ -23,7 +24,9 @@ PIECE_BYTES = 64 * 1024
 _DOMAIN = "whatsapp.net"
 _PORT = 443
 _ORIGIN = "https://web.whatsapp.com"
-# A transfer that rests so long is cut, and so is one that is slower than SLOWEST after GRACE_S.
+# A transfer that rests so long is cut, and so is one that is slower than SLOWEST after GRACE_S:
+# whatever comes is counted as it comes, the answer's head too, or a byte now and then would keep a
+# transfer for days.
 _STALL_S = 30.0
 _GRACE_S = 60.0
 _SLOWEST_BYTES_PER_S = 8 * 1024
@@ -120,9 +123,8 @@ class Answer:
         length: how many bytes of body are announced; None if that is not said.
     """
 
-    def __init__(self, response: http.client.HTTPResponse, pace: "_Pace") -> None:
+    def __init__(self, response: http.client.HTTPResponse) -> None:
         self._response = response
-        self._pace = pace
         self.status = response.status
         self.length = response.length
         self.content_range = response.getheader("Content-Range", "")
@@ -131,7 +133,6 @@ class Answer:
         """The body; raises LineError when it breaks off, as far as that can be seen."""
         left = self.length
         while piece := self._read():
-            self._pace.moved(len(piece))
             if left is not None:
                 left -= len(piece)
             yield piece
@@ -162,11 +163,11 @@ class MediaClient:
     def get(self, place: Place, cut: Cut, *, offset: int = 0) -> Iterator[Answer]:
         """Ask for what is at a place, from a byte on; raises LineError."""
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        with self._connection(place.host, cut) as connection:
+        with self._connection(place.host, cut, _Pace()) as connection:
             with _explained():
                 _begin(connection, "GET", place.target, headers)
                 response = connection.getresponse()
-            yield Answer(response, _Pace())
+            yield Answer(response)
 
     @contextlib.contextmanager
     def post(
@@ -174,15 +175,17 @@ class MediaClient:
     ) -> Iterator[Answer]:
         """Bring a body to a place; raises LineError."""
         pace = _Pace()
-        with self._connection(place.host, cut) as connection:
+        with self._connection(place.host, cut, pace) as connection:
             with _explained():
                 _begin(connection, "POST", place.target, {"Content-Length": str(length)})
                 response = _push(connection, body, pace)
-            yield Answer(response, pace)
+            yield Answer(response)
 
     @contextlib.contextmanager
-    def _connection(self, host: str, cut: Cut) -> Iterator[http.client.HTTPConnection]:
-        connection = http.client.HTTPConnection(host, _PORT)
+    def _connection(
+        self, host: str, cut: Cut, pace: "_Pace"
+    ) -> Iterator[http.client.HTTPConnection]:
+        connection = _Connection(host, pace)
         with _explained():
             connection.sock = self._dial(host)
         with contextlib.closing(connection), cut.closing(lambda: _shut(connection)):
@@ -206,6 +209,50 @@ class MediaClient:
             proxy_ssl=context if parts.scheme == "https" else None,
         )
         return proxy.connect(host, _PORT, dest_ssl=context, timeout=_STALL_S).socket
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection whose answers are watched as they come."""
+
+    def __init__(self, host: str, pace: "_Pace") -> None:
+        super().__init__(host, _PORT)
+        self._pace = pace
+        self.response_class = self._response  # type: ignore[assignment]  # called, as a class would be
+
+    def _response(self, sock: Any, **more: Any) -> http.client.HTTPResponse:
+        return http.client.HTTPResponse(_Watched(sock, self._pace), **more)  # type: ignore[arg-type]  # only makefile is called
+
+
+class _Watched:
+    """What `http.client` reads an answer from."""
+
+    def __init__(self, sock: Any, pace: "_Pace") -> None:
+        self._sock = sock
+        self._pace = pace
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_WatchedReader(self._sock.makefile(mode, 0), self._pace))
+
+
+class _WatchedReader(io.RawIOBase):
+    """Bytes as they come; raises LineError when they come too slowly."""
+
+    def __init__(self, raw: io.RawIOBase, pace: "_Pace") -> None:
+        super().__init__()
+        self._raw = raw
+        self._pace = pace
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        size = self._raw.readinto(buffer)
+        self._pace.moved(size or 0)
+        return size
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class _Pace:

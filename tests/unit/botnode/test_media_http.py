@@ -1,0 +1,96 @@
+"""A transfer that does not get on is ended, however it does not."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from botnode import media_http
+from botnode.media_http import Answer, Cut, LineError, MediaClient, Place
+
+PLACE = Place("mmg.whatsapp.net", "/v")
+OK = b"HTTP/1.1 200 OK\r\n"
+# Nothing is cut for a rest as long as this.
+RESTS_S = 29.0
+CUT_WITHIN_S = 200.0
+
+
+class Time:
+    """A clock that others move."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Drip(io.RawIOBase):
+    """A line on which a head comes at once, and then a byte now and then."""
+
+    def __init__(self, time: Time, head: bytes, rest: Iterator[bytes]) -> None:
+        super().__init__()
+        self._time = time
+        self._head = head
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._head:
+            piece, self._head = self._head[: len(buffer)], self._head[len(buffer) :]
+        else:
+            self._time.now += RESTS_S
+            piece = next(self._rest)
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def makefile(self, _mode: str, buffering: int = -1) -> Any:
+        return self if buffering == 0 else io.BufferedReader(self)
+
+    def sendall(self, data: bytes) -> None:
+        pass
+
+
+def endless(piece: bytes) -> Iterator[bytes]:
+    for _ in range(200_000):
+        yield from (piece[at : at + 1] for at in range(len(piece)))
+
+
+def pieces(answer: Answer) -> None:
+    for _ in answer.pieces():
+        pass
+
+
+def whole(answer: Answer) -> None:
+    answer.whole()
+
+
+@pytest.mark.parametrize(
+    ("head", "rest", "read"),
+    [
+        (b"", b"H", pieces),
+        (OK + b"X: ", b"a", pieces),
+        (OK + b"Content-Length: 1000000\r\n\r\n", b"a", pieces),
+        (OK + b"Content-Length: 1000000\r\n\r\n", b"a", whole),
+        (OK + b"\r\n", b"a", pieces),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n", pieces),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: a\r\n", pieces),
+    ],
+)
+def test_a_byte_now_and_then_is_too_slow(
+    monkeypatch: pytest.MonkeyPatch, head: bytes, rest: bytes, read: Any
+) -> None:
+    time = Time()
+    monkeypatch.setattr(media_http, "time", time)
+    client = MediaClient()
+    monkeypatch.setattr(client, "_dial", lambda _: Drip(time, head, endless(rest)))
+
+    def fetch() -> None:
+        with client.get(PLACE, Cut()) as answer:
+            read(answer)
+
+    with pytest.raises(LineError, match="too slow"):
+        fetch()
+    assert time.now < CUT_WITHIN_S
