@@ -120,6 +120,13 @@ class MediaCourier:
     # -- one load
 
     async def _bring(self, load: _Load) -> None:
+        try:
+            await self._try(load)
+        except Exception:
+            self._set_back(load)  # whatever it is: nothing is tried again at once
+            raise
+
+    async def _try(self, load: _Load) -> None:
         media_id, kind = load
         media = await self._store.read(lambda c: media_rows.find(c, media_id))
         try:
@@ -144,15 +151,24 @@ class MediaCourier:
         except OSError as error:
             trouble = disk_errors.of_system(error) or f"it cannot be read: {error.strerror}"
             raise MeshError(Reason.MEDIA_TRANSFER_FAILED, trouble) from error
+        except MeshError:
+            raise
+        except Exception as error:
+            log.exception("media_transfer_broke", media_id=media.media_id)
+            text = "the botnode could not move the media; its log tells"
+            raise MeshError(Reason.MEDIA_TRANSFER_FAILED, text) from error
+
+    def _set_back(self, load: _Load) -> None:
+        failed = self._setbacks[load].failed + 1 if load in self._setbacks else 1
+        pause = min(RETRY_AFTER * (1 << min(failed - 1, 16)), LONGEST_RETRY)
+        time = asyncio.get_running_loop().time()
+        self._setbacks[load] = _Setback(failed, time + pause.total_seconds())
 
     async def _note(self, load: _Load, error: MeshError) -> None:
         """Fail the messages that cannot wait; the others are tried again after a while."""
-        if error.retryable:
-            failed = self._setbacks[load].failed + 1 if load in self._setbacks else 1
-            pause = min(RETRY_AFTER * (1 << min(failed - 1, 16)), LONGEST_RETRY)
-            time = asyncio.get_running_loop().time()
-            self._setbacks[load] = _Setback(failed, time + pause.total_seconds())
         changed = await self._store.write(lambda tx: self._fail(tx, load, error), durable=True)
+        if error.retryable:
+            self._set_back(load)
         self._publish(*changed)
         self._brought()  # what waited behind a message that failed
 

@@ -90,7 +90,7 @@ def _told(answer: bytes) -> tuple[str, str]:
     """Where the media lies, as the host says; raises MeshError."""
     try:
         told = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = None
     if isinstance(told, dict):
         url, direct_path = told.get("url"), told.get("direct_path")

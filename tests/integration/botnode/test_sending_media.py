@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import hashlib
+import itertools
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,6 +15,7 @@ from sqlalchemy import update
 from botmesh.errors import MeshError, Reason
 from botmesh.v1 import MessageContent, bot_pb2, message_pb2
 from botnode import media_courier, outbox
+from botnode import media_uploads as uploads
 from botnode.media_ports import MediaKind
 from botnode.tables import media_uploads
 from botnode.tables import messages as message_table
@@ -225,6 +227,46 @@ async def test_a_transfer_that_fails_is_tried_again_for_the_patient(
     )
     delayed = (waiting, "MEDIA_TRANSFER_FAILED")
     assert steps == [(waiting, ""), delayed, (sending, ""), (sent, "")]
+
+
+@pytest.mark.parametrize("where", ["transfer", "store"])
+async def test_whatever_breaks_a_transfer_is_not_tried_again_at_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(media_courier, "RETRY_AFTER", timedelta(seconds=0.05))
+    node, add = client.node, uploads.add
+    loop, tried_at = asyncio.get_running_loop(), list[float]()
+
+    def breaks(*given: Any) -> None:
+        tried_at.append(loop.time())
+        if len(tried_at) < 4:
+            raise RuntimeError("can't start new thread")
+        if given:
+            add(*given)
+
+    async def before() -> None:
+        breaks()
+
+    if where == "transfer":
+        node.transfer.before = before
+    else:
+        monkeypatch.setattr(uploads, "add", breaks)
+    message = await node.send(content=image(), delivery=QUEUE, timeout=20)
+    assert message.state == message_pb2.MESSAGE_STATE_SENT
+    rests = [after - before for before, after in itertools.pairwise(tried_at)]
+    assert [rest > least for rest, least in zip(rests, (0.05, 0.1, 0.2), strict=True)] == [True] * 3
+
+
+async def test_a_transfer_that_breaks_has_a_reason(client: Client) -> None:
+    node = client.node
+
+    async def before() -> None:
+        raise KeyError("ftp")
+
+    node.transfer.before = before
+    error = await error_of(node.send(content=image()))
+    assert (error.reason, error.retryable) == (Reason.MEDIA_TRANSFER_FAILED, True)
+    assert "ftp" not in error.message
 
 
 async def test_media_that_is_gone_fails_its_message(client: Client) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from botnode import media_http
+from botmesh.errors import MeshError, Reason
+from botnode import media_host_upload, media_http
 from botnode.media_http import Answer, Cut, LineError, MediaClient, Place
 
 PLACE = Place("mmg.whatsapp.net", "/v")
@@ -94,3 +95,10 @@ def test_a_byte_now_and_then_is_too_slow(
     with pytest.raises(LineError, match="too slow"):
         fetch()
     assert time.now < CUT_WITHIN_S
+
+
+@pytest.mark.parametrize("answer", [b"", b"[" * 65_000, b"[]", b'{"url": 1}', b"\xff"])
+def test_an_answer_that_is_none_has_a_reason(answer: bytes) -> None:
+    with pytest.raises(MeshError) as caught:
+        media_host_upload._told(answer)
+    assert caught.value.reason is Reason.MEDIA_TRANSFER_FAILED
