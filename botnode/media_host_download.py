@@ -59,7 +59,7 @@ class Download:
             OSError: the file cannot be written.
         """
         flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW
-        gone, trouble = False, LineError("the message names no place")
+        trouble: LineError | None = None
         with os.fdopen(os.open(self._path, flags, 0o600), "wb") as file:
             for place in places(self._reference):
                 try:
@@ -70,11 +70,12 @@ class Download:
                     continue
                 if status in (_OK, _PARTIAL):
                     return self._decryption.size
-                gone = gone or status in _GONE
-                trouble = LineError(f"the media host answered {status}")
-        if gone:
-            raise MeshError(Reason.MEDIA_EXPIRED, "WhatsApp does not keep the media any more")
-        raise trouble
+                if status not in _GONE:
+                    trouble = LineError(f"the media host answered {status}")
+        # One place that has trouble may have what the others do not.
+        if trouble is not None:
+            raise trouble
+        raise MeshError(Reason.MEDIA_EXPIRED, "WhatsApp does not keep the media any more")
 
     def _fetch_from(self, place: Place, client: MediaClient, cut: Cut, file: IO[bytes]) -> int:
         """Fetch it from a place, going on where it broke off; return the status."""

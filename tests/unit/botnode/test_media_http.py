@@ -1,14 +1,19 @@
-"""A transfer that does not get on is ended, however it does not."""
+"""What is made of media hosts that give nothing, not all or no answer."""
 
+import contextlib
 import io
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from botmesh.errors import MeshError, Reason
-from botnode import media_host_upload, media_http
+from botnode import media_host_download, media_host_upload, media_http
+from botnode.media_host_download import Download
 from botnode.media_http import Answer, Cut, LineError, MediaClient, Place
+from botnode.media_ports import MediaKind, MediaReference
 
 PLACE = Place("mmg.whatsapp.net", "/v")
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -102,3 +107,43 @@ def test_an_answer_that_is_none_has_a_reason(answer: bytes) -> None:
     with pytest.raises(MeshError) as caught:
         media_host_upload._told(answer)
     assert caught.value.reason is Reason.MEDIA_TRANSFER_FAILED
+
+
+class Hosts:
+    """Media hosts that answer with a status, or break off with 0."""
+
+    def __init__(self, *answers: int) -> None:
+        self._answers = dict(zip(("mmg.whatsapp.net", "cdn.whatsapp.net"), answers, strict=True))
+
+    @contextlib.contextmanager
+    def get(self, place: Place, _cut: Cut, *, offset: int = 0) -> Iterator[Any]:
+        assert not offset
+        status = self._answers[place.host]
+        if not status:
+            raise LineError("the media host did not answer in time")
+        yield SimpleNamespace(status=status)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expired"),
+    [
+        ((404, 410), True),
+        ((403, 404), True),
+        ((404, 503), False),
+        ((503, 404), False),
+        ((404, 0), False),
+        ((0, 403), False),
+        ((429, 410), False),
+    ],
+)
+def test_media_is_gone_only_where_all_hosts_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: tuple[int, int], expired: bool
+) -> None:
+    monkeypatch.setattr(media_host_download, "_PAUSE_S", 0)
+    reference = MediaReference(
+        MediaKind.IMAGE, "https://cdn.whatsapp.net/v", "/v", *(b"a" * 32,) * 3, file_length=9
+    )
+    hosts: Any = Hosts(*answers)
+    with pytest.raises((MeshError, LineError)) as caught:
+        Download(reference, tmp_path / "file", 100).run(hosts, Cut())
+    assert (getattr(caught.value, "reason", None) is Reason.MEDIA_EXPIRED) is expired
