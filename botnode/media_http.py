@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from botnode.media_proxy import MediaProxy, ProxyError
+from botnode.media_trouble import failed
+
 PIECE_BYTES = 64 * 1024
 # Which hosts media may be at. The names of others' machines cannot end so.
 _DOMAIN = "whatsapp.net"
@@ -31,7 +34,6 @@ _STALL_S = 30.0
 _GRACE_S = 60.0
 _SLOWEST_BYTES_PER_S = 8 * 1024
 _MOST_ANSWER_BYTES = 64 * 1024
-_DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080}
 
 
 class PlaceError(Exception):
@@ -156,8 +158,15 @@ class MediaClient:
 
         Args:
             proxy_url: http, https or socks5, with user and password where needed; empty for none.
+
+        Raises:
+            MeshError: MEDIA_TRANSFER_FAILED, as media cannot go through that proxy. Nobody is
+                asked without it in its place.
         """
-        self._proxy_url = proxy_url
+        try:
+            self._proxy = MediaProxy(proxy_url) if proxy_url else None
+        except ProxyError as error:
+            raise failed(str(error)) from None
 
     @contextlib.contextmanager
     def get(self, place: Place, cut: Cut, *, offset: int = 0) -> Iterator[Answer]:
@@ -193,22 +202,10 @@ class MediaClient:
 
     def _dial(self, host: str) -> Any:
         context = ssl.create_default_context()
-        if not self._proxy_url:
-            plain = socket.create_connection((host, _PORT), timeout=_STALL_S)
-            return context.wrap_socket(plain, server_hostname=host)
-        from python_socks import ProxyType  # noqa: PLC0415 - only with a proxy
-        from python_socks.sync.v2 import Proxy  # noqa: PLC0415 - only with a proxy
-
-        parts = urlsplit(self._proxy_url)
-        proxy = Proxy(
-            ProxyType.SOCKS5 if parts.scheme == "socks5" else ProxyType.HTTP,
-            parts.hostname or "",
-            parts.port or _DEFAULT_PORTS[parts.scheme],
-            *_credentials(parts.username, parts.password),
-            rdns=True,
-            proxy_ssl=context if parts.scheme == "https" else None,
-        )
-        return proxy.connect(host, _PORT, dest_ssl=context, timeout=_STALL_S).socket
+        if self._proxy is not None:
+            return self._proxy.dial(host, _PORT, context, _STALL_S)
+        plain = socket.create_connection((host, _PORT), timeout=_STALL_S)
+        return context.wrap_socket(plain, server_hostname=host)
 
 
 class _Connection(http.client.HTTPConnection):
@@ -217,7 +214,7 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, host: str, pace: "_Pace") -> None:
         super().__init__(host, _PORT)
         self._pace = pace
-        self.response_class = self._response  # type: ignore[assignment]  # called, as a class would be
+        self.response_class = self._response  # type: ignore[assignment]  # called, as a class is
 
     def _response(self, sock: Any, **more: Any) -> http.client.HTTPResponse:
         return http.client.HTTPResponse(_Watched(sock, self._pace), **more)  # type: ignore[arg-type]  # only makefile is called
@@ -284,12 +281,6 @@ def proxy_of_environment(environment: Mapping[str, str] = os.environ) -> str:
     return url if "://" in url else f"http://{url}"
 
 
-def _credentials(username: str | None, password: str | None) -> tuple[str, str]:
-    from urllib.parse import unquote  # noqa: PLC0415 - only with a proxy
-
-    return unquote(username or ""), unquote(password or "")
-
-
 def _begin(
     connection: http.client.HTTPConnection, method: str, target: str, headers: dict[str, str]
 ) -> None:
@@ -336,18 +327,24 @@ def _explained() -> Iterator[None]:
     """Make whatever fails on the way a LineError, which does not tell the address."""
     try:
         yield
+    except ProxyError as error:
+        raise LineError(str(error)) from None
     except TimeoutError:
         raise LineError("the media host did not answer in time") from None
+    except ssl.SSLCertVerificationError as error:
+        # What may follow is the name that was asked for, which may be the proxy's.
+        words = error.verify_message.partition(",")[0]
+        raise LineError(f"the media host, or the proxy, is not to be trusted: {words}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise LineError(_words(error)) from None
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] != "python_socks":
-            raise
-        raise LineError(f"the proxy does not take us to the media host: {error}") from None
+        raise LineError(f"the line to the media host broke: {_words(error)}") from None
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the media host is not to be trusted: {error.verify_message}"
-    words = getattr(error, "strerror", None) or type(error).__name__
-    return f"the line to the media host broke: {words}"
+    """The kind of a failure, and not what an exception says, which may be an address."""
+    if isinstance(error, socket.gaierror):
+        return "its name is not found"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or type(error).__name__})"
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    return type(error).__name__

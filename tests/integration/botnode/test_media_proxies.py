@@ -64,6 +64,10 @@ class World:
             writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
             writer.close()
             return
+        if login == "echo:echo":
+            writer.write(f"HTTP/1.1 502 {' '.join(self.asked)} wrong\r\n\r\n".encode())
+            writer.close()
+            return
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         await self.tunnel(reader, writer)
 
@@ -154,20 +158,31 @@ async def test_media_goes_through_it(world: World, tmp_path: Path, scheme: str, 
     proxy.close()
 
 
-async def test_a_proxy_that_refuses_is_named(world: World, tmp_path: Path) -> None:
+async def test_a_proxy_that_refuses_is_blamed_and_not_named(world: World, tmp_path: Path) -> None:
     proxy = await asyncio.start_server(world.http, "127.0.0.1", 0)
     port = proxy.sockets[0].getsockname()[1]
+    tls_proxy = await asyncio.start_server(world.http, "127.0.0.1", 0, ssl=world.context)
+    tls_port = tls_proxy.sockets[0].getsockname()[1]
     (tmp_path / "out").write_bytes(b"words")
-    for url in (
-        f"http://wrong:wrong@127.0.0.1:{port}",
-        "http://127.0.0.1:1",
-        "socks5://127.0.0.1:1",
+    for url, says in (
+        (f"http://wrong:wrong@127.0.0.1:{port}", "user name and password"),
+        (f"http://echo:echo@127.0.0.1:{port}", "does not take us to the media host; it answered 5"),
+        (f"https://wrong:wrong@127.0.0.1:{tls_port}", "not to be trusted: IP address mismatch"),
+        ("http://127.0.0.1:1", "the proxy cannot be reached: Connection refused"),
+        ("socks5://127.0.0.1:1", "the proxy cannot be reached: Connection refused"),
+        (f"socks5h://wrong:wrong@127.0.0.1:{port}", "not http, https or socks5"),
+        (f"ftp://127.0.0.1:{port}", "not http, https or socks5"),
+        (f"127.0.0.1:{port}", "not http, https or socks5"),
+        (f"http://127.0.0.1:{port}0000", "is none"),
     ):
         mover = MediaMover(Asked(world.auth), url)
         with pytest.raises(MeshError) as refused:
             await mover.upload(tmp_path / "out", MediaKind.DOCUMENT)
         assert refused.value.reason is Reason.MEDIA_TRANSFER_FAILED
-        assert "wrong" not in refused.value.message
+        text = refused.value.message
+        assert says in text
+        assert not [word for word in ("wrong", "127.0.0.1", str(port)) if word in text]
+    tls_proxy.close()
     proxy.close()
 
 
