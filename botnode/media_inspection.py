@@ -18,6 +18,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -33,6 +34,7 @@ from botnode.inspection.protocol import (
     RefusedError,
     Request,
 )
+from botnode.media_inspection_death import Blame, DiedError, is_short, obituary, overdue
 from botnode.threads import in_daemon_thread
 
 __all__ = ["Inspection", "MediaInspector", "MediaKind"]
@@ -58,6 +60,8 @@ LIMIT_S = {
 }
 # The process ends its own work in time and says so; this long after it, it is killed.
 GRACE_S = 3.0
+# When a machine that was too busy to look may not be.
+RETRY_AFTER = timedelta(seconds=5)
 MOST_AT_ONCE = 2
 MOST_CONVERTED_BYTES = {
     MediaKind.IMAGE: 16 * 1024 * 1024,
@@ -148,7 +152,8 @@ class MediaInspector:
 
         Raises:
             MeshError: INVALID_REQUEST when it is not of the kind, CONVERSION_UNAVAILABLE when it
-                would have to be converted and there is no ffmpeg, STORAGE_FULL.
+                would have to be converted and there is no ffmpeg, STORAGE_FULL;
+                BOTNODE_UNAVAILABLE when the machine had too little time or memory for it.
         """
         async with self._slots:
             look = _Look(self._request(path, kind, content_type, file_name), self._folder)
@@ -159,8 +164,8 @@ class MediaInspector:
                 raise
             except (OSError, ProtocolError) as error:
                 raise _cannot_look(error) from error
-            except _DiedError as died:
-                raise invalid(field, f"cannot be looked at: {died}") from died
+            except DiedError as died:
+                raise _no_answer(died, field) from died
             except RefusedError as refused:
                 raise mesh_error(refused, field) from refused
         return answer
@@ -178,10 +183,6 @@ class MediaInspector:
         )
 
 
-class _DiedError(Exception):
-    """The process gave no answer; the text says what became of it."""
-
-
 class _Look:
     """One process, from its start to its end. `run` blocks; `end` comes from another thread."""
 
@@ -197,11 +198,11 @@ class _Look:
 
         Raises:
             RefusedError: the media cannot be sent as the kind.
-            OSError, ProtocolError, _DiedError: there is no answer.
+            OSError, ProtocolError, DiedError: there is no answer.
         """
         try:
             return self._look(self._request)
-        except _DiedError:
+        except DiedError:
             if self._request.kind is not MediaKind.DOCUMENT or self._ended:
                 raise
         return self._look(replace(self._request, plain=True))
@@ -228,34 +229,32 @@ class _Look:
         kept = folder.with_suffix(CONVERTED_SUFFIX)
         with self._lock:
             if self._ended:
-                raise _DiedError("nobody waits for it")
+                raise DiedError("nobody waits for it")
             made = folder / protocol.CONVERTED
             if made.is_symlink() or not made.is_file():
-                raise _DiedError("what was made of it is missing")
+                raise DiedError("what was made of it is missing")
             made.chmod(0o600)
             made.rename(kept)
         return kept
 
     def _ask(self, request: Request) -> Findings:
-        limit_s = request.limit_s + GRACE_S
-        until = time.monotonic() + limit_s
-        try:
-            with self._start() as process:
-                try:
-                    answer = _exchange(process, protocol.encode_request(request), until)
-                finally:
-                    with self._lock:
-                        self._kill()
-        except TimeoutError as error:
-            raise _DiedError(f"it takes longer than {limit_s:.0f} seconds") from error
+        until = time.monotonic() + request.limit_s + GRACE_S
+        with self._start() as process:
+            try:
+                answer = _exchange(process, protocol.encode_request(request), until)
+            except TimeoutError as error:
+                raise overdue(process.pid, request.limit_s) from error
+            finally:
+                with self._lock:
+                    self._kill()
         if not answer:
-            raise _DiedError(_obituary(process.returncode))
+            raise obituary(process.returncode)
         return protocol.decode_answer(answer)
 
     def _start(self) -> "subprocess.Popen[bytes]":
         with self._lock:
             if self._ended:
-                raise _DiedError("nobody waits for it")
+                raise DiedError("nobody waits for it")
             self._process = subprocess.Popen(
                 COMMAND,
                 stdin=subprocess.PIPE,
@@ -299,12 +298,6 @@ def _exchange(process: "subprocess.Popen[bytes]", request: bytes, until: float) 
     raise TimeoutError
 
 
-def _obituary(code: int) -> str:
-    if code == -signal.SIGXCPU:
-        return "it takes too long"
-    return "it is damaged, or needs more memory than there is for it"
-
-
 def inspection(kind: MediaKind, found: Findings, converted: Path | None) -> Inspection:
     """What was found, for the botnode."""
     return Inspection(
@@ -331,6 +324,8 @@ def mesh_error(refused: RefusedError, field: str) -> MeshError:
             return invalid(f"{field}.content_type", refused.text)
         case Refusal.DISK:
             return MeshError(Reason.STORAGE_FULL, "the botnode's disk takes nothing now")
+        case Refusal.BUSY:
+            return _busy(f"{field} {refused.text}")
         case Refusal.INVALID:
             return invalid(field, refused.text)
 
@@ -339,5 +334,26 @@ def _cannot_look(error: OSError | ProtocolError) -> MeshError:
     trouble = disk_errors.of_system(error) if isinstance(error, OSError) else None
     if trouble is not None:
         return MeshError(Reason.STORAGE_FULL, f"media cannot be looked at: {trouble}")
+    if isinstance(error, OSError) and is_short(error):
+        return _busy("media cannot be looked at now")
+    return _broken(error)
+
+
+def _no_answer(died: DiedError, field: str) -> MeshError:
+    match died.blame:
+        case Blame.MEDIA:
+            return invalid(field, f"cannot be looked at: {died}")
+        case Blame.MACHINE:
+            return _busy(f"{field} cannot be looked at now: {died}")
+        case Blame.PROGRAM:
+            return _broken(died)
+
+
+def _busy(text: str) -> MeshError:
+    log.warning("media_inspection_cut", why=text)
+    return MeshError(Reason.BOTNODE_UNAVAILABLE, text, retry_after=RETRY_AFTER)
+
+
+def _broken(error: Exception) -> MeshError:
     log.error("media_inspection_failed", error=str(error))
     return MeshError(Reason.INTERNAL, "media cannot be looked at")

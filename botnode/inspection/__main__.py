@@ -1,5 +1,6 @@
 """``python -m botnode.inspection``: one request on standard input, one answer on output."""
 
+import contextlib
 import ctypes
 import errno
 import math
@@ -9,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from botnode.inspection import protocol
+from botnode.inspection import bounds, protocol
 from botnode.inspection.protocol import Refusal, RefusedError
 
 MOST_MEMORY_BYTES = 768 * 1024 * 1024
@@ -25,13 +26,13 @@ def main() -> None:
     """Answer one request."""
     _die_with_parent()
     request = protocol.decode_request(sys.stdin.buffer.readline(MOST_REQUEST_BYTES))
-    _bound(request.limit_s)
     sys.stdout.buffer.write(_answer(request))
     sys.stdout.buffer.flush()
 
 
 def _answer(request: protocol.Request) -> bytes:
     try:
+        _bound(request.limit_s)
         from botnode.inspection.look import look  # noqa: PLC0415 - in bounds, and with an answer
 
         return protocol.encode_findings(look(request))
@@ -56,15 +57,17 @@ def _die_with_parent() -> None:
 
 def _bound(limit_s: float) -> None:
     """Limits that are inherited: the memory's is this process's own, ffmpeg has another."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, hard))
+    bounds.lower(resource.RLIMIT_AS, MOST_MEMORY_BYTES, hard=resource.RLIM_INFINITY)
     seconds = math.ceil(limit_s) * 2  # ffmpeg works with two threads
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
-    # Whatever is short, the messages that others send come first.
-    os.nice(NICER)
-    OOM_SCORE.write_text("1000")
+    bounds.lower(resource.RLIMIT_CPU, seconds, hard=seconds + 1)
+    bounds.lower(resource.RLIMIT_CORE, 0)
+    bounds.lower(resource.RLIMIT_NOFILE, MOST_FILES)
+    # Whatever is short, the messages that others send come first. Where the machine does not let us
+    # say so, as with a /proc that is only read, the media is looked at all the same.
+    with contextlib.suppress(OSError):
+        os.nice(NICER)
+    with contextlib.suppress(OSError):
+        OOM_SCORE.write_text("1000")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from botnode.inspection import bounds
+from botnode.inspection.protocol import ENOUGH_OF_LIMIT, Refusal, RefusedError
+
 # The demuxer that reads what the bytes say they are. What is not here, ffmpeg is not asked to read.
 DEMUXERS = {
     "video/mp4": "mov",
@@ -66,6 +69,10 @@ class FfmpegTimeoutError(FfmpegError):
     """It took too long."""
 
 
+class FfmpegKilledError(FfmpegError):
+    """Something killed it: the kernel does where memory is short, or its processor time is over."""
+
+
 class Ffmpeg:
     """The program, with a moment by which all its work must be done."""
 
@@ -73,6 +80,7 @@ class Ffmpeg:
         """Args: ``deadline`` by `time.monotonic`."""
         self._program = program
         self._deadline = deadline
+        self._limit_s = deadline - time.monotonic()
         self._libc = ctypes.CDLL(None)
 
     def convert(
@@ -82,10 +90,16 @@ class Ffmpeg:
 
         Raises:
             FfmpegError: it cannot, in the time and size that there is.
+            RefusedError: it was cut before it had the processors' time that there is for it.
         """
         argv = [*self._reading(path, content_type), *options, f"file:{to}"]
-        with self._start(argv, most_bytes) as process:
-            self._drain(process, 0)
+        try:
+            with self._start(argv, most_bytes) as process:
+                self._drain(process, 0)
+        except (FfmpegTimeoutError, FfmpegKilledError) as error:
+            if _processor_s() < self._limit_s * ENOUGH_OF_LIMIT:
+                raise RefusedError(Refusal.BUSY, "could not be converted now") from error
+            raise
 
     def read(
         self,
@@ -138,8 +152,8 @@ class Ffmpeg:
 
     def _bound(self, most_bytes: int) -> None:
         self._libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+        bounds.lower(resource.RLIMIT_AS, MOST_MEMORY_BYTES)
+        bounds.lower(resource.RLIMIT_FSIZE, most_bytes)
 
     def _output(self, argv: list[str], most_bytes: int, limit_s: float) -> Iterator[bytes]:
         with self._start(argv, 0) as process:
@@ -179,5 +193,13 @@ class Ffmpeg:
             code = process.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired as error:
             raise FfmpegTimeoutError("it took too long") from error
+        if code == -signal.SIGKILL:
+            raise FfmpegKilledError("it was killed")
         if code != 0:
             raise FfmpegError(f"it ended with status {code}")
+
+
+def _processor_s() -> float:
+    """How long processors worked for what this process started and waited for."""
+    used = os.times()
+    return used.children_user + used.children_system

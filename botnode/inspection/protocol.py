@@ -17,6 +17,9 @@ MOST_CONTENT_TYPE = 255
 LONGEST_MS = 1 << 40
 WAVEFORM_VALUES = 64
 MOST_LOUD = 100
+# Of a look's time that processors must have worked for it: what was cut with less had too little of
+# the machine, and may come to its end the next time.
+ENOUGH_OF_LIMIT = 0.9
 
 
 class MediaKind(StrEnum):
@@ -41,6 +44,8 @@ class Refusal(StrEnum):
     """It would have to be converted, and there is no ffmpeg."""
     DISK = "disk"
     """The folder for what is made of it takes nothing."""
+    BUSY = "busy"
+    """The machine has not enough time or memory for it now."""
 
 
 class ProtocolError(Exception):

@@ -1,6 +1,7 @@
 """Media that means harm, and programs that hang: the process that looks at it ends all the same."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,8 @@ import psutil
 import pytest
 
 from botmesh.errors import MeshError, Reason
-from botnode import media_inspection
+from botnode import media_inspection, media_inspection_death
+from botnode.inspection import ffmpeg
 from botnode.media_inspection import MediaInspector, MediaKind
 
 FIELD = "content.video.media"
@@ -90,6 +92,11 @@ def stand_in(tmp_path: Path, script: str) -> str:
     return str(place)
 
 
+def is_busy(error: MeshError) -> bool:
+    told = (error.reason, error.retryable, error.retry_after is not None, error.violations)
+    return told == (Reason.BOTNODE_UNAVAILABLE, True, True, ())
+
+
 class TestFfmpeg:
     async def test_that_hangs_leaves_the_thumbnail_out(
         self, tmp_path: Path, folder: Path, given: Path
@@ -111,10 +118,30 @@ class TestFfmpeg:
         self, tmp_path: Path, folder: Path, given: Path
     ) -> None:
         put(given, samples.mp4(codec=b"hvc1"))
-        inspector = MediaInspector(folder, limit_s=0.5, search_path=stand_in(tmp_path, ENDLESS))
-        with pytest.raises(MeshError, match="too long to convert") as caught:
-            await inspector.inspect(given, MediaKind.VIDEO, FIELD)
-        assert caught.value.reason == Reason.INVALID_REQUEST
+        place = stand_in(tmp_path, "exec /bin/sleep 60")
+        with pytest.raises(MeshError) as caught:
+            await MediaInspector(folder, limit_s=0.3, search_path=place).inspect(
+                given, MediaKind.VIDEO, FIELD
+            )
+        assert is_busy(caught.value)
+
+    async def test_that_is_killed_is_no_fault_of_the_media(
+        self, tmp_path: Path, folder: Path, given: Path
+    ) -> None:
+        put(given, samples.mp4(codec=b"hvc1"))
+        place = stand_in(tmp_path, "kill -9 $$")
+        with pytest.raises(MeshError) as caught:
+            await MediaInspector(folder, search_path=place).inspect(given, MediaKind.VIDEO, FIELD)
+        assert is_busy(caught.value)
+
+    @pytest.mark.parametrize(("script", "says"), [(ENDLESS, "too long"), ("kill -9 $$", "killed")])
+    def test_that_had_its_time_is_the_medias_fault(
+        self, tmp_path: Path, given: Path, monkeypatch: pytest.MonkeyPatch, script: str, says: str
+    ) -> None:
+        monkeypatch.setattr(ffmpeg, "_processor_s", lambda: 0.3)
+        program = ffmpeg.Ffmpeg(f"{stand_in(tmp_path, script)}/ffmpeg", time.monotonic() + 0.3)
+        with pytest.raises(ffmpeg.FfmpegError, match=says):
+            program.convert(given, "video/mp4", [], tmp_path / "to", 1000)
 
     async def test_that_fills_the_disk_is_ended(
         self, tmp_path: Path, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
@@ -165,16 +192,102 @@ class TestThePrograms:
         wait_until_none_works_in(folder)
         wait_until_empty(folder)
 
-    async def test_that_is_killed_is_the_medias_fault(
+    async def test_that_is_killed_is_no_fault_of_the_media(
         self, tmp_path: Path, folder: Path, given: Path
     ) -> None:
         inspector = MediaInspector(folder, search_path=stand_in(tmp_path, ENDLESS))
         looking = asyncio.create_task(inspector.inspect(given, MediaKind.VIDEO, FIELD))
         for process in await until_works(folder, 2):
             process.kill()
-        with pytest.raises(MeshError, match="memory") as caught:
+        with pytest.raises(MeshError, match="killed") as caught:
             await looking
-        assert caught.value.reason == Reason.INVALID_REQUEST
+        assert is_busy(caught.value)
+
+    @pytest.mark.parametrize(
+        ("script", "reason"),
+        [
+            ("import os; os.kill(os.getpid(), 11)", Reason.INVALID_REQUEST),
+            ("import os; os.kill(os.getpid(), 24)", Reason.INVALID_REQUEST),
+            ("import os; os.kill(os.getpid(), 9)", Reason.BOTNODE_UNAVAILABLE),
+            ("raise SystemExit(1)", Reason.INTERNAL),
+            ("pass", Reason.INTERNAL),
+        ],
+    )
+    async def test_that_says_nothing_is_judged_by_its_end(
+        self,
+        folder: Path,
+        given: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        script: str,
+        reason: Reason,
+    ) -> None:
+        monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-IS", "-c", script))
+        with pytest.raises(MeshError) as caught:
+            await MediaInspector(folder).inspect(given, MediaKind.IMAGE, FIELD)
+        assert caught.value.reason == reason
+
+    @pytest.mark.parametrize(
+        ("worked_s", "reason"),
+        [(0.05, Reason.BOTNODE_UNAVAILABLE), (0.1, Reason.INVALID_REQUEST)],
+    )
+    async def test_that_is_late_is_judged_by_its_work(
+        self,
+        folder: Path,
+        given: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        worked_s: float,
+        reason: Reason,
+    ) -> None:
+        assert media_inspection_death._processor_s(os.getpid()) > 0
+        assert media_inspection_death._processor_s(2**31) == 0
+        monkeypatch.setattr(media_inspection_death, "_processor_s", lambda _: worked_s)
+        monkeypatch.setattr(media_inspection, "GRACE_S", 0.1)
+        sleeper = (sys.executable, "-IS", "-c", "import time; time.sleep(60)")
+        monkeypatch.setattr(media_inspection, "COMMAND", sleeper)
+        with pytest.raises(MeshError, match="longer than") as caught:
+            await MediaInspector(folder, limit_s=0.1).inspect(given, MediaKind.IMAGE, FIELD)
+        assert caught.value.reason == reason
+
+    async def test_looks_where_the_machine_takes_no_wishes(
+        self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(given, samples.picture("PNG", (64, 48)))
+        bound = (
+            "import os, pathlib, resource as r; from botnode.inspection import __main__ as program;"
+            "r.setrlimit(r.RLIMIT_NOFILE, (50, 50)); r.setrlimit(r.RLIMIT_CPU, (9, 9));"
+            "r.setrlimit(r.RLIMIT_AS, (700 << 20, 700 << 20));"
+            "program.OOM_SCORE = pathlib.Path('/proc/nothing');"
+            "os.nice = lambda _: open('/proc/nothing');"
+            "program.main()"
+        )
+        monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-I", "-c", bound))
+        found = await MediaInspector(folder).inspect(given, MediaKind.IMAGE, FIELD)
+        assert (found.width, found.height) == (64, 48)
+
+    async def test_without_bounds_looks_at_nothing(
+        self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(given, samples.picture("PNG", (64, 48)))
+        unbound = (
+            "from botnode.inspection import __main__ as program;"
+            "program.resource.setrlimit = lambda *given: open('/proc/nothing');"
+            "program.main()"
+        )
+        monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-I", "-c", unbound))
+        with pytest.raises(MeshError) as caught:
+            await MediaInspector(folder).inspect(given, MediaKind.IMAGE, FIELD)
+        assert caught.value.reason == Reason.INTERNAL
+
+    async def test_that_cannot_start_now_may_start_later(
+        self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def start(*_given: object, **_more: object) -> None:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+        monkeypatch.setattr(subprocess, "Popen", start)
+        with pytest.raises(MeshError) as caught:
+            await MediaInspector(folder).inspect(given, MediaKind.IMAGE, FIELD)
+        assert is_busy(caught.value)
 
     def test_ends_with_a_botnode_that_is_killed(
         self, tmp_path: Path, folder: Path, given: Path
