@@ -175,7 +175,9 @@ def forget_unanswered(tx: Transaction, account: str, jid: str) -> None:
     known = find_chat(tx.connection, account, jid)
     if known is None or known.answered:
         return
-    same = (_C.jid == jid) | (_C.message_id == known.message_id)
+    same = _C.jid == jid
+    if known.message_id is not None:  # their other JID; many chats were begun by no message
+        same |= _C.message_id == known.message_id
     tx.connection.execute(delete(chats).where(_C.account == account, same, ~_C.answered))
 
 

@@ -280,6 +280,17 @@ async def test_a_lock_shuts_out_who_never_answered(account: Account) -> None:
         assert (await account.refused(to)).reason is Reason.REACH_OUT_LOCKED
 
 
+async def test_a_lock_forgets_that_chat_alone(account: Account) -> None:
+    account.use(Pace(reach_out_pause_ms=HOUR_MS))
+    for to in (ONE, TWO):  # on the own phone: no message of the outbox began these chats
+        await account.hear(to, from_me=True)
+    await account.accept(ONE)
+    await account.send(Reason.REACH_OUT_LOCKED)
+    assert (await account.refused(ONE)).reason is Reason.REACH_OUT_LOCKED
+    await account.accept(TWO, Delivery.NOW)
+    assert await account.send() == TWO
+
+
 async def test_429_stops_everything(account: Account) -> None:
     account.use(Pace(rate_limit_pause_ms=MINUTE_MS))
     impatient = await account.accept(ONE, Delivery.NOW)
