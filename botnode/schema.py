@@ -19,9 +19,18 @@ def upgrade(connection: Connection) -> None:
         _note_chats(connection)
 
 
+# That one of unknown outcome began a chat is assumed of new ones, too.
+_MAY_HAVE_ARRIVED = (
+    MessageState.UNKNOWN.value,
+    MessageState.SENT.value,
+    MessageState.DELIVERED.value,
+    MessageState.READ.value,
+)
+
+
 def _note_chats(connection: Connection) -> None:
     """Whoever was written to, or wrote, has a chat already."""
-    sent = (messages.c.state >= MessageState.SENT.value, ~messages.c.recipient_jid.like("%@g.us"))
+    sent = messages.c.state.in_(_MAY_HAVE_ARRIVED), ~messages.c.recipient_jid.like("%@g.us")
     known = select(messages.c.account, messages.c.recipient_jid, literal(0)).where(*sent)
     wrote = select(inbound.c.account, inbound.c.chat_jid, literal(1)).where(
         ~inbound.c.chat_jid.like("%@g.us")

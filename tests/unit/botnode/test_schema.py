@@ -44,6 +44,9 @@ CREATE TABLE events (
 INSERT INTO meta VALUES (1, 1, 'shop', 'test', 1, 'log', 4, 'abcd1234', '', '', '', NULL, NULL, 1);
 INSERT INTO messages VALUES ('m1', 1, 'r1', x'00', '1@s.whatsapp.net', x'', '+1', 4, 1, NULL,
     '3EB0', 4, '', '', 0, 1000, 2000, 1000, NULL, NULL, 1000);
+INSERT INTO messages SELECT 'm' || column1, column1, 'r' || column1, x'00',
+    column1 || '@s.whatsapp.net', x'', '+1', 4, 1, NULL, '', column1, '', '', 0, 1000, 2000, 1000,
+    NULL, NULL, 1000 FROM (VALUES (3), (6), (7));
 INSERT INTO events VALUES (1, 'message_state_changed', '+1', 1000, x'');
 """
 
@@ -66,6 +69,11 @@ async def test_the_first_schema(
     assert old is not None
     assert (old.state, old.delivery, old.whatsapp_id) == (MessageState.SENT, 1, "3EB0")
     assert await store.read(lambda c: find_chat(c, "+1", "1@s.whatsapp.net")) == Chat(False)
+    for state in (MessageState.UNKNOWN, MessageState.READ):  # the first may have arrived
+        jid = f"{state.value}@s.whatsapp.net"
+        assert await store.read(lambda c, j=jid: find_chat(c, "+1", j)) == Chat(False)
+    failed = f"{MessageState.FAILED.value}@s.whatsapp.net"
+    assert await store.read(lambda c: find_chat(c, "+1", failed)) is None
     message = make_message()
     await store.write(lambda tx: rows.insert(tx, message))
     assert await store.read(rows.next_due) == message
