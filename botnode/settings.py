@@ -75,7 +75,11 @@ class BotnodeSettings(MeshSettings):
         "itself; the first 5 of a minute go out without.",
     )
     pacing_most_pause_s: float = Field(
-        1.5, ge=0, le=60, description="And at most; in between it is drawn at random."
+        1.5,
+        ge=0,
+        le=60,
+        description="And at most; in between it is drawn at random. Where one of the two alone is "
+        "set, the other's default gives way to it.",
     )
     pacing_rate_limit_pause_s: float = Field(
         60,
@@ -175,20 +179,32 @@ class BotnodeSettings(MeshSettings):
 
     @model_validator(mode="after")
     def _pauses_in_order(self) -> Self:
-        if self.pacing_most_pause_s < self.pacing_least_pause_s:
+        least_s, most_s = self._pauses_s
+        if most_s < least_s:
             raise ValueError(
                 "BOTMESH_PACING_MOST_PAUSE_S is less than BOTMESH_PACING_LEAST_PAUSE_S"
             )
         return self
 
     @property
+    def _pauses_s(self) -> tuple[float, float]:
+        """The shortest and the longest; where one alone is set, the other's default gives way."""
+        least_s, most_s = self.pacing_least_pause_s, self.pacing_most_pause_s
+        if "pacing_least_pause_s" not in self.model_fields_set:
+            return min(least_s, most_s), most_s
+        if "pacing_most_pause_s" not in self.model_fields_set:
+            return least_s, max(least_s, most_s)
+        return least_s, most_s
+
+    @property
     def pace(self) -> Pace:
         """How fast to send."""
+        least_s, most_s = self._pauses_s
         return Pace(
             messages_per_minute=self.pacing_messages_per_minute,
             new_chats_per_day=self.pacing_new_chats_per_day,
-            least_pause_ms=round(self.pacing_least_pause_s * 1000),
-            most_pause_ms=round(self.pacing_most_pause_s * 1000),
+            least_pause_ms=round(least_s * 1000),
+            most_pause_ms=round(most_s * 1000),
             rate_limit_pause_ms=round(self.pacing_rate_limit_pause_s * 1000),
             reach_out_pause_ms=round(self.pacing_reach_out_pause_s * 1000),
         )
