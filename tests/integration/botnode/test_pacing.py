@@ -17,6 +17,8 @@ from tests.integration.botnode.fake_whatsapp import ACCOUNT
 QUEUE = message_pb2.DELIVERY_QUEUE
 QUEUED = message_pb2.MESSAGE_STATE_QUEUED
 SENT = message_pb2.MESSAGE_STATE_SENT
+LIMITED = "server returned error 429"
+LOST = "timed out waiting for message send response"
 OTHER = "+525587654321"
 Paced = Callable[..., Awaitable[Node]]
 
@@ -29,16 +31,29 @@ def paced(make_node: Callable[..., Node]) -> Paced:
     return start
 
 
-def refuse_once(node: Node, text: str) -> None:
-    """The library's next send fails with this text."""
-    answers = [text]
+def refuse(node: Node, *errors: SendError | str) -> None:
+    """The library's next sends fail with these."""
+    answers = [SendError(error) if isinstance(error, str) else error for error in errors]
 
     def answer(_to: str, _text: str) -> str:
         if answers:
-            raise SendError(answers.pop())
+            raise answers.pop(0)
         return "3EB0"
 
     node.whatsapp.answer = answer
+
+
+def count_looks(node: Node, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Has one entry for each time that the pump looks for what is due."""
+    looks: list[None] = []
+    find = node.tenant.outbox.pump._find
+
+    async def counting() -> object:
+        looks.append(None)
+        return await find()
+
+    monkeypatch.setattr(node.tenant.outbox.pump, "_find", counting)
+    return looks
 
 
 async def test_rests_are_waited_for_in_order(paced: Paced) -> None:
@@ -58,7 +73,7 @@ async def test_rests_are_waited_for_in_order(paced: Paced) -> None:
 
 async def test_429_stops_all_until_it_is_over(paced: Paced) -> None:
     node = await paced(rate_limit_pause_ms=60_000)
-    refuse_once(node, "server returned error 429")
+    refuse(node, LIMITED)
     waiting = await node.send("uno", delivery=QUEUE)
     assert (waiting.state, waiting.reason) == (QUEUED, "RATE_LIMITED")
     assert (await node.send("dos", OTHER, delivery=QUEUE)).state == QUEUED
@@ -79,21 +94,24 @@ async def test_what_may_be_repeated_waits_without_turning(
 ) -> None:
     monkeypatch.setattr(pump_module, "DUPLICATE_AFTER_S", 0.0)
     node = await paced(messages_per_minute=1)
-    refuse_once(node, "timed out waiting for message send response")
-    looks = 0
-    find = node.tenant.outbox.pump._find
-
-    async def counting() -> object:
-        nonlocal looks
-        looks += 1
-        return await find()
-
-    monkeypatch.setattr(node.tenant.outbox.pump, "_find", counting)
+    refuse(node, LOST)
+    looks = count_looks(node, monkeypatch)
     error = await error_of(node.send("uno", allow_duplicate=True))
     assert error.reason is Reason.SEND_OUTCOME_UNKNOWN
     await asyncio.sleep(0.1)  # that nothing happens can only be waited for
-    assert looks < 5
+    assert len(looks) < 5
     assert len(node.whatsapp.sent) == 1
     node.tenant.pacer.pace = Pace()  # as if the minute were over
     node.tenant.outbox.pump.wake()
     await eventually(lambda: len(node.whatsapp.sent) == 2)
+
+
+async def test_a_message_put_back_waits_for_its_pace_without_turning(
+    paced: Paced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = await paced(rate_limit_pause_ms=60_000)
+    looks = count_looks(node, monkeypatch)
+    refuse(node, LIMITED)
+    assert (await node.send("uno", delivery=QUEUE)).state == QUEUED
+    await asyncio.sleep(0.2)  # that nothing happens can only be waited for
+    assert len(looks) < 5
