@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection
 
 from botmesh.errors import MeshError, Reason
-from botnode import pacing_rows
+from botnode import messages, pacing_rows
 from botnode.clock import from_ms, now_ms
 from botnode.message import Delivery, OutboundMessage
 from botnode.message_row import find
@@ -73,6 +73,7 @@ class Pacer:
         self._luck = luck or Random()  # noqa: S311 - it protects nothing
         self._gate = OPEN
         self._rest_until_ms = 0
+        self._more_to_give_up = False
 
     # -- accepting
 
@@ -116,6 +117,7 @@ class Pacer:
             turn.given_up = self._rows.fail_impatient(tx, Reason.RATE_LIMITED, detail)
         elif gate.new_chats_reason is not None:
             turn.given_up = self._rows.fail_new_chats(tx, gate.new_chats_reason)
+        self._more_to_give_up = len(turn.given_up) >= messages.MOST_AT_ONCE
         if self._resting_ms(now) <= 0:
             turn.next = self._choose(gate, now)
             turn.may_repeat = gate.queue_ms <= now
@@ -147,7 +149,12 @@ class Pacer:
             pacing_rows.begin_chat(tx, message, now)
 
     def wait_s(self, since_ms: int | None = None) -> float | None:
-        """Seconds until more may go out than could at a time, or now; None if everything could."""
+        """Seconds until more may go out than could at a time, or now; None if everything could.
+
+        Hardly any where more messages have to be given up than one look does.
+        """
+        if self._more_to_give_up:
+            return SHORTEST_LOOK_S
         now = self._clock()
         since = now if since_ms is None else since_ms
         times = [t for t in (self._gate.next_ms(since), self._rest_until_ms) if t and t > since]

@@ -1,6 +1,7 @@
 """The pump and its pace: what waits, what is refused, and that nothing is overtaken."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ import pytest
 
 from botmesh.errors import Reason
 from botmesh.v1 import message_pb2
+from botnode import messages as messages_module
 from botnode import pump as pump_module
 from botnode.pacing import Pace
 from botnode.ports import SendError
@@ -115,3 +117,31 @@ async def test_a_message_put_back_waits_for_its_pace_without_turning(
     assert (await node.send("uno", delivery=QUEUE)).state == QUEUED
     await asyncio.sleep(0.2)  # that nothing happens can only be waited for
     assert len(looks) < 5
+
+
+@pytest.mark.parametrize("first", [LIMITED])
+async def test_all_that_cannot_wait_hear_of_a_429_at_once(
+    paced: Paced, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Also where one look fails few of them, and the first message may be repeated meanwhile."""
+    monkeypatch.setattr(messages_module, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(pump_module, "DUPLICATE_AFTER_S", 0.0)
+    node = await paced(rate_limit_pause_ms=60_000)
+    go = threading.Event()
+    errors = [first, LIMITED]
+
+    def answer(_to: str, _text: str) -> str:
+        assert go.wait(5)
+        raise SendError(errors.pop(0))
+
+    node.whatsapp.answer = answer
+    sends = [
+        asyncio.ensure_future(error_of(node.send(str(n), allow_duplicate=True, timeout=4)))
+        for n in range(10)
+    ]
+    async with asyncio.timeout(5):
+        while await node.tenant._store.read(node.tenant._rows.count_impatient) < len(sends) - 1:
+            await node.flush()
+    go.set()
+    reasons = [(await send).reason for send in sends]
+    assert reasons.count(Reason.RATE_LIMITED) == len(sends) - (first == LOST)
