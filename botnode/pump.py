@@ -281,12 +281,13 @@ class Pump:
 
         def begin(tx: Transaction) -> list[OutboundMessage | None]:
             message = self._rows.next_duplicate(tx.connection, attempt.account)
-            if message is None or not self._pacer.turn(tx, attempt.account).may_repeat:
-                return []
+            turn = self._pacer.turn(tx, attempt.account)
+            if message is None or not turn.may_repeat:
+                return [*turn.given_up]
             begun = self._rows.begin_duplicate(tx, message.message_id, attempt)
             if begun is not None:
                 self._pacer.begun(tx, begun)
-            return [begun]
+            return [*turn.given_up, begun]
 
         begun = await self._store.write(begin, durable=True)
         self._publish(*begun)

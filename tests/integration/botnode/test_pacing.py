@@ -119,7 +119,7 @@ async def test_a_message_put_back_waits_for_its_pace_without_turning(
     assert len(looks) < 5
 
 
-@pytest.mark.parametrize("first", [LIMITED])
+@pytest.mark.parametrize("first", [LIMITED, LOST])
 async def test_all_that_cannot_wait_hear_of_a_429_at_once(
     paced: Paced, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
