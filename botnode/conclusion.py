@@ -88,5 +88,11 @@ def of_error(
     return lambda tx: rows.failed(tx, message_id, verdict.reason, text)
 
 
+def limit_of(text: str) -> Reason | None:
+    """The limit of WhatsApp's that an error names, whatever became of its message."""
+    reason = judge(text).reason
+    return reason if reason in (Reason.RATE_LIMITED, Reason.REACH_OUT_LOCKED) else None
+
+
 def _doubled(first: timedelta, attempt: int, most: timedelta) -> timedelta:
     return min(first * (1 << min(attempt - 1, 16)), most)

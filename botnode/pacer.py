@@ -176,15 +176,18 @@ class Pacer:
             return
         if message.state in (MessageState.QUEUED, MessageState.FAILED):
             pacing_rows.take_back(tx, message)
-            self._heed(tx, message)
         elif message.state >= MessageState.SENT and self.pace.is_set:
             self._recover(tx, message)
 
-    def _heed(self, tx: Transaction, message: OutboundMessage) -> None:
-        """Hold to a limit that WhatsApp named."""
-        if message.reason not in (Reason.RATE_LIMITED, Reason.REACH_OUT_LOCKED):
-            return
-        reason, account, now = Reason(message.reason), message.account, self._clock()
+    def heed(self, tx: Transaction, message: OutboundMessage, reason: Reason) -> None:
+        """Hold to a limit that WhatsApp named when it got a message; that may have arrived.
+
+        Args:
+            tx: the transaction that ends the message's attempt, after `ended`.
+            message: the one that met it.
+            reason: RATE_LIMITED or REACH_OUT_LOCKED.
+        """
+        account, now = message.account, self._clock()
         if reason is Reason.REACH_OUT_LOCKED:
             pacing_rows.forget_unanswered(tx, account, message.recipient_jid)
         known = pacing_rows.limits(tx.connection, account)[reason is Reason.REACH_OUT_LOCKED]

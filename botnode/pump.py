@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import structlog
 
+from botmesh.errors import Reason
 from botnode import conclusion, cut_sends, media_uploads
 from botnode.clock import now, now_ms
 from botnode.conclusion import Conclusion
@@ -337,11 +338,13 @@ class Pump:
         """Call the library; write down how that ended, and begin the next in the same commit."""
         losses, account = self._losses, self._machine.current.account
         media = await self._uploaded(hand.message)
+        limit: Reason | None = None
         try:
             with self._library.sending(hand.message.recipient_jid):
                 sent = await self._sender.run(self._call(hand, media))
         except SendError as error:
             lost = error.line_lost or self._losses != losses
+            limit = conclusion.limit_of(str(error))
             end = conclusion.of_error(
                 self._rows,
                 hand.message,
@@ -351,9 +354,11 @@ class Pump:
             )
         else:
             end = conclusion.of_success(self._rows, hand.message, sent, account)
-        return await self._conclude(hand.message.message_id, end)
+        return await self._conclude(hand.message, end, limit)
 
-    async def _conclude(self, message_id: str, end: Conclusion) -> "_Hand | None":
+    async def _conclude(
+        self, message: OutboundMessage, end: Conclusion, limit: Reason | None
+    ) -> "_Hand | None":
         attempt, started, looked_ms = self._new_attempt(), time.monotonic(), now_ms()
         go_on = self._may_send() and self._settling_s() <= 0
         self._work.clear()
@@ -361,7 +366,10 @@ class Pump:
         def work(tx: Transaction) -> tuple[OutboundMessage | None, list[OutboundMessage | None]]:
             ended = end(tx)
             self._pacer.ended(tx, ended)
-            ended = ended or find(tx.connection, message_id)  # a receipt may have been faster
+            if limit is not None:
+                self._pacer.heed(tx, message, limit)
+            # A receipt may have been faster.
+            ended = ended or find(tx.connection, message.message_id)
             return ended, self._begin_next(tx, attempt) if go_on else []
 
         ended, begun = await self._store.write(work, durable=True)

@@ -58,6 +58,13 @@ def count_looks(node: Node, monkeypatch: pytest.MonkeyPatch) -> list[None]:
     return looks
 
 
+async def limit_is_held_to(node: Node) -> None:
+    """Wait until nothing goes out."""
+    async with asyncio.timeout(5):
+        while not (await node.session()).pacing.HasField("resume_time"):
+            await node.flush()
+
+
 async def test_rests_are_waited_for_in_order(paced: Paced) -> None:
     node = await paced(least_pause_ms=20, most_pause_ms=40)
     texts = [str(number) for number in range(8)]
@@ -145,3 +152,23 @@ async def test_all_that_cannot_wait_hear_of_a_429_at_once(
     go.set()
     reasons = [(await send).reason for send in sends]
     assert reasons.count(Reason.RATE_LIMITED) == len(sends) - (first == LOST)
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        (SendError(LIMITED, line_lost=True),),  # of a frame that was repeated
+        (LOST, LIMITED),  # of the second attempt
+    ],
+)
+async def test_a_429_counts_where_the_message_may_have_arrived(
+    paced: Paced, monkeypatch: pytest.MonkeyPatch, errors: tuple[SendError | str, ...]
+) -> None:
+    monkeypatch.setattr(pump_module, "DUPLICATE_AFTER_S", 0.0)
+    node = await paced(rate_limit_pause_ms=60_000)
+    refuse(node, *errors)
+    error = await error_of(node.send("uno", allow_duplicate=True))
+    assert error.reason is Reason.SEND_OUTCOME_UNKNOWN
+    await limit_is_held_to(node)
+    assert (await error_of(node.send("dos", OTHER))).reason is Reason.RATE_LIMITED
+    assert len(node.whatsapp.sent) == len(errors)

@@ -82,6 +82,8 @@ class Account:
             else:
                 ended = self._rows.failed(tx, message.message_id, refusal, "")
             self.pacer.ended(tx, ended)
+            if refusal in (Reason.RATE_LIMITED, Reason.REACH_OUT_LOCKED):
+                self.pacer.heed(tx, message, refusal)
 
         await self._store.write(work)
 
