@@ -40,6 +40,15 @@ _FIND_SENT = Statement(
         messages.c.message_secret.is_not(None),
     )
 )
+# The first copy of a message that was sent once more.
+_FIND_EARLIER = Statement(
+    select(messages.c.earlier_secret.label("message_secret"), messages.c.content).where(
+        messages.c.account == bindparam("account"),
+        messages.c.earlier_whatsapp_id == bindparam("wanted"),
+        messages.c.earlier_whatsapp_id != "",
+        messages.c.earlier_secret.is_not(None),
+    )
+)
 
 
 def put_received(tx: Transaction, account: str, message: ReceivedMessage) -> None:
@@ -54,16 +63,16 @@ def put_received(tx: Transaction, account: str, message: ReceivedMessage) -> Non
 def keep_polls(tx: Transaction, message_ids: Sequence[str]) -> None:
     """Keep the secrets of those messages of the outbox, about to go, that are polls."""
     query = select(
-        messages.c.account, messages.c.whatsapp_id, messages.c.message_secret, messages.c.content
-    ).where(
-        messages.c.message_id.in_(message_ids),
-        messages.c.whatsapp_id != "",
-        messages.c.message_secret.is_not(None),
-    )
-    for row in tx.connection.execute(query).all():
-        if content := _poll_of(row.content):
-            original = Original(row.message_secret, "", content)
-            _put(tx, row.account, row.whatsapp_id, original)
+        messages.c.account,
+        messages.c.content,
+        *(messages.c.whatsapp_id, messages.c.message_secret),
+        *(messages.c.earlier_whatsapp_id, messages.c.earlier_secret),
+    ).where(messages.c.message_id.in_(message_ids))
+    for account, content, last_id, last, first_id, first in tx.connection.execute(query).all():
+        if poll := _poll_of(content):
+            for whatsapp_id, secret in ((last_id, last), (first_id, first)):
+                if whatsapp_id and secret is not None:
+                    _put(tx, account, whatsapp_id, Original(secret, "", poll))
 
 
 def find(connection: Connection, account: str, whatsapp_id: str) -> list[Original]:
@@ -71,7 +80,8 @@ def find(connection: Connection, account: str, whatsapp_id: str) -> list[Origina
     parameters = {"account": account, "wanted": whatsapp_id}
     sent = [
         Original(row.message_secret, "", row.content)
-        for row in _FIND_SENT.run(connection, parameters)
+        for query in (_FIND_SENT, _FIND_EARLIER)
+        for row in query.run(connection, parameters)
     ]
     kept = [
         Original(row.secret, row.sender_jid, row.content)

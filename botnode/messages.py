@@ -91,9 +91,15 @@ _COUNT_QUEUED = Statement(select(func.count().label("queued")).where(_C.state ==
 _LAST = select(func.coalesce(func.max(_C.position), 0) + 1).correlate(None).scalar_subquery()
 _INSERT = Statement(messages.insert().values(position=_LAST))
 _BEGIN = CHANGE.values(attempt=_C.attempt + 1)
-_BEGIN_AGAIN = _BEGIN.values(earlier_whatsapp_id=_C.whatsapp_id, whatsapp_id="")
+_BEGIN_AGAIN = _BEGIN.values(
+    earlier_whatsapp_id=_C.whatsapp_id, whatsapp_id="", earlier_secret=_C.message_secret
+)
 _UNREPEATED = CHANGE.values(
-    duplicated=False, whatsapp_id=_C.earlier_whatsapp_id, earlier_whatsapp_id=""
+    duplicated=False,
+    whatsapp_id=_C.earlier_whatsapp_id,
+    earlier_whatsapp_id="",
+    message_secret=_C.earlier_secret,
+    earlier_secret=None,
 )
 _REQUEUE = CHANGE.values(position=_LAST)
 _DUPLICATE = Statement(

@@ -74,6 +74,7 @@ messages = Table(
     # The attempt before it, where that may have arrived too.
     Column("duplicated", Boolean, nullable=False, server_default="0"),
     Column("earlier_whatsapp_id", String(128), nullable=False, server_default=""),
+    Column("earlier_secret", LargeBinary(32)),
     Column("not_before_ms", BigInteger, nullable=False, server_default="0"),
     Column("state", Integer, nullable=False),
     Column("reason", String(64), nullable=False, default=""),

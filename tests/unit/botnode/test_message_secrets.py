@@ -1,18 +1,19 @@
 """The secrets of messages, kept for those that come about them."""
 
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 
 from botmesh.v1 import MessageContent, PollContent, TextContent
-from botnode import message_secrets, retention
-from botnode.clock import now_ms
+from botnode import cut_sends, message_secrets, retention
+from botnode.clock import now, now_ms
 from botnode.message import OutboundMessage
-from botnode.messages import MessageRows
-from botnode.ports import Original, ReceivedMessage
+from botnode.messages import Attempt, MessageRows
+from botnode.ports import Original, ReceivedMessage, Sent
 from botnode.states import MessageState
-from botnode.store import Store
+from botnode.store import Store, Transaction
 from botnode.tables import message_secrets as table
 from botnode.tables import messages
 
@@ -87,6 +88,40 @@ async def test_an_own_poll_outlives_its_place_in_the_outbox(
     assert await store.write(retention.trim_messages) == 2
     assert await found(store) == sent == [Original(SECRET, "", POLL.SerializeToString())]
     assert await store.read(lambda c: message_secrets.find(c, ME, "3EB1")) == []
+
+
+async def test_both_copies_of_a_poll_that_was_repeated_have_their_secret(
+    store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
+) -> None:
+    message = make_message(allow_duplicate=True)
+    message = dataclasses.replace(message, content=POLL.SerializeToString())
+    first, second = (Attempt(bytes([n]) * 32, ME, "d", "g") for n in (1, 2))
+
+    def twice(tx: Transaction) -> None:
+        rows.insert(tx, message)
+        rows.begin_attempt(tx, message, first)
+        rows.cut_sending(tx, "cut")
+        cut_sends.name(tx, rows, {first.secret: "3EB0"})
+        rows.begin_duplicate(tx, message.message_id, second)
+        rows.sent(tx, message.message_id, Sent("3EB1", now()))
+
+    await store.write(twice)
+
+    async def secrets() -> list[bytes]:
+        return [
+            original.secret
+            for whatsapp_id in ("3EB0", "3EB1")
+            for original in await store.read(
+                lambda c, i=whatsapp_id: message_secrets.find(c, ME, i)
+            )
+        ]
+
+    assert await secrets() == [first.secret, second.secret]
+    await store.write(
+        lambda tx: tx.connection.execute(update(messages).values(update_ms=0, expire_ms=0))
+    )
+    assert await store.write(retention.trim_messages) == 1
+    assert await secrets() == [first.secret, second.secret]
 
 
 async def test_polls_are_kept_longer(store: Store) -> None:

@@ -296,6 +296,26 @@ async def test_a_message_that_waits_for_its_next_attempt_holds_up_its_recipient_
     assert (await store.read(rows.waiting)).not_before is None
 
 
+async def test_a_second_attempt_that_never_left_leaves_the_first_findable(
+    store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
+) -> None:
+    """Else its id would never be learnt, nor its receipt heeded, and it would be sent again."""
+    outbox = Outbox(store, rows, make_message(allow_duplicate=True))
+    await outbox.insert()
+    await outbox.begin(attempt(b"a"))
+    await store.write(lambda tx: rows.cut_sending(tx, "cut"))
+    for second in (b"b", b"c"):
+        await outbox.do("begin_duplicate", attempt(second))
+        assert await store.read(cut_sends.open_secrets) == [second * 32]
+        await outbox.do("unrepeated", "websocket not connected")
+        assert not (await outbox.now()).duplicated
+        assert await store.read(cut_sends.open_secrets) == [b"a" * 32]
+    await store.write(lambda tx: cut_sends.name(tx, rows, {b"a" * 32: "FIRST"}))
+    await outbox.receive(ReceiptKind.DELIVERED, "FIRST")
+    assert (await outbox.now()).state is MessageState.DELIVERED
+    assert await store.read(lambda c: rows.next_duplicate(c, ACCOUNT)) is None
+
+
 async def test_a_second_attempt_may_be_raised_by_receipts_of_the_first(
     store: Store, rows: MessageRows, make_message: Callable[..., OutboundMessage]
 ) -> None:
