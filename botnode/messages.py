@@ -77,6 +77,8 @@ _PASSES = (_C.delivery == Delivery.NOW.value) & ~exists().where(
 )
 _NEXT_NOW = _NEXT.where(_PASSES)
 _NEXT_IN_CHAT, _NEXT_NOW_IN_CHAT = _NEXT.where(_IN_CHAT), _NEXT_NOW.where(_IN_CHAT)
+_NEXT_QUEUED = _NEXT.where(_C.delivery == Delivery.QUEUE.value)
+_NEXT_QUEUED_IN_CHAT = _NEXT_QUEUED.where(_IN_CHAT)
 _COUNT_NOW = Statement(
     select(func.count().label("queued")).where(
         _C.state == _S.QUEUED.value, _C.delivery == Delivery.NOW.value
@@ -166,6 +168,11 @@ class MessageRows:
         """As `next_due`, of those that go out now or not at all."""
         row = (_NEXT_NOW if new_chats else _NEXT_NOW_IN_CHAT).first(connection, _around_now())
         return None if row is None else to_message(row)
+
+    def queue_waits(self, connection: Connection, *, new_chats: bool = True) -> bool:
+        """Whether one that may wait could go out now."""
+        query = _NEXT_QUEUED if new_chats else _NEXT_QUEUED_IN_CHAT
+        return query.first(connection, _around_now()) is not None
 
     def next_in_chat(self, connection: Connection) -> OutboundMessage | None:
         """As `next_due`, of those that begin no chat."""

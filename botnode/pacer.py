@@ -17,7 +17,7 @@ from botnode.clock import from_ms, now_ms
 from botnode.message import Delivery, OutboundMessage
 from botnode.message_row import find
 from botnode.messages import MessageRows
-from botnode.pacing import OPEN, Gate, Limit, Pace, decide, met
+from botnode.pacing import MOST_IN_A_ROW, OPEN, Gate, Limit, Pace, decide, met
 from botnode.ports import Receipt, ReceiptKind, ReceivedMessage
 from botnode.recipient import LID_SERVER, USER_SERVER
 from botnode.states import MessageState
@@ -74,6 +74,7 @@ class Pacer:
         self._gate = OPEN
         self._rest_until_ms = 0
         self._more_to_give_up = False
+        self._in_a_row = 0  # messages that did not wait
 
     # -- accepting
 
@@ -89,12 +90,26 @@ class Pacer:
         gate = self._look(connection, message.account)
         if gate.now_ms > now:
             raise _refusal(Reason.RATE_LIMITED, "messages", gate.now_ms, now)
-        waiting = self._rows.count_impatient(connection)
-        full_ms = pacing_rows.minute_with(connection, self.pace, message.account, now, waiting)
+        full_ms = self._full_until(connection, message.account, gate)
         if full_ms is not None:
             raise _refusal(Reason.RATE_LIMITED, "messages", full_ms, now)
         if gate.new_chats_reason is not None and self.begins_chat(connection, message):
             raise _refusal(gate.new_chats_reason, "new chats", gate.new_chats_ms, now)
+
+    def _full_until(self, connection: Connection, account: str, gate: Gate) -> int | None:
+        """When the minute has room for one more that does not wait; None for at once."""
+        most, share, now = self.pace.messages_per_minute, self.pace.share_per_minute, self._clock()
+        if not most:
+            return None
+        waiting = self._rows.count_impatient(connection)
+        full_ms = pacing_rows.minute_with(connection, account, now, most - waiting)
+        if full_ms is not None or share == most:
+            return full_ms
+        shared_ms = pacing_rows.minute_with(connection, account, now, share - waiting, queued=False)
+        new_chats = gate.new_chats_ms <= now
+        if shared_ms is None or not self._rows.queue_waits(connection, new_chats=new_chats):
+            return None
+        return shared_ms
 
     def begins_chat(self, connection: Connection, message: OutboundMessage) -> bool:
         """Whether it goes to a person whom the account has no chat with."""
@@ -119,17 +134,22 @@ class Pacer:
             turn.given_up = self._rows.fail_new_chats(tx, gate.new_chats_reason)
         self._more_to_give_up = len(turn.given_up) >= messages.MOST_AT_ONCE
         if self._resting_ms(now) <= 0:
-            turn.next = self._choose(gate, now)
+            turn.next = self._choose(account, gate, now)
             turn.may_repeat = gate.queue_ms <= now
         return turn
 
-    def _choose(self, gate: Gate, now: int) -> Callable[[Connection], OutboundMessage | None]:
+    def _choose(
+        self, account: str, gate: Gate, now: int
+    ) -> Callable[[Connection], OutboundMessage | None]:
         new_chats = gate.new_chats_ms <= now
         rows = self._rows
 
         def choose(connection: Connection) -> OutboundMessage | None:
             found = None
-            if gate.now_ms <= now:
+            by_turns = self._in_a_row >= MOST_IN_A_ROW and gate.queue_ms <= now
+            if by_turns:  # those that were let in before keep their places in the minute
+                by_turns = self._has_room(connection, account, now)
+            if gate.now_ms <= now and not by_turns:
                 found = rows.next_now(connection, new_chats=new_chats)
             if found is None and gate.queue_ms <= now:
                 look = rows.next_due if new_chats else rows.next_in_chat
@@ -138,9 +158,17 @@ class Pacer:
 
         return choose
 
+    def _has_room(self, connection: Connection, account: str, now: int) -> bool:
+        """Whether the minute has room for more than what waits and should not."""
+        if not self.pace.messages_per_minute:
+            return True
+        most = self.pace.messages_per_minute - self._rows.count_impatient(connection)
+        return pacing_rows.minute_with(connection, account, now, most) is None
+
     def begun(self, tx: Transaction, message: OutboundMessage) -> None:
         """The library gets a message now."""
         now = self._clock()
+        self._in_a_row = self._in_a_row + 1 if message.delivery is Delivery.NOW else 0
         if self.pace.counts_sends:
             pacing_rows.note_send(tx, message, now)
             rested = pacing_rows.is_in_burst(tx.connection, message.account, now)

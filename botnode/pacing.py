@@ -12,9 +12,12 @@ MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
 # So many messages of a minute go out without a rest between them: an answer in three parts, a try.
 BURST = 5
-# One part of so many of a minute's messages is kept for those that go out now or not at all: they
-# get through while thousands wait in the queue.
-KEPT_FOR_NOW = 5
+# One part of so many of a minute's messages is kept for those that go out now or not at all, which
+# get through while thousands wait in the queue; and one for those that wait, which go out however
+# many come that do not.
+KEPT_PART = 5
+# After so many in a row that do not wait the next is the one that was accepted first of all.
+MOST_IN_A_ROW = KEPT_PART - 1
 # A limit of WhatsApp's that is met again and again lasts longer, up to so many times the first.
 MOST_GROWTH = {Reason.RATE_LIMITED: 15, Reason.REACH_OUT_LOCKED: 8}
 
@@ -50,9 +53,13 @@ class Pace:
         return self.messages_per_minute > 0 or self.most_pause_ms > 0
 
     @property
-    def queued_per_minute(self) -> int:
-        """How many of a minute's messages may be such as have waited."""
-        return self.messages_per_minute - self.messages_per_minute // KEPT_FOR_NOW
+    def share_per_minute(self) -> int:
+        """How many of a minute's messages may be of one kind, of those that wait and the others.
+
+        Of a single one there are no shares.
+        """
+        most = self.messages_per_minute
+        return most - max(1, most // KEPT_PART) if most > 1 else most
 
     def first_pause_ms(self, reason: Reason) -> int:
         """How long a limit of WhatsApp's lasts when it is met the first time; 0 for not at all."""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from botmesh.errors import Reason
-from botnode.message import OutboundMessage
+from botnode.message import Delivery, OutboundMessage
 from botnode.pacing import BURST, DAY_MS, MINUTE_MS, Limit, Pace, Usage
 from botnode.recipient import GROUP_SERVER
 from botnode.statement import Statement
@@ -26,6 +26,7 @@ _SEND_AT = Statement(
     .limit(1)
     .offset(bindparam("places"))
 )
+_SEND_OF_KIND_AT = _SEND_AT.where(_S.queued == bindparam("kind"))
 _CHAT_AT = Statement(
     select(_C.begin_ms)
     .where(_C.account == _ACCOUNT, _C.begin_ms > _SINCE, _C.begin_ms <= _NOW)
@@ -66,10 +67,12 @@ def is_person(jid: str) -> bool:
 def usage(connection: Connection, pace: Pace, account: str, now_ms: int) -> Usage:
     """What the account has used up of its pace."""
     rate, reach_out = limits(connection, account)
-    per_minute = pace.messages_per_minute
+    most, share = pace.messages_per_minute, pace.share_per_minute
+    if not _send_at(connection, account, now_ms, share):  # fewer are neither a minute nor a share
+        most = share = 0
     return Usage(
-        minute_ms=_send_at(connection, account, now_ms, per_minute),
-        queue_ms=_send_at(connection, account, now_ms, pace.queued_per_minute),
+        minute_ms=_send_at(connection, account, now_ms, most),
+        queue_ms=_send_at(connection, account, now_ms, share, queued=True),
         day_ms=_chat_at(connection, account, now_ms, pace.new_chats_per_day),
         rate=rate,
         reach_out=reach_out,
@@ -77,15 +80,20 @@ def usage(connection: Connection, pace: Pace, account: str, now_ms: int) -> Usag
 
 
 def minute_with(
-    connection: Connection, pace: Pace, account: str, now_ms: int, waiting: int
+    connection: Connection, account: str, now_ms: int, most: int, *, queued: bool | None = None
 ) -> int | None:
-    """When another message may go out after so many that wait; None for at once."""
-    most = pace.messages_per_minute
-    if not most:
-        return None
-    if waiting >= most:
+    """When a minute has room for one more of so many messages; None for at once.
+
+    Args:
+        connection: to the store.
+        account: whose messages.
+        now_ms: the time.
+        most: how many a minute may have; what is to go before this one is taken off already.
+        queued: those that may wait alone, or those that may not; None for all.
+    """
+    if most <= 0:
         return now_ms + MINUTE_MS
-    found = _send_at(connection, account, now_ms, most - waiting)
+    found = _send_at(connection, account, now_ms, most, queued=queued)
     return found + MINUTE_MS if found else None
 
 
@@ -94,13 +102,20 @@ def is_in_burst(connection: Connection, account: str, now_ms: int) -> bool:
     return not _send_at(connection, account, now_ms, BURST)
 
 
-def _send_at(connection: Connection, account: str, now_ms: int, most: int) -> int:
+def _send_at(
+    connection: Connection, account: str, now_ms: int, most: int, *, queued: bool | None = None
+) -> int:
     """When the ``most``-th newest message went out; 0 if there are not so many in a minute.
 
-    Of 0, which stands for any number, there is none.
+    Of 0, which stands for any number, there is none. With ``queued``, of that kind alone.
     """
-    since = {"account": account, "since": now_ms - MINUTE_MS, "now": now_ms}
-    row = _SEND_AT.first(connection, {**since, "places": most - 1}) if most else None
+    if not most:
+        return 0
+    since = {"account": account, "since": now_ms - MINUTE_MS, "now": now_ms, "places": most - 1}
+    if queued is None:
+        row = _SEND_AT.first(connection, since)
+    else:
+        row = _SEND_OF_KIND_AT.first(connection, {**since, "kind": queued})
     return 0 if row is None else int(row.begin_ms)
 
 
@@ -114,7 +129,12 @@ def _chat_at(connection: Connection, account: str, now_ms: int, most: int) -> in
 def note_send(tx: Transaction, message: OutboundMessage, now_ms: int) -> None:
     """A message goes out now."""
     _DROP_SENDS.run(tx.connection, {"since": now_ms - MINUTE_MS, "now": now_ms})
-    row = {"account": message.account, "begin_ms": now_ms, "message_id": message.message_id}
+    row = {
+        "account": message.account,
+        "begin_ms": now_ms,
+        "message_id": message.message_id,
+        "queued": message.delivery is Delivery.QUEUE,
+    }
     _NOTE_SEND.run(tx.connection, row)
 
 

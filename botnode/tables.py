@@ -172,6 +172,8 @@ recent_sends = Table(
     Column("account", String(128), primary_key=True),
     Column("begin_ms", BigInteger, primary_key=True),
     Column("message_id", String(36), primary_key=True),
+    # Whether it might have waited.
+    Column("queued", Boolean, nullable=False, server_default="0"),
 )
 
 # Until when WhatsApp wants nothing, or no new chats, of an account; how often in a row it said so.

@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 from google.protobuf import json_format
 
 from botmesh.v1 import GetSessionRequest, UpdateTenantRequest
-from botnode.pacing import BURST, KEPT_FOR_NOW, MOST_GROWTH
+from botnode.pacing import BURST, KEPT_PART, MOST_GROWTH, MOST_IN_A_ROW
 from botnode.settings import BotnodeSettings
 
 DOC = (Path(__file__).resolve().parents[2] / "docs" / "PACING.md").read_text()
@@ -44,8 +44,9 @@ def test_the_values_are_those_of_the_code() -> None:
     pauses = usual["pacing_least_pause_s"], usual["pacing_most_pause_s"]
     assert "| {} s, {} s |".format(*pauses) in DOC
     assert f"the first {BURST} messages of a minute" in DOC
-    assert KEPT_FOR_NOW == 5
-    assert "One fifth" in DOC
+    assert (KEPT_PART, MOST_IN_A_ROW) == (5, 4)
+    assert DOC.count("at most four fifths") == 2
+    assert "after four NOW messages in a row" in DOC
     assert f"{usual['pacing_rate_limit_pause_s']} seconds" in DOC
     hours = usual["pacing_reach_out_pause_s"] // 3600
     assert [hours << n for n in range(4)] == [6, 12, 24, 48]

@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.parametrize("agent", ["embedded"], indirect=True, scope="module"),
 ]
 
-QUEUE = Delivery.DELIVERY_QUEUE
+NOW, QUEUE = Delivery.DELIVERY_NOW, Delivery.DELIVERY_QUEUE
 TENANT = EXAMPLES[0]
 
 
@@ -61,8 +61,8 @@ def reason_of(mesh: Mesh, to: str) -> tuple[Reason, float]:
 def test_messages_a_minute(mesh: Mesh, customers: list[str]) -> None:
     update(mesh, "--messages-per-minute", "3", "--pause", "0", "0.1")
     assert "3 messages a minute, pauses of 0 to 0.1 s" in mesh.run("tenant", "show", TENANT)
-    for customer in customers[:3]:
-        sent = mesh.send(TENANT, customer, "hola", delivery=QUEUE)
+    for customer, delivery in zip(customers, (QUEUE, QUEUE, NOW), strict=False):
+        sent = mesh.send(TENANT, customer, "hola", delivery=delivery)
         assert sent.state >= MessageState.MESSAGE_STATE_SENT
     # The caller of one that has to wait is let go at once.
     waiting = mesh.send(TENANT, customers[3], "later", timeout=60, delivery=QUEUE)

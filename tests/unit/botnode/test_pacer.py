@@ -1,5 +1,6 @@
 """Which message may go out, with a clock that stands still until it is told."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from random import Random
@@ -134,9 +135,10 @@ async def test_without_a_pace_everything_goes(account: Account) -> None:
 
 async def test_a_minute_has_so_many_messages(account: Account) -> None:
     account.use(Pace(messages_per_minute=3))
-    for _ in range(4):
+    await account.accept(TWO, Delivery.NOW)
+    for _ in range(3):
         await account.accept()
-    assert [await account.send() for _ in range(4)] == [ONE, ONE, ONE, None]
+    assert [await account.send() for _ in range(4)] == [TWO, ONE, ONE, None]
     assert account.pacer.wait_s() == pytest.approx(60)
     account.use(Pace(messages_per_minute=3))  # a new process knows what went out
     assert await account.send() is None
@@ -161,15 +163,71 @@ async def test_who_cannot_wait_is_refused_before_anything_is_stored(account: Acc
 
 
 async def test_what_cannot_wait_passes_what_can(account: Account) -> None:
-    account.use(Pace(messages_per_minute=10))
-    for _ in range(9):
+    account.use(Pace(messages_per_minute=15))
+    for _ in range(13):
         await account.accept(ONE)
     await account.accept(TWO, Delivery.NOW)
     await account.accept(ONE, Delivery.NOW)  # not its own recipient's earlier ones
-    assert [await account.send() for _ in range(10)] == [TWO] + [ONE] * 7 + [None] * 2
+    assert [await account.send() for _ in range(14)] == [TWO] + [ONE] * 12 + [None]
     other = "5215500000003@s.whatsapp.net"
     await account.accept(other, Delivery.NOW)  # a part of the minute was kept for it
     assert await account.send() == other
+
+
+@pytest.mark.parametrize("every_ms", [500, 2000, 7000])
+async def test_both_kinds_have_their_part_of_every_minute(account: Account, every_ms: int) -> None:
+    """However many come that cannot wait, or can; who is let in goes out."""
+    account.use(Pace(messages_per_minute=10))
+    minutes = []
+    for minute in range(5):
+        went: list[str | None] = []
+        for _ in range(0, MINUTE_MS, every_ms):
+            account.clock.ms += every_ms
+            with contextlib.suppress(MeshError):
+                await account.accept(ONE, Delivery.NOW)
+            while (to := await account.send()) is not None:
+                went.append(to)
+            assert account.turn.given_up == []
+        minutes.append((went.count(ONE), went.count(TWO)))
+        for _ in range(10 if minute < 3 else 0):
+            await account.accept(TWO)
+    assert minutes[0][0] >= 8
+    assert all(2 <= count <= 8 for counts in minutes[1:] for count in counts), minutes
+
+
+async def test_while_nothing_can_wait_the_rest_have_the_whole_minute(account: Account) -> None:
+    account.use(Pace(messages_per_minute=10, new_chats_per_day=1))
+    for _ in range(10):
+        await account.accept(ONE, Delivery.NOW)
+        assert await account.send() == ONE
+    account.clock.ms += MINUTE_MS
+    await account.accept(TWO)  # a new chat, which the day has no room for
+    for _ in range(10):
+        await account.accept(ONE, Delivery.NOW)
+        assert await account.send() == ONE
+
+
+async def test_after_some_that_cannot_wait_one_goes_that_can(account: Account) -> None:
+    account.use(Pace(least_pause_ms=1000, most_pause_ms=1000))
+    await account.accept(TWO)
+    for _ in range(9):
+        await account.accept(ONE, Delivery.NOW)
+    went = []
+    for _ in range(10):
+        account.clock.ms += 1000
+        went.append(await account.send())
+    assert went == [ONE] * 4 + [TWO] + [ONE] * 5
+
+
+async def test_nobody_who_was_let_in_loses_the_place_to_one_that_waits(account: Account) -> None:
+    account.use(Pace(messages_per_minute=10))
+    for to in [TWO] * 4 + [ONE] * 5:
+        await account.accept(to, Delivery.NOW if to == ONE else Delivery.QUEUE)
+        assert await account.send() == to
+    await account.accept(TWO)
+    await account.accept(ONE, Delivery.NOW)
+    assert [await account.send() for _ in range(2)] == [ONE, None]
+    assert account.turn.given_up == []
 
 
 async def test_a_rest_comes_after_the_first_few(account: Account) -> None:

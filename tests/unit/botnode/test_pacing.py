@@ -27,8 +27,8 @@ def test_a_used_up_minute_holds_everything_until_its_first_message_is_a_minute_o
 def test_what_waits_leaves_a_part_of_the_minute_to_what_does_not() -> None:
     gate = decide(PACE, Usage(queue_ms=NOW - 50_000), NOW)
     assert (gate.now_ms, gate.queue_ms) == (0, NOW + 10_000)
-    assert PACE.queued_per_minute == 24
-    assert [Pace(n).queued_per_minute for n in (1, 4, 5, 0)] == [1, 4, 4, 0]
+    assert PACE.share_per_minute == 24
+    assert [Pace(n).share_per_minute for n in (0, 1, 2, 4, 5, 10)] == [0, 1, 1, 3, 4, 8]
 
 
 def test_used_up_chats_hold_new_ones_alone() -> None:
