@@ -61,7 +61,7 @@ class App:
         self.folder = tmp_path / "data" / "tenants" / "shop"
 
         class WhatsApp(FakeWhatsApp):
-            def __init__(self, _database: str, inbox: Any, _loop: Any) -> None:
+            def __init__(self, _database: str, inbox: Any, _loop: Any, **_more: Any) -> None:
                 super().__init__(inbox)
                 app.whatsapp = self
 
