@@ -186,7 +186,8 @@ class MediaStore:
         """
         try:
             fd = await self._reading.run(
-                lambda: os.open(self.files.path(media.file_id), os.O_RDONLY | os.O_CLOEXEC)
+                lambda: os.open(self.files.path(media.file_id), os.O_RDONLY | os.O_CLOEXEC),
+                undo=os.close,
             )
         except FileNotFoundError:
             raise media_error(Reason.MEDIA_NOT_FOUND, media.media_id) from None
@@ -267,7 +268,7 @@ class MediaStore:
                 await self._forgotten(media)
             raise storage_full(media.media_id, trouble)
         file = await in_daemon_thread(
-            lambda: PartFile(self.files.path(media.file_id)), "media-open"
+            lambda: PartFile(self.files.path(media.file_id)), "media-open", PartFile.close
         )
         upload = Upload(media, file, self._writing, lambda: self._storage.error)
         self._uploads[media.media_id] = upload
