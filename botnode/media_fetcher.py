@@ -20,7 +20,7 @@ from botnode.media import Media, MediaState, media_error
 from botnode.media_ports import MediaTransfer, ReceivedMedia
 from botnode.media_rows import Announced
 from botnode.media_source import Source
-from botnode.media_store import UNKNOWN_TYPE, MediaStore
+from botnode.media_store import MediaStore, type_of
 from botnode.media_trouble import too_large
 from botnode.media_upload import storage_full
 from botnode.session import Session, SessionMachine
@@ -248,10 +248,7 @@ class MediaFetcher:
                 raise storage_full(media.media_id, disk) from error
             text = f"the file cannot be written: {error.strerror}"
             raise media_error(Reason.MEDIA_TRANSFER_FAILED, media.media_id, text) from error
-        said = media.content_type
-        if found and (not said or said == UNKNOWN_TYPE or not content_types.agree(said, found)):
-            said = found
-        return size, said or UNKNOWN_TYPE
+        return size, type_of(media.content_type, found)
 
     async def _settle(self, source: Source, change: Callable[[Transaction], Media | None]) -> bool:
         """Write down how it ended, with the event; whether the media is still there."""

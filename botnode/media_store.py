@@ -276,9 +276,8 @@ class MediaStore:
 
     async def _finish(self, media: Media) -> Media:
         path = self.files.path(media.file_id)
-        content_type = media.content_type or await in_daemon_thread(
-            lambda: content_types.detect(path), "media-detect"
-        )
+        found = await in_daemon_thread(lambda: content_types.detect(path), "media-detect")
+        content_type = type_of(media.content_type, found)
         done = await self._store.write(
             lambda tx: media_rows.finish(
                 tx, media.media_id, content_type, self.keeping.uploaded, media.size_bytes
@@ -319,6 +318,13 @@ class MediaStore:
         """Tell those who wait that media may be fetched, or failed."""
         self._news.set()
         self._news = asyncio.Event()
+
+
+def type_of(said: str, found: str) -> str:
+    """The MIME type of media: what its sender says, unless its bytes tell otherwise."""
+    if found and (said in ("", UNKNOWN_TYPE) or not content_types.agree(said, found)):
+        return found
+    return said or UNKNOWN_TYPE
 
 
 def unavailable(media: Media) -> MeshError:

@@ -19,6 +19,7 @@ from botnode.clock import now_ms
 from botnode.media_ports import MediaKind, MediaReference, ReceivedMedia
 from botnode.media_store import PIECE_BYTES
 from botnode.tables import media as media_table
+from tests import media_samples
 from tests.integration.botnode.conftest import Node, error_of, eventually, typed_errors
 from tests.integration.botnode.fake_whatsapp import ACCOUNT
 
@@ -137,6 +138,20 @@ async def test_what_goes_up_comes_down(client: Client) -> None:
     assert await client.download(media_id, offset=len(CONTENT)) == (record, [])
     error = await error_of(client.download(media_id, offset=len(CONTENT) + 1))
     assert [v.field for v in error.violations] == ["offset"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("", "image/png"),
+        ("application/octet-stream", "image/png"),
+        ("application/pdf", "image/png"),
+        ("image/png; a=b", "image/png; a=b"),
+    ],
+)
+async def test_the_bytes_tell_the_type(client: Client, said: str, told: str) -> None:
+    picture = media_samples.picture("PNG", (9, 9))
+    assert (await client.upload(picture, content_type=said)).content_type == told
 
 
 async def test_the_files_are_the_tenants_alone_and_named_here(client: Client) -> None:
