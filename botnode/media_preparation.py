@@ -118,11 +118,9 @@ class MediaPreparation:
             used = media_rows.use(tx, media_id, self._media.keeping.uploaded)
             if used is None or used.deleted:
                 raise media_error(Reason.MEDIA_NOT_FOUND, media_id)
+            is_there = media_uploads.is_fresh(tx.connection, message.account, media_id, given.kind)
             return dataclasses.replace(
-                message,
-                media_id=media_id,
-                media_kind=given.kind,
-                media_pending=not media_uploads.is_fresh(tx.connection, media_id, given.kind),
+                message, media_id=media_id, media_kind=given.kind, media_pending=not is_there
             )
 
         return dataclasses.replace(

@@ -19,9 +19,9 @@ _C = media_uploads.c
 _WAITS = (messages.c.state == MessageState.QUEUED.value) & messages.c.media_pending
 
 
-def find(connection: Connection, media_id: str, kind: str) -> Uploaded | None:
-    """Where media lies that is sent as a kind of content, however long it has."""
-    query = select(media_uploads).where(_C.media_id == media_id, _C.kind == kind)
+def find(connection: Connection, account: str, media_id: str, kind: str) -> Uploaded | None:
+    """Where media lies that an account sends as a kind of content, however long it has."""
+    query = select(media_uploads).where(_row(account, media_id, kind))
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
@@ -38,20 +38,30 @@ def find(connection: Connection, media_id: str, kind: str) -> Uploaded | None:
     )
 
 
-def is_fresh(connection: Connection, media_id: str, kind: str) -> bool:
-    """Whether a new message can refer to it."""
+def is_fresh(connection: Connection, account: str, media_id: str, kind: str) -> bool:
+    """Whether a new message of an account can refer to it."""
     now = now_ms()
     oldest = now - int(FRESH.total_seconds() * 1000)
-    query = select(_C.create_ms).where(_C.media_id == media_id, _C.kind == kind)
+    query = select(_C.create_ms).where(_row(account, media_id, kind))
     create_ms = connection.execute(query).scalar_one_or_none()
     return create_ms is not None and oldest < create_ms <= now
 
 
 def add(tx: Transaction, media_id: str, kind: str, uploaded: Uploaded) -> None:
-    """WhatsApp has it: the messages that wait for that may go out."""
-    tx.connection.execute(delete(media_uploads).where(_C.media_id == media_id, _C.kind == kind))
+    """WhatsApp has it: the messages that wait for that may go out.
+
+    It was brought for the message that waits longest, and is that account's.
+    """
+    first = select(messages.c.account).where(_WAITS, _of(media_id, kind))
+    account = tx.connection.execute(
+        first.order_by(messages.c.position).limit(1)
+    ).scalar_one_or_none()
+    if account is None:  # nobody waits any more
+        return
+    tx.connection.execute(delete(media_uploads).where(_row(account, media_id, kind)))
     tx.connection.execute(
         insert(media_uploads).values(
+            account=account,
             media_id=media_id,
             kind=kind,
             url=uploaded.url,
@@ -65,7 +75,9 @@ def add(tx: Transaction, media_id: str, kind: str, uploaded: Uploaded) -> None:
         )
     )
     tx.connection.execute(
-        update(messages).where(_WAITS, _of(media_id, kind)).values(media_pending=False)
+        update(messages)
+        .where(_WAITS, _of(media_id, kind), messages.c.account == account)
+        .values(media_pending=False)
     )
 
 
@@ -85,6 +97,10 @@ def waiting_ids(connection: Connection, media_id: str, kind: str) -> list[str]:
     """The messages that wait until WhatsApp has media."""
     query = select(messages.c.message_id).where(_WAITS, _of(media_id, kind))
     return list(connection.execute(query).scalars())
+
+
+def _row(account: str, media_id: str, kind: str) -> Any:
+    return (_C.account == account) & (_C.media_id == media_id) & (_C.kind == kind)
 
 
 def _of(media_id: str, kind: str) -> Any:

@@ -258,7 +258,7 @@ class MessageRows:
         if message.account != attempt.account:
             return self.failed(tx, message.message_id, Reason.ACCOUNT_CHANGED, CHANGED_ACCOUNT)
         if message.media_id and not media_uploads.is_fresh(
-            tx.connection, message.media_id, message.media_kind
+            tx.connection, message.account, message.media_id, message.media_kind
         ):
             return self._change(tx, message.message_id, (_S.QUEUED,), media_pending=True)
         return self._begin(tx, message.message_id, _S.QUEUED, attempt, _BEGIN)

@@ -198,10 +198,11 @@ media_looks = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
-# Where media lies at WhatsApp, for sending it again.
+# Where media lies at WhatsApp, for sending it again with the account that brought it there.
 media_uploads = Table(
     "media_uploads",
     metadata,
+    Column("account", String(128), primary_key=True),
     Column("media_id", ForeignKey("media.media_id", ondelete="CASCADE"), primary_key=True),
     Column("kind", String(16), primary_key=True),
     Column("url", String, nullable=False),

@@ -17,6 +17,7 @@ from botmesh.v1 import MessageContent, bot_pb2, message_pb2
 from botnode import media_courier, outbox
 from botnode import media_uploads as uploads
 from botnode.media_ports import MediaKind
+from botnode.ports import Account
 from botnode.tables import media_uploads
 from botnode.tables import messages as message_table
 from tests import media_samples
@@ -27,6 +28,7 @@ from tests.integration.botnode.test_media import Client
 PICTURE = media_samples.picture("PNG", (64, 48))
 OTHER = "+525500000001"
 QUEUE = message_pb2.DELIVERY_QUEUE
+ANOTHER = Account("5215500000000:1@s.whatsapp.net", "1@lid")
 
 
 def image(data: bytes = PICTURE, **fields: Any) -> MessageContent:
@@ -368,3 +370,13 @@ async def test_transfers_end_with_the_process(
     node.transfer.before = None
     again = await node.start(dataclasses.replace(ACCOUNT))
     await eventually(lambda: again.whatsapp.contents)
+
+
+async def test_another_account_brings_media_anew(make_node: Callable[..., Node]) -> None:
+    first = await make_node().start(ACCOUNT)
+    sent = await first.send(content=image())
+    await first.stop()
+    second = await make_node().start(ANOTHER)
+    again = await second.send(content=by_id(sent.content.image.media.media_id))
+    assert again.state == message_pb2.MESSAGE_STATE_SENT
+    assert [len(node.transfer.uploads) for node in (first, second)] == [1, 1]
