@@ -133,18 +133,29 @@ class MediaPreparation:
     # -- one look
 
     async def _look(self, given: GivenMedia) -> Prepared:
-        media = await self._known(given)
-        if media is None:
-            media = await self._write_down(given)
-            try:
-                return await self._inspect(given, media, is_new=True)
-            except BaseException:
-                self._media.files.remove(media.file_id)
-                raise
-        _check_size(given, media.size_bytes, LARGEST[given.kind])
-        known = media
+        known = await self._known(given)
+        if known is None:
+            return await self._look_at_new(given)
+        _check_size(given, known.size_bytes, LARGEST[given.kind])
         found = await self._store.read(lambda c: _looked_at(c, known, given.look))
-        return found or await self._inspect(given, media, is_new=False)
+        if found is not None:
+            return found
+        try:
+            return await self._inspect(given, known, is_new=False)
+        except Exception:
+            if await self._store.read(lambda c: media_rows.find(c, known.media_id)) is not None:
+                raise
+            if given.media_id:  # deleted during the look
+                raise media_error(Reason.MEDIA_NOT_FOUND, given.media_id) from None
+        return await self._look_at_new(given)
+
+    async def _look_at_new(self, given: GivenMedia) -> Prepared:
+        media = await self._write_down(given)
+        try:
+            return await self._inspect(given, media, is_new=True)
+        except BaseException:
+            self._media.files.remove(media.file_id)
+            raise
 
     async def _known(self, given: GivenMedia) -> Media | None:
         """The stored media that is meant, or that has the given bytes."""

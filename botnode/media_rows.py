@@ -186,6 +186,12 @@ def remove(tx: Transaction, media_ids: Iterable[str]) -> None:
     tx.connection.execute(delete(media).where(_C.media_id.in_(list(media_ids))))
 
 
+def is_waited_with(connection: Connection, media_id: str) -> bool:
+    """Whether a message waits with media."""
+    query = select(_C.media_id).where(_C.media_id == media_id, _WAITING)
+    return connection.execute(query).scalar_one_or_none() is not None
+
+
 def remove_unless_waiting(tx: Transaction, media_id: str) -> str:
     """Forget media, or mark it if a message waits with it; the file to remove, or empty."""
     doomed = delete(media).where(_C.media_id == media_id, ~_WAITING).returning(_C.file_id)
@@ -228,7 +234,14 @@ def find_look(connection: Connection, media_id: str, form: str) -> tuple[str, by
 
 
 def add_look(tx: Transaction, media_id: str, form: str, sent_media_id: str, content: bytes) -> None:
-    """Keep what media turned out to be."""
+    """Keep what media turned out to be.
+
+    Raises:
+        MeshError: MEDIA_NOT_FOUND if it was deleted meanwhile.
+    """
+    known = find(tx.connection, media_id)
+    if known is None or known.deleted:
+        raise media_error(Reason.MEDIA_NOT_FOUND, media_id)
     mine = (media_looks.c.media_id == media_id) & (media_looks.c.form == form)
     tx.connection.execute(delete(media_looks).where(mine))
     tx.connection.execute(

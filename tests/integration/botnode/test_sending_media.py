@@ -380,3 +380,28 @@ async def test_another_account_brings_media_anew(make_node: Callable[..., Node])
     again = await second.send(content=by_id(sent.content.image.media.media_id))
     assert again.state == message_pb2.MESSAGE_STATE_SENT
     assert [len(node.transfer.uploads) for node in (first, second)] == [1, 1]
+
+
+@pytest.mark.parametrize("by", ["media_id", "bytes"])
+async def test_media_that_is_deleted_during_its_look(client: Client, by: str) -> None:
+    node = client.node
+    stored = await client.upload(PICTURE)
+    inspect = node.tenant._inspector.inspect
+    looks: list[Any] = []
+
+    async def delete_first(*args: Any, **named: Any) -> Any:
+        looks.append(args)
+        found = await inspect(*args, **named)
+        if len(looks) == 1:
+            await client.delete(stored.media_id)
+        return found
+
+    node.tenant._inspector.inspect = delete_first  # type: ignore[method-assign]  # in between
+    if by == "media_id":
+        error = await error_of(node.send(content=by_id(stored.media_id)))
+        assert error.reason is Reason.MEDIA_NOT_FOUND
+        assert client.files == {}
+    else:
+        message = await node.send(content=image())
+        assert message.content.image.media.media_id != stored.media_id
+        assert len(client.files) == 1
