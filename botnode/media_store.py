@@ -24,6 +24,7 @@ from botnode.media import Keeping, Media, MediaState, media_error
 from botnode.media_files import MediaFiles, PartFile
 from botnode.media_rows import Announced
 from botnode.media_upload import Upload, offset_wrong, storage_full
+from botnode.side_tasks import SideTasks
 from botnode.storage import Storage
 from botnode.store import Store
 from botnode.threads import DaemonThread, in_daemon_thread
@@ -68,6 +69,7 @@ class MediaStore:
         self._storage = storage
         self._uploads: dict[str, Upload] = {}
         self._starting = asyncio.Lock()
+        self._beside = SideTasks()
         self._writing = DaemonThread("media-write")
         self._reading = DaemonThread("media-read")
         self._news = asyncio.Event()
@@ -302,17 +304,41 @@ class MediaStore:
     # -- changes
 
     async def delete(self, media_id: str) -> None:
-        """Forget media, or, if messages wait with it, let it go with the last of them."""
-        async with self._starting:
-            upload = self._uploads.pop(media_id, None)
-            if upload is not None:
-                await upload.take_over()
-            file_id = await self._store.write(
-                lambda tx: media_rows.remove_unless_waiting(tx, media_id)
-            )
+        """Forget media, or, if messages wait with it, let it go with the last of them.
+
+        Raises:
+            MeshError: STORAGE_FULL where the disk does not even take that; it goes later.
+        """
+        deleting = self._beside.spawn(self._delete(media_id))
+        for last in (False, True):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REMOVAL_S):
+                    return await asyncio.shield(deleting)
+            if not last:
+                await self._make_room_of(media_id)
+        raise storage_full(media_id, "it is removed when the disk takes that")
+
+    async def _delete(self, media_id: str) -> None:
+        file_id = await self._store.write(
+            lambda tx: media_rows.remove_unless_waiting(tx, media_id), durable=True
+        )
         if file_id:
+            async with self._starting:
+                upload = self._uploads.get(media_id)
+                if upload is not None and upload.media.file_id == file_id:
+                    del self._uploads[media_id]
+                    await upload.take_over()
             await in_daemon_thread(lambda: self.files.remove(file_id), "media-remove")
         self.changed()
+
+    async def _make_room_of(self, media_id: str) -> None:
+        """On a full disk the file of media that is deleted goes first, or nothing would help."""
+        media = await self._store.read(lambda c: media_rows.find(c, media_id))
+        if not self._storage.failing or media is None or media_id in self._uploads:
+            return
+        # No message comes to wait with it now: the disk does not take one.
+        if not await self._store.read(lambda c: media_rows.is_waited_with(c, media_id)):
+            await in_daemon_thread(lambda: self.files.remove(media.file_id), "media-remove")
 
     def changed(self) -> None:
         """Tell those who wait that media may be fetched, or failed."""

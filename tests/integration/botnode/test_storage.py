@@ -1,18 +1,24 @@
 """A tenant whose disk takes nothing: what it does, what it says, and that all goes on after it."""
 
 import asyncio
+import sqlite3
+import uuid
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
 
 from botmesh.errors import Reason
 from botmesh.v1 import message_pb2, session_pb2
+from botnode import disk_errors
 from botnode.ports import DiskFailure
 from botnode.states import SessionState
 from botnode.storage import StorageLimits
 from botnode.tables import meta
 from tests.integration.botnode.conftest import Node, error_of, eventually
 from tests.integration.botnode.fake_whatsapp import ACCOUNT
+from tests.integration.botnode.test_media import Client
 
 STORAGE = StorageLimits(check_s=0.01, probe_s=0.01)
 QUEUE = message_pb2.DELIVERY_QUEUE
@@ -31,7 +37,7 @@ class Disk:
         self.node = node
         self.error = ""
         storage = node.tenant._storage
-        monkeypatch.setattr(storage, "_shortage", lambda: self.error)
+        monkeypatch.setattr(storage, "_shortage", lambda _=0: self.error)
         monkeypatch.setattr(storage, "_probe", lambda: self.error)
         storage._limits = STORAGE
 
@@ -167,3 +173,38 @@ async def test_who_pairs_is_told(unpaired: Node, monkeypatch: pytest.MonkeyPatch
 
 def _head(connection: Connection) -> int:
     return int(connection.execute(select(meta.c.event_head)).scalar_one())
+
+
+async def test_media_can_be_deleted_where_the_last_room_is_kept(node: Node, disk: Disk) -> None:
+    client = Client(node)
+    stored = await client.upload(b"old")
+    media_id = str(uuid.uuid4())
+    under_way = await client.begin(media_id)
+    disk.error = FULL
+    node.tenant._storage._set(FULL)
+    await client.delete(stored.media_id)
+    await client.delete(media_id)
+    assert client.files == {}
+    under_way.cancel()
+
+
+async def test_the_file_goes_first_where_no_row_can(
+    node: Node, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, store = Client(node), node.tenant._store
+    stored = await client.upload(b"old")
+    transact = store._transact
+
+    def refuse(group: Any) -> Any:
+        if disk.error:
+            raise OperationalError("UPDATE", {}, sqlite3.OperationalError("disk is full"))
+        return transact(group)
+
+    monkeypatch.setattr(disk_errors, "of_database", lambda _: disk.error or None)
+    monkeypatch.setattr(store, "_transact", refuse)
+    disk.fill()
+    error = await error_of(client.delete(stored.media_id))
+    assert (error.reason, client.files) == (Reason.STORAGE_FULL, {})
+    await disk.make_room()
+    await eventually(lambda: not node.tenant.media._beside._tasks)
+    assert (await error_of(client.get(stored.media_id))).reason is Reason.MEDIA_NOT_FOUND
