@@ -205,6 +205,7 @@ class Botnode:
                 make_transfer=lambda questions: MediaMover(questions, self._settings.media_proxy),
                 keeping=self._settings.keeping,
                 limit=self._settings.fetch_limit,
+                storage=self._settings.storage_limits,
             ),
         )
         await tenant.open()

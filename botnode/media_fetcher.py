@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -26,7 +27,7 @@ from botnode.media_upload import storage_full
 from botnode.session import Session, SessionMachine
 from botnode.side_tasks import SideTasks
 from botnode.states import SessionState
-from botnode.storage import Storage
+from botnode.storage import NO_ROOM, Storage
 from botnode.store import Store, Transaction
 from botnode.threads import in_daemon_thread
 
@@ -34,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 EVENT_KIND = "media_changed"
 MOST_AT_ONCE = 2
+# How often it is looked whether the disk has room for what comes.
+ROOM_CHECK_S = 0.25
 # Pauses before a transfer that failed is tried again; they double.
 RETRY_AFTER = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=10)
@@ -46,10 +49,12 @@ class FetchLimit:
     Attributes:
         by_itself_bytes: the largest media that is fetched on receipt; 0 for none.
         asked_for_bytes: the largest that is fetched when it is asked for.
+        together_bytes: all that is there at most before no more is fetched on receipt.
     """
 
     by_itself_bytes: int = 100 * 1024 * 1024
     asked_for_bytes: int = 100 * 1024 * 1024
+    together_bytes: int = 2048 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -61,12 +66,20 @@ class _Errand:
         failed: how often it failed in a row.
         not_before: when it may be tried; the loop's time.
         trouble: why it failed last.
+        least_bytes: it has so many, whatever its sender says.
+        held: it waits until it is asked for, or others go.
     """
 
     asked_for: bool = False
     failed: int = 0
     not_before: float = 0.0
     trouble: MeshError | None = None
+    least_bytes: int = 0
+    held: bool = False
+
+
+class _HeldError(Exception):
+    """The tenant has so much received media that no more is fetched by itself."""
 
 
 class MediaFetcher:
@@ -133,10 +146,17 @@ class MediaFetcher:
     def ask_for(self, media_id: str) -> None:
         """Somebody waits for media: it is next, and soon."""
         errand = self._errands.setdefault(media_id, _Errand())
-        errand.asked_for = True
+        errand.asked_for, errand.held = True, False
         # Not at once for every call: those that wait may be many.
         soon = asyncio.get_running_loop().time() + RETRY_AFTER.total_seconds()
         errand.not_before = min(errand.not_before, soon)
+        self._work.set()
+
+    def room_came(self) -> None:
+        """Media is gone: what is held may be fetched."""
+        for errand in self._errands.values():
+            if errand.held:
+                errand.held, errand.not_before = False, 0.0
         self._work.set()
 
     def trouble(self, media_id: str) -> MeshError | None:
@@ -168,6 +188,7 @@ class MediaFetcher:
             return None
         time = asyncio.get_running_loop().time()
         waiting = [item for item in self._errands.items() if item[0] not in self._under_way]
+        waiting = [item for item in waiting if not item[1].held]
         due = [item for item in waiting if item[1].not_before <= time]
         due.sort(key=lambda item: not item[1].asked_for)
         for media_id, errand in due[: MOST_AT_ONCE - len(self._under_way)]:
@@ -179,7 +200,7 @@ class MediaFetcher:
 
     def _ended(self, media_id: str) -> None:
         del self._under_way[media_id]
-        if (errand := self._errands.get(media_id)) is not None:
+        if (errand := self._errands.get(media_id)) is not None and not errand.held:
             pause = min(RETRY_AFTER * (1 << min(errand.failed, 16)), LONGEST_RETRY)
             errand.failed += 1
             errand.not_before = asyncio.get_running_loop().time() + pause.total_seconds()
@@ -209,9 +230,10 @@ class MediaFetcher:
             del self._errands[media_id]
             return
         source = media_source.read(media.source)
-        limit = self._limit.asked_for_bytes if errand.asked_for else self._limit.by_itself_bytes
         try:
-            size, content_type = await self._bring(media, source, limit)
+            size, content_type = await self._bring(media, source, errand)
+        except _HeldError:
+            log.info("media_held", media_id=media_id)
         except MeshError as error:
             errand.trouble = media_error(Reason(error.reason), media_id, error.message)
             errand.trouble.retry_after = error.retry_after
@@ -229,26 +251,63 @@ class MediaFetcher:
             if not done:  # deleted meanwhile
                 await self._remove(media)
 
-    async def _bring(self, media: Media, source: Source, limit_bytes: int) -> tuple[int, str]:
+    async def _bring(self, media: Media, source: Source, errand: _Errand) -> tuple[int, str]:
         """Fetch the file; return its size and what it is, once it is on disk."""
-        path = self._media.files.path(media.file_id)
-        if media.size_bytes > limit_bytes:
-            raise too_large(limit_bytes)
-        others = sum(size for size, _ in self._under_way.values())
-        if trouble := self._storage.lacks_room_for(media.size_bytes + others):
-            raise storage_full(media.media_id, trouble)
-        _, task = self._under_way[media.media_id]
-        self._under_way[media.media_id] = (media.size_bytes, task)
+        limit = self._limit.asked_for_bytes if errand.asked_for else self._limit.by_itself_bytes
+        if media.size_bytes > limit:
+            raise too_large(limit)
+        path, room = self._media.files.path(media.file_id), await self._room(media, errand)
         try:
-            size = await self._transfer.download(source.reference, path, limit_bytes)
+            size = await self._download(source, path, min(limit, room))
             await in_daemon_thread(lambda: self._media.files.settle(media.file_id), "media-settle")
             found = await in_daemon_thread(lambda: content_types.detect(path), "media-detect")
+        except MeshError as error:
+            if error.reason is not Reason.MEDIA_TOO_LARGE or room >= limit:
+                raise
+            # It has more bytes than its sender says, and more than there is room for.
+            errand.least_bytes = room + 1
+            raise storage_full(media.media_id, NO_ROOM) from error
         except OSError as error:
             if disk := disk_errors.of_system(error):
                 raise storage_full(media.media_id, disk) from error
             text = f"the file cannot be written: {error.strerror}"
             raise media_error(Reason.MEDIA_TRANSFER_FAILED, media.media_id, text) from error
         return size, type_of(media.content_type, found)
+
+    async def _room(self, media: Media, errand: _Errand) -> int:
+        """How many bytes it may have. What its sender says is believed only if it is more."""
+        size = max(media.size_bytes, errand.least_bytes)
+        others = sum(size for size, _ in self._under_way.values())
+        if trouble := self._storage.lacks_room_for(size + others):
+            raise storage_full(media.media_id, trouble)
+        _, task = self._under_way[media.media_id]
+        self._under_way[media.media_id] = (size, task)
+        room = self._storage.media_room_bytes() - others
+        there = await self._store.read(media_rows.received_bytes)
+        if errand.asked_for:
+            return room
+        left = self._limit.together_bytes - there - others
+        if left < size:
+            errand.held = True
+            raise _HeldError
+        return min(room, left)
+
+    async def _download(self, source: Source, path: Path, limit_bytes: int) -> int:
+        """Fetch the file, as long as the disk has room: others write there, too."""
+        loading = asyncio.ensure_future(
+            self._transfer.download(source.reference, path, limit_bytes)
+        )
+        try:
+            while not loading.done():
+                await asyncio.wait({loading}, timeout=ROOM_CHECK_S)
+                if not loading.done() and (trouble := self._storage.lacks_room_for(0)):
+                    raise storage_full("", trouble)
+            return loading.result()
+        finally:
+            if loading.cancel():
+                await asyncio.wait({loading})
+                if not loading.cancelled():
+                    loading.exception()  # seen: it is given up
 
     async def _settle(self, source: Source, change: Callable[[Transaction], Media | None]) -> bool:
         """Write down how it ended, with the event; whether the media is still there."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from botmesh.errors import Reason
 from botnode.clock import from_ms, now_ms
@@ -46,6 +46,14 @@ def all_files(connection: Connection) -> list[Media]:
     with_file = (MediaState.UPLOADING.value, MediaState.AVAILABLE.value)
     rows = connection.execute(select(media).where(_C.state.in_(with_file)))
     return [to_media(row) for row in rows]
+
+
+def received_bytes(connection: Connection) -> int:
+    """How many bytes the received media has that is there."""
+    query = select(func.coalesce(func.sum(_C.size_bytes), 0)).where(
+        _C.received, _C.state == MediaState.AVAILABLE.value
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def fetching(connection: Connection) -> list[str]:

@@ -45,6 +45,9 @@ class Fetching(Protocol):
     def ask_for(self, media_id: str) -> None:
         """Somebody waits for media."""
 
+    def room_came(self) -> None:
+        """Media is gone."""
+
     def trouble(self, media_id: str) -> MeshError | None:
         """Why media was not fetched when it was tried last."""
 
@@ -122,6 +125,7 @@ class MediaStore:
                 return
             await in_daemon_thread(lambda gone=gone: self.files.remove(*gone), "media-remove")  # type: ignore[misc]  # as above
             log.info("media_forgotten", count=len(gone))
+            self._made_room()
 
     # -- looking
 
@@ -329,6 +333,7 @@ class MediaStore:
                     del self._uploads[media_id]
                     await upload.take_over()
             await in_daemon_thread(lambda: self.files.remove(file_id), "media-remove")
+        self._made_room()
         self.changed()
 
     async def _make_room_of(self, media_id: str) -> None:
@@ -339,6 +344,10 @@ class MediaStore:
         # No message comes to wait with it now: the disk does not take one.
         if not await self._store.read(lambda c: media_rows.is_waited_with(c, media_id)):
             await in_daemon_thread(lambda: self.files.remove(media.file_id), "media-remove")
+
+    def _made_room(self) -> None:
+        if self.fetching is not None:
+            self.fetching.room_came()
 
     def changed(self) -> None:
         """Tell those who wait that media may be fetched, or failed."""

@@ -391,9 +391,7 @@ class Pump:
         if not message.media_id:
             return None
         return await self._store.read(
-            lambda c: media_uploads.find(
-                c, message.account, message.media_id, message.media_kind
-            )
+            lambda c: media_uploads.find(c, message.account, message.media_id, message.media_kind)
         )
 
     def _call(self, hand: "_Hand", media: Uploaded | None) -> Callable[[], Sent]:

@@ -15,6 +15,7 @@ from botnode.media import MOST_BYTES, Keeping
 from botnode.media_fetcher import FetchLimit
 from botnode.media_http import proxy_of_environment
 from botnode.pacing import Pace
+from botnode.storage import StorageLimits
 
 ROOT_KEY_BYTES = 32
 DEFAULT_MESH = "default"
@@ -127,6 +128,20 @@ class BotnodeSettings(MeshSettings):
         description="Received media up to this size is fetched on receipt, in MiB; 0 fetches "
         "nothing until DownloadMedia asks for it (then up to 100).",
     )
+    media_tenant_limit_mb: int = Field(
+        2048,
+        ge=0,
+        le=1_048_576,
+        description="So much received media a tenant has before no more is fetched on receipt, in "
+        "MiB: it then waits for DownloadMedia, or for room.",
+    )
+    media_keep_free_mb: int = Field(
+        256,
+        ge=32,
+        le=1_048_576,
+        description="What media leaves free on the disk, in MiB, of a small disk a tenth: there "
+        "messages come and go on.",
+    )
     media_unfinished_keep_hours: int = Field(
         24,
         ge=1,
@@ -232,4 +247,9 @@ class BotnodeSettings(MeshSettings):
     def fetch_limit(self) -> FetchLimit:
         """What is fetched of received media."""
         limit = self.media_fetch_limit_mb * _MB
-        return FetchLimit(limit, limit or MOST_BYTES)
+        return FetchLimit(limit, limit or MOST_BYTES, self.media_tenant_limit_mb * _MB)
+
+    @property
+    def storage_limits(self) -> StorageLimits:
+        """What is left free on the disk."""
+        return StorageLimits(media_reserve_bytes=self.media_keep_free_mb * _MB)

@@ -7,6 +7,7 @@ WhatsApp keeps what comes, and all goes on by itself when there is room again.
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 # The name in the botnode's health service: NOT_SERVING while the disk takes nothing.
 STORAGE_SERVICE = "botmesh.storage"
 _PROBE = "probe"
+NO_ROOM = "the disk has no more room for media"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,9 @@ class StorageLimits:
     Attributes:
         reserve_bytes: what has to be free, on a small disk a part of it.
         reserve_part: that part.
+        media_reserve_bytes: what media leaves free, on a small disk a part of it: far more, or
+            media would take every session on the disk to its end.
+        media_reserve_part: that part.
         check_s: how often that is looked at.
         probe_s: how often a disk that takes nothing is tried again.
         probe_bytes: how much is written to try it.
@@ -37,6 +42,8 @@ class StorageLimits:
 
     reserve_bytes: int = 16 * 1024 * 1024
     reserve_part: float = 0.05
+    media_reserve_bytes: int = 256 * 1024 * 1024
+    media_reserve_part: float = 0.1
     check_s: float = 5.0
     probe_s: float = 1.0
     probe_bytes: int = 256 * 1024
@@ -118,23 +125,31 @@ class Storage:
             observer(error)
 
     def lacks_room_for(self, size_bytes: int) -> str:
-        """Why so much cannot be written now, in words; empty if it can."""
-        return self.error or self._shortage(size_bytes)
+        """Why so much media cannot be written now, in words; empty if it can."""
+        if self.error or size_bytes <= self.media_room_bytes():
+            return self.error
+        return NO_ROOM
 
-    def _shortage(self, wanted_bytes: int = 0) -> str:
+    def media_room_bytes(self) -> int:
+        """How much media can be written now; less than 0 if there is too much already."""
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError:
+            return sys.maxsize  # nobody knows: writing tells
+        limits = self._limits
+        keep = _reserve(disk, limits.media_reserve_bytes, limits.media_reserve_part)
+        return disk.f_bavail * disk.f_frsize - keep if disk.f_blocks else sys.maxsize
+
+    def _shortage(self) -> str:
         """That there is too little room, in words; empty if there is enough, or nobody knows."""
         try:
             disk = os.statvfs(self._folder)
         except OSError as error:
             return disk_errors.of_system(error) or ""
-        limits = self._limits
-        reserve = min(
-            limits.reserve_bytes, int(disk.f_blocks * disk.f_frsize * limits.reserve_part)
-        )
-        free = disk.f_bavail * disk.f_frsize
+        reserve = _reserve(disk, self._limits.reserve_bytes, self._limits.reserve_part)
         if self.error:
             reserve += reserve // 2  # not to and fro for every byte
-        if disk.f_blocks == 0 or free >= reserve + wanted_bytes:
+        if disk.f_blocks == 0 or disk.f_bavail * disk.f_frsize >= reserve:
             return ""
         return disk_errors.FULL
 
@@ -154,3 +169,7 @@ class Storage:
         except OSError as error:
             return disk_errors.of_system(error) or f"the disk takes nothing: {error.strerror}"
         return ""
+
+
+def _reserve(disk: os.statvfs_result, most_bytes: int, part: float) -> int:
+    return min(most_bytes, int(disk.f_blocks * disk.f_frsize * part))

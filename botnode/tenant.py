@@ -38,7 +38,7 @@ from botnode.questions import Questions
 from botnode.session import SessionMachine
 from botnode.session_record import SessionRecord
 from botnode.states import SessionState
-from botnode.storage import Storage
+from botnode.storage import Storage, StorageLimits
 from botnode.store import EpochLostError, Store
 from botnode.threads import in_daemon_thread
 
@@ -58,11 +58,13 @@ class MediaWays:
         make_transfer: of what moves it to and from WhatsApp.
         keeping: how long it is kept.
         limit: what is fetched of what is received.
+        storage: what it leaves free.
     """
 
     make_transfer: Callable[[Questions], MediaTransfer]
     keeping: Keeping = dataclasses.field(default_factory=Keeping)
     limit: FetchLimit = dataclasses.field(default_factory=FetchLimit)
+    storage: StorageLimits = dataclasses.field(default_factory=StorageLimits)
 
 
 class Tenant:
@@ -89,7 +91,7 @@ class Tenant:
         self.epoch = owned.epoch
         self.hub = PairingHub()
         self._store = Store(folder.node_db, owned.epoch)
-        self._storage = Storage(folder.path, self._store.touch)
+        self._storage = Storage(folder.path, self._store.touch, media.storage)
         self._storage.observe(self._on_storage)
         self._rows = MessageRows(convert.message_event(identity.tenant_id))
         self.events = EventLog(self._store, owned.log_id)

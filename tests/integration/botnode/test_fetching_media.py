@@ -291,3 +291,88 @@ async def test_a_fault_of_ours_is_no_endless_haste(
     await eventually(lambda: errands[id_of(message)].failed > 1)
     node.transfer.fetch = give
     await Client(node).download(id_of(message))
+
+
+@pytest.mark.usefixtures("rarely")
+async def test_a_tenant_full_of_received_media_fetches_what_is_asked_for(
+    make_node: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = make_node()
+    node.limit = FetchLimit(together_bytes=len(JPEG))
+    node.transfer.fetch = give
+    await node.start(dataclasses.replace(ACCOUNT))
+    client = Client(node)
+    first, second, third = (message_with() for _ in range(3))
+    await bring(node, first)
+    await eventually(lambda: not node.tenant._fetcher._errands)
+    await bring(node, second)
+    await bring(node, third)
+    errands = node.tenant._fetcher._errands
+    await eventually(lambda: len([errand for errand in errands.values() if errand.held]) == 2)
+    assert len(node.transfer.fetched) == 1
+    assert (await client.get(id_of(second))).state == MediaState.MEDIA_STATE_FETCHING
+    monkeypatch.setattr(media_fetcher, "RETRY_AFTER", timedelta(0))
+    await client.download(id_of(second))
+    for message in (first, second):
+        assert len(node.transfer.fetched) == 2
+        await client.delete(id_of(message))
+    await eventually(lambda: not errands)
+    assert (await client.get(id_of(third))).state == MediaState.MEDIA_STATE_AVAILABLE
+
+
+@pytest.mark.usefixtures("rarely")
+async def test_a_sender_who_says_too_little_gets_no_more_room(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[int] = []
+
+    async def fetch(_: MediaReference, path: Path, limit: int) -> int:
+        limits.append(limit)
+        await asyncio.to_thread(path.write_bytes, JPEG[:limit])
+        if len(JPEG) > limit:
+            raise MeshError(Reason.MEDIA_TOO_LARGE, "too large")
+        return len(JPEG)
+
+    node.transfer.fetch = fetch
+    storage, message = node.tenant._storage, message_with()
+    assert message.media is not None
+    reference = dataclasses.replace(message.media.reference, file_length=1)
+    message = dataclasses.replace(
+        message, media=dataclasses.replace(message.media, reference=reference)
+    )
+    monkeypatch.setattr(storage, "media_room_bytes", lambda: 5)
+    await bring(node, message)
+    errands = node.tenant._fetcher._errands
+    await eventually(lambda: errands[id_of(message)].failed)
+    error = await error_of(Client(node).download(id_of(message), timeout_s=0.2))
+    assert (error.reason, limits) == (Reason.STORAGE_FULL, [5])
+    storage._set("the disk is full")
+    storage._set("")  # there is no more room than before: it is not even begun
+    await eventually(lambda: errands[id_of(message)].failed == 2)
+    monkeypatch.undo()
+    storage._set("the disk is full")
+    storage._set("")
+    await Client(node).download(id_of(message))
+    assert len(limits) == 2
+
+
+async def test_a_download_ends_where_others_take_the_room(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, ended = [1000], asyncio.Event()
+
+    async def fetch(_: MediaReference, path: Path, _limit: int) -> int:
+        write(path)
+        room[0] = -1
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+        return 0
+
+    node.transfer.fetch = fetch
+    monkeypatch.setattr(media_fetcher, "ROOM_CHECK_S", 0.01)
+    monkeypatch.setattr(node.tenant._storage, "media_room_bytes", lambda: room[0])
+    await bring(node, message_with())
+    await asyncio.wait_for(ended.wait(), 5)
+    await eventually(lambda: not Client(node).files)

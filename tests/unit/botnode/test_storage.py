@@ -172,3 +172,22 @@ async def test_a_folder_that_is_gone_is_another_s_matter(tmp_path: Path) -> None
 )
 def test_what_the_library_logs(text: str, words: str | None) -> None:
     assert disk_errors.of_text(text) == words
+
+
+async def test_media_leaves_more_free_than_a_session_needs(disk: Disk, tmp_path: Path) -> None:
+    async def touch() -> None:
+        pass
+
+    disk.size = 100_000 * MIB
+    storage = Storage(tmp_path, touch)
+    disk.free = 300 * MIB
+    assert storage.media_room_bytes() == 44 * MIB
+    assert storage.lacks_room_for(44 * MIB) == ""
+    assert storage.lacks_room_for(44 * MIB + 1) == storage_module.NO_ROOM
+    disk.free -= 44 * MIB
+    storage.check()
+    assert storage.error == ""
+    disk.size = 100 * MIB  # a small one
+    assert storage.media_room_bytes() == disk.free - 10 * MIB
+    disk.size = 0  # one that does not say
+    assert storage.lacks_room_for(2**50) == ""
