@@ -1,5 +1,6 @@
 """MediaService for one tenant: turns pb into work on the tenant's media and back."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -11,6 +12,7 @@ from botnode.convert import media_to_pb
 from botnode.deadlines import patience_s
 from botnode.media import MOST_BYTES, canonical_media_id, is_content_type
 from botnode.media_rows import Announced
+from botnode.media_upload import IDLE_S
 from botnode.tenant import Tenant
 
 MOST_PIECE = 1_048_576
@@ -33,7 +35,11 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         return await self._calls.unless_stopped(self._upload(aiter(request_iterator), context))
 
     async def _upload(self, requests: _Requests, context: Context) -> media_pb2.UploadMediaResponse:
-        first = await anext(requests, media_pb2.UploadMediaRequest())
+        try:
+            async with asyncio.timeout(IDLE_S):
+                first = await anext(requests, media_pb2.UploadMediaRequest())
+        except TimeoutError:
+            raise invalid("start", f"did not come within {IDLE_S:g} s") from None
         self._calls.check(first, context)
         tenant = self._calls.tenant()
         if not first.HasField("start"):

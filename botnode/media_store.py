@@ -24,6 +24,7 @@ from botnode.media import Keeping, Media, MediaState, media_error
 from botnode.media_files import MediaFiles, PartFile
 from botnode.media_rows import Announced
 from botnode.media_upload import Upload, offset_wrong, storage_full
+from botnode.session_errors import RETRY_AFTER
 from botnode.side_tasks import SideTasks
 from botnode.storage import Storage
 from botnode.store import Store
@@ -34,6 +35,8 @@ log = structlog.get_logger(__name__)
 # The most that one item of a download has; also what is read of a file at once.
 PIECE_BYTES = 65_536
 TRIM_EVERY_S = 3600.0
+# Uploads that a tenant may have under way.
+MOST_UPLOADS = 16
 # So long an upload that failed waits for its row to be gone: on a full disk it stays for a while.
 REMOVAL_S = 0.5
 UNKNOWN_TYPE = "application/octet-stream"
@@ -220,9 +223,12 @@ class MediaStore:
 
         Raises:
             MeshError: MEDIA_ID_REUSED, MEDIA_OFFSET_WRONG, MEDIA_INCOMPLETE, MEDIA_DAMAGED,
-                STORAGE_FULL; what the pieces raise.
+                STORAGE_FULL, QUEUE_FULL; what the pieces raise.
         """
         async with self._starting:
+            if len(self._uploads) >= MOST_UPLOADS and announced.media_id not in self._uploads:
+                text = f"{MOST_UPLOADS} uploads of this tenant are under way already"
+                raise MeshError(Reason.QUEUE_FULL, text, retry_after=RETRY_AFTER)
             media = await self._claim(announced)
             if media.state is MediaState.AVAILABLE:
                 return media
@@ -263,20 +269,15 @@ class MediaStore:
             await current.take_over()
             if offset != current.stored_bytes:  # of a write that was in hand
                 raise offset_wrong(media.media_id, current.stored_bytes)
-        elsewhere = sum(
-            upload.missing_bytes
-            for media_id, upload in self._uploads.items()
-            if media_id != media.media_id
-        )
-        missing = media.size_bytes - stored
-        if trouble := self._storage.lacks_room_for(missing + elsewhere):
+        # No room is kept for what was announced: whether there is any is looked at as bytes come.
+        if trouble := self._storage.lacks_room_for(media.size_bytes - stored):
             if not stored:
                 await self._forgotten(media)
             raise storage_full(media.media_id, trouble)
         file = await in_daemon_thread(
             lambda: PartFile(self.files.path(media.file_id)), "media-open", PartFile.close
         )
-        upload = Upload(media, file, self._writing, lambda: self._storage.error)
+        upload = Upload(media, file, self._writing, self._storage.lacks_room_for)
         self._uploads[media.media_id] = upload
         return upload
 

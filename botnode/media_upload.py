@@ -11,6 +11,9 @@ from botnode.media_files import PartFile
 from botnode.session_errors import RETRY_AFTER
 from botnode.threads import DaemonThread, in_daemon_thread
 
+# So long a call may bring nothing; then it ends, and the upload can go on with another.
+IDLE_S = 60.0
+
 
 class Upload:
     """What one call brings of one medium.
@@ -19,11 +22,11 @@ class Upload:
         media: its row.
         file: opened at its end.
         disk: the thread that writes.
-        disk_trouble: why nothing can be written now, in words; empty while all is well.
+        disk_trouble: why so many bytes cannot be written now, in words; empty while all is well.
     """
 
     def __init__(
-        self, media: Media, file: PartFile, disk: DaemonThread, disk_trouble: Callable[[], str]
+        self, media: Media, file: PartFile, disk: DaemonThread, disk_trouble: Callable[[int], str]
     ) -> None:
         self.media = media
         self._file = file
@@ -47,7 +50,7 @@ class Upload:
         """Write the pieces down, in order; return when all are on disk and as announced.
 
         Raises:
-            MeshError: MEDIA_INCOMPLETE if there are no more pieces and the media is not whole,
+            MeshError: MEDIA_INCOMPLETE if no more pieces come and the media is not whole,
                 MEDIA_OFFSET_WRONG if another call took the upload over, MEDIA_DAMAGED,
                 STORAGE_FULL; what the pieces raise.
         """
@@ -76,23 +79,31 @@ class Upload:
 
     async def _take_in(self, pieces: AsyncIterator[bytes]) -> bytes:
         media_id = self.media.media_id
-        async for piece in pieces:
+        while piece := await self._next(pieces):
             if len(piece) > self.missing_bytes:
                 text = f"more bytes came than the {self.media.size_bytes} that were announced"
                 raise media_error(Reason.MEDIA_DAMAGED, media_id, text)
-            if trouble := self._disk_trouble():
+            if trouble := self._disk_trouble(len(piece)):
                 raise storage_full(media_id, trouble)
             await self._write(piece)
         if self.missing_bytes:
-            raise media_error(
-                Reason.MEDIA_INCOMPLETE,
-                media_id,
-                f"{self.stored_bytes} of {self.media.size_bytes} bytes are there; the upload can "
-                "go on",
-                stored_bytes=str(self.stored_bytes),
-            )
+            raise self._incomplete()
         with _typed(media_id):
             return await in_daemon_thread(self._file.finish, "media-finish")
+
+    async def _next(self, pieces: AsyncIterator[bytes]) -> bytes:
+        """The next piece; empty after the last."""
+        try:
+            async with asyncio.timeout(IDLE_S):
+                return await anext(pieces, b"")
+        except TimeoutError:
+            raise self._incomplete(f"nothing came for {IDLE_S:g} s; ") from None
+
+    def _incomplete(self, why: str = "") -> MeshError:
+        stored = self.stored_bytes
+        text = f"{why}{stored} of {self.media.size_bytes} bytes are there; the upload can go on"
+        media_id = self.media.media_id
+        return media_error(Reason.MEDIA_INCOMPLETE, media_id, text, stored_bytes=str(stored))
 
     async def _write(self, piece: bytes) -> None:
         with _typed(self.media.media_id):

@@ -73,10 +73,10 @@ class MediaServiceServicer:
         is there. Idempotent by media_id: an upload that is whole already is answered at once.
 
         Errors: MEDIA_OFFSET_WRONG when the bytes do not go on where those that are there end, or when another call took
-        the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends before
-        all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
+        the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends, or
+        brings nothing for a minute, before all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
         their hash is another (what was uploaded is forgotten), MEDIA_ID_REUSED when the id stands for other media,
-        STORAGE_FULL, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
+        STORAGE_FULL, QUEUE_FULL when too many of the tenant are under way, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,6 +105,8 @@ class MediaServiceServicer:
 
     def DeleteMedia(self, request, context):
         """Removes media from the tenant's folder. Messages that wait with it keep it until they are settled. Idempotent.
+
+        Errors: STORAGE_FULL when the disk does not even take that: the media goes as soon as it does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

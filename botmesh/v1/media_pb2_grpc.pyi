@@ -43,10 +43,10 @@ class MediaServiceStub:
     is there. Idempotent by media_id: an upload that is whole already is answered at once.
 
     Errors: MEDIA_OFFSET_WRONG when the bytes do not go on where those that are there end, or when another call took
-    the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends before
-    all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
+    the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends, or
+    brings nothing for a minute, before all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
     their hash is another (what was uploaded is forgotten), MEDIA_ID_REUSED when the id stands for other media,
-    STORAGE_FULL, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
+    STORAGE_FULL, QUEUE_FULL when too many of the tenant are under way, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
     """
     GetMedia: _grpc.UnaryUnaryMultiCallable[_media_pb2.GetMediaRequest, _media_pb2.GetMediaResponse]
     """Tells what is known of media, of an upload that broke off too. Reads only.
@@ -62,7 +62,10 @@ class MediaServiceStub:
     sent; when it could not be fetched yet STORAGE_FULL or MEDIA_TRANSFER_FAILED (it is tried again by itself).
     """
     DeleteMedia: _grpc.UnaryUnaryMultiCallable[_media_pb2.DeleteMediaRequest, _media_pb2.DeleteMediaResponse]
-    """Removes media from the tenant's folder. Messages that wait with it keep it until they are settled. Idempotent."""
+    """Removes media from the tenant's folder. Messages that wait with it keep it until they are settled. Idempotent.
+
+    Errors: STORAGE_FULL when the disk does not even take that: the media goes as soon as it does.
+    """
 
 @_typing.type_check_only
 class MediaServiceAsyncStub(MediaServiceStub):
@@ -79,10 +82,10 @@ class MediaServiceAsyncStub(MediaServiceStub):
     is there. Idempotent by media_id: an upload that is whole already is answered at once.
 
     Errors: MEDIA_OFFSET_WRONG when the bytes do not go on where those that are there end, or when another call took
-    the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends before
-    all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
+    the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends, or
+    brings nothing for a minute, before all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
     their hash is another (what was uploaded is forgotten), MEDIA_ID_REUSED when the id stands for other media,
-    STORAGE_FULL, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
+    STORAGE_FULL, QUEUE_FULL when too many of the tenant are under way, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
     """
     GetMedia: _aio.UnaryUnaryMultiCallable[_media_pb2.GetMediaRequest, _media_pb2.GetMediaResponse]  # type: ignore[assignment]
     """Tells what is known of media, of an upload that broke off too. Reads only.
@@ -98,7 +101,10 @@ class MediaServiceAsyncStub(MediaServiceStub):
     sent; when it could not be fetched yet STORAGE_FULL or MEDIA_TRANSFER_FAILED (it is tried again by itself).
     """
     DeleteMedia: _aio.UnaryUnaryMultiCallable[_media_pb2.DeleteMediaRequest, _media_pb2.DeleteMediaResponse]  # type: ignore[assignment]
-    """Removes media from the tenant's folder. Messages that wait with it keep it until they are settled. Idempotent."""
+    """Removes media from the tenant's folder. Messages that wait with it keep it until they are settled. Idempotent.
+
+    Errors: STORAGE_FULL when the disk does not even take that: the media goes as soon as it does.
+    """
 
 class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
     """The media of one tenant: what is to be sent, and what was received. Every botnode serves it for its own tenant, the
@@ -118,10 +124,10 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         is there. Idempotent by media_id: an upload that is whole already is answered at once.
 
         Errors: MEDIA_OFFSET_WRONG when the bytes do not go on where those that are there end, or when another call took
-        the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends before
-        all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
+        the upload over (stored_bytes in the metadata tells where it goes on), MEDIA_INCOMPLETE when the stream ends, or
+        brings nothing for a minute, before all bytes came (with stored_bytes, too), MEDIA_TOO_LARGE, MEDIA_DAMAGED when there are more bytes than announced or
         their hash is another (what was uploaded is forgotten), MEDIA_ID_REUSED when the id stands for other media,
-        STORAGE_FULL, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
+        STORAGE_FULL, QUEUE_FULL when too many of the tenant are under way, BOTNODE_UNAVAILABLE when the botnode breaks off: the upload can go on.
         """
 
     @_abc_1.abstractmethod
@@ -155,6 +161,9 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_pb2.DeleteMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_media_pb2.DeleteMediaResponse, _abc.Awaitable[_media_pb2.DeleteMediaResponse]]:
-        """Removes media from the tenant's folder. Messages that wait with it keep it until they are settled. Idempotent."""
+        """Removes media from the tenant's folder. Messages that wait with it keep it until they are settled. Idempotent.
+
+        Errors: STORAGE_FULL when the disk does not even take that: the media goes as soon as it does.
+        """
 
 def add_MediaServiceServicer_to_server(servicer: MediaServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

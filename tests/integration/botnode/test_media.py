@@ -14,7 +14,7 @@ import pytest
 
 from botmesh.errors import MeshError, Reason
 from botmesh.v1 import media_pb2, media_pb2_grpc
-from botnode import media_rows
+from botnode import media_rows, media_servicer, media_store, media_upload
 from botnode.clock import now_ms
 from botnode.media_ports import MediaKind, MediaReference, ReceivedMedia
 from botnode.media_store import PIECE_BYTES
@@ -375,21 +375,54 @@ async def test_a_full_disk_takes_nothing(client: Client, monkeypatch: pytest.Mon
     assert client.files == {}
 
 
-async def test_room_is_kept_for_uploads_under_way(
+async def test_an_announcement_takes_no_room(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
     storage = client.node.tenant._storage
-
-    def lacks_room_for(size_bytes: int) -> str:
-        asked.append(size_bytes)
-        return ""
-
-    monkeypatch.setattr(storage, "lacks_room_for", lacks_room_for)
+    room = 2 * len(CONTENT)
+    monkeypatch.setattr(storage, "media_room_bytes", lambda: room - sum(client.files.values()))
+    calls = [client.open() for _ in range(5)]
+    for call in calls:
+        await call.write(client.start())
+    await eventually(lambda: len(client.node.tenant.media._uploads) == 5)
+    first = (await client.upload()).media_id
+    for call in calls:
+        call.cancel()
     call = await client.begin(new_id())
+    await client.upload(CONTENT[:150_000])
+    await call.write(media_pb2.UploadMediaRequest(data=CONTENT[100_000:]))
+    assert (await failure_of(call)).reason is Reason.STORAGE_FULL
+    assert (await client.get(first)).state == media_pb2.MEDIA_STATE_AVAILABLE
+
+
+async def test_an_upload_that_brings_nothing_ends(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media_id = new_id()
+    monkeypatch.setattr(media_upload, "IDLE_S", 0.3)
+    call = await client.begin(media_id)
+    error = await failure_of(call)
+    assert (error.reason, error.metadata["stored_bytes"]) == (Reason.MEDIA_INCOMPLETE, "100000")
+    await client.upload(media_id=media_id, offset=100_000)
+
+
+async def test_a_stream_that_says_nothing_ends(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media_servicer, "IDLE_S", 0.1)
+    error = await failure_of(client.open())
+    assert [violation.field for violation in error.violations] == ["start"]
+
+
+async def test_uploads_at_once_are_bounded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media_store, "MOST_UPLOADS", 1)
+    media_id = new_id()
+    call = await client.begin(media_id)
+    error = await error_of(client.upload())
+    assert (error.reason, error.retryable) == (Reason.QUEUE_FULL, True)
+    await client.upload(media_id=media_id, offset=100_000)  # takes its own over
     await client.upload()
-    assert asked == [len(CONTENT), len(CONTENT) + len(CONTENT) - 100_000]
-    call.cancel()
+    del call
 
 
 async def test_what_a_crash_left_is_removed_at_the_start(make_node: Callable[..., Node]) -> None:
