@@ -1,10 +1,12 @@
 """What is done with a message's media before the message is accepted: found, looked at, stored."""
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +26,6 @@ from botnode.media_rows import Announced
 from botnode.media_store import UNKNOWN_TYPE, MediaStore, unavailable
 from botnode.media_upload import storage_full
 from botnode.message import OutboundMessage
-from botnode.message_row import find_request
 from botnode.outbox import SendCommand
 from botnode.side_tasks import SideTasks
 from botnode.storage import Storage
@@ -32,6 +33,8 @@ from botnode.store import Store, Transaction
 from botnode.threads import in_daemon_thread
 
 ASK_AGAIN_AFTER = timedelta(seconds=1)
+# Looks of a tenant that may be under way, or wait for their turn.
+MOST_LOOKS = 64
 
 
 class Inspector(Protocol):
@@ -56,10 +59,12 @@ class Prepared:
     Attributes:
         media: what goes out.
         description: a content with nothing but what the media is.
+        made: the ids of what was stored for it.
     """
 
     media: Media
     description: message_pb2.MessageContent
+    made: tuple[str, ...] = ()
 
 
 class MediaPreparation:
@@ -73,20 +78,45 @@ class MediaPreparation:
         self._storage = storage
         self._inspector = inspector
         self._under_way: dict[tuple[str, str], asyncio.Task[Prepared]] = {}
+        self._looking = 0
+        self._in_use: Counter[str] = Counter()
         self._beside = SideTasks()
 
-    async def prepare(self, command: SendCommand, given: GivenMedia, wait_s: float) -> SendCommand:
+    @contextlib.asynccontextmanager
+    async def prepared(
+        self, command: SendCommand, given: GivenMedia, wait_s: float
+    ) -> AsyncIterator[SendCommand]:
         """The command with what its media is. Nothing is stored of media that cannot be sent.
 
-        A look that takes longer than the caller waits goes on; its request comes again.
+        A look that takes longer than the caller waits goes on; its request comes again. What was
+        stored of the bytes of a message that is then refused goes away.
 
         Raises:
             MeshError: INVALID_REQUEST, CONVERSION_UNAVAILABLE, MEDIA_NOT_FOUND, MEDIA_INCOMPLETE,
-                MEDIA_TOO_LARGE, STORAGE_FULL, or why received media could not be fetched;
-                BOTNODE_UNAVAILABLE when the time is over.
+                MEDIA_TOO_LARGE, STORAGE_FULL, QUEUE_FULL when too many looks wait, or why received
+                media could not be fetched; BOTNODE_UNAVAILABLE when the time is over.
         """
-        if await self._store.read(lambda c: find_request(c, command.request_id)) is not None:
-            return command  # it will be joined, or refused by its hash
+        prepared = await self._prepared(command, given, wait_s)
+        made = prepared.made if given.data else ()
+        self._in_use.update(made)
+        try:
+            yield self._with(command, given, prepared)
+        except BaseException:
+            unused = [media_id for media_id in made if self._in_use[media_id] == 1]
+            if unused:
+                self._beside.spawn(self._remove_unused(unused))
+            raise
+        finally:
+            self._in_use.subtract(made)
+            self._in_use = +self._in_use
+
+    async def _remove_unused(self, media_ids: list[str]) -> None:
+        file_ids = await self._store.write(
+            lambda tx: media_rows.remove_unused(tx, media_ids), durable=True
+        )
+        await in_daemon_thread(lambda: self._media.files.remove(*file_ids), "media-remove")
+
+    async def _prepared(self, command: SendCommand, given: GivenMedia, wait_s: float) -> Prepared:
         source = given.media_id or hashlib.sha256(given.data).hexdigest()
         key = (source, given.look)
         task = self._under_way.get(key)
@@ -95,7 +125,7 @@ class MediaPreparation:
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         try:
             async with asyncio.timeout(wait_s):
-                prepared = await asyncio.shield(task)
+                return await asyncio.shield(task)
         except TimeoutError:
             raise MeshError(
                 Reason.BOTNODE_UNAVAILABLE,
@@ -103,7 +133,6 @@ class MediaPreparation:
                 metadata={"request_id": command.request_id},
                 retry_after=ASK_AGAIN_AFTER,
             ) from None
-        return self._with(command, given, prepared)
 
     def _with(self, command: SendCommand, given: GivenMedia, prepared: Prepared) -> SendCommand:
         content = message_pb2.MessageContent.FromString(command.content)
@@ -134,28 +163,42 @@ class MediaPreparation:
 
     async def _look(self, given: GivenMedia) -> Prepared:
         known = await self._known(given)
-        if known is None:
-            return await self._look_at_new(given)
-        _check_size(given, known.size_bytes, LARGEST[given.kind])
-        found = await self._store.read(lambda c: _looked_at(c, known, given.look))
-        if found is not None:
-            return found
-        try:
-            return await self._inspect(given, known, is_new=False)
-        except Exception:
-            if await self._store.read(lambda c: media_rows.find(c, known.media_id)) is not None:
+        if known is not None:
+            _check_size(given, known.size_bytes, LARGEST[given.kind])
+            found = await self._store.read(lambda c: _looked_at(c, known, given.look))
+            if found is not None:
+                return found
+        with self._place():
+            if known is not None:
+                try:
+                    return await self._inspect(given, known, is_new=False)
+                except Exception:
+                    if await self._is_there(known):
+                        raise
+                    if given.media_id:  # deleted during the look
+                        raise media_error(Reason.MEDIA_NOT_FOUND, given.media_id) from None
+            media = await self._write_down(given)
+            given = dataclasses.replace(given, data=b"")  # not kept in memory until it has its turn
+            try:
+                return await self._inspect(given, media, is_new=True)
+            except BaseException:
+                self._media.files.remove(media.file_id)
                 raise
-            if given.media_id:  # deleted during the look
-                raise media_error(Reason.MEDIA_NOT_FOUND, given.media_id) from None
-        return await self._look_at_new(given)
 
-    async def _look_at_new(self, given: GivenMedia) -> Prepared:
-        media = await self._write_down(given)
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the places of those that look, or wait for their turn to."""
+        if self._looking >= MOST_LOOKS:
+            text = f"{MOST_LOOKS} media of this tenant wait already to be looked at"
+            raise MeshError(Reason.QUEUE_FULL, text, retry_after=ASK_AGAIN_AFTER)
+        self._looking += 1
         try:
-            return await self._inspect(given, media, is_new=True)
-        except BaseException:
-            self._media.files.remove(media.file_id)
-            raise
+            yield
+        finally:
+            self._looking -= 1
+
+    async def _is_there(self, media: Media) -> bool:
+        return await self._store.read(lambda c: media_rows.find(c, media.media_id)) is not None
 
     async def _known(self, given: GivenMedia) -> Media | None:
         """The stored media that is meant, or that has the given bytes."""
@@ -200,6 +243,10 @@ class MediaPreparation:
 
     async def _inspect(self, given: GivenMedia, media: Media, *, is_new: bool) -> Prepared:
         """Look at a file; write down what it turned out to be, and its row if it has none."""
+        # What is made of it is about as large.
+        may_change = given.form is not MediaKind.DOCUMENT
+        if may_change and (trouble := self._storage.lacks_room_for(media.size_bytes)):
+            raise storage_full(given.media_id, trouble)
         found = await self._inspector.inspect(
             self._media.files.path(media.file_id),
             given.form,
@@ -230,7 +277,7 @@ class MediaPreparation:
             if converted is not None:
                 self._media.files.remove(converted.file_id)
             raise
-        return Prepared(sent, description)
+        return Prepared(sent, description, tuple(one.media_id for one in new))
 
     def _add(self, tx: Transaction, media: Media, content_type: str) -> None:
         # Until it goes out with a message it is kept no longer than an upload that was given up.

@@ -200,6 +200,13 @@ def is_waited_with(connection: Connection, media_id: str) -> bool:
     return connection.execute(query).scalar_one_or_none() is not None
 
 
+def remove_unused(tx: Transaction, media_ids: Collection[str]) -> list[str]:
+    """Forget what no message was ever accepted with; the files to remove."""
+    used = exists().where(messages.c.media_id == _C.media_id)
+    doomed = delete(media).where(_C.media_id.in_(list(media_ids)), ~used).returning(_C.file_id)
+    return list(tx.connection.execute(doomed).scalars())
+
+
 def remove_unless_waiting(tx: Transaction, media_id: str) -> str:
     """Forget media, or mark it if a message waits with it; the file to remove, or empty."""
     doomed = delete(media).where(_C.media_id == media_id, ~_WAITING).returning(_C.file_id)

@@ -118,6 +118,20 @@ class Outbox:
             message = await self._accept_or_join(command, deadline)
             return _answer(await self._outcome(message, waiter, deadline))
 
+    async def expects(self, command: SendCommand, wait_s: float) -> bool:
+        """Whether a request is new, and would be accepted now: only then is its media looked at.
+
+        Raises:
+            MeshError: why it would not be accepted.
+        """
+        if await self._store.read(lambda c: find_request(c, command.request_id)) is not None:
+            return False  # it will be joined, or refused by its hash
+        if self._closing.is_set() or not self._machine.current.can_send:
+            await self._admit(command, asyncio.get_running_loop().time() + wait_s)
+        message = new_message(command, self._account())
+        await self._store.read(lambda c: self._check_place(c, message))
+        return True
+
     async def _accept_or_join(self, command: SendCommand, deadline: float) -> OutboundMessage:
         if self._closing.is_set() or not self._machine.current.can_send:
             # A message that is known is joined whatever the session does.
@@ -149,13 +163,7 @@ class Outbox:
         known = find_request(tx.connection, command.request_id)
         if known is not None and not _may_go_again(_same(known, command)):
             return known
-        if self._rows.count_queued(tx.connection) >= MAX_QUEUED:
-            raise MeshError(
-                Reason.QUEUE_FULL,
-                f"{MAX_QUEUED} messages wait already",
-                retry_after=timedelta(seconds=1),
-            )
-        self.pacer.admit(tx, message)
+        self._check_place(tx.connection, message)
         if command.complete is not None:
             content = command.complete(tx.connection, message.account)
             message = dataclasses.replace(message, content=content)
@@ -166,6 +174,15 @@ class Outbox:
             return again or known
         self._rows.insert(tx, message)
         return message
+
+    def _check_place(self, connection: Connection, message: OutboundMessage) -> None:
+        if self._rows.count_queued(connection) >= MAX_QUEUED:
+            raise MeshError(
+                Reason.QUEUE_FULL,
+                f"{MAX_QUEUED} messages wait already",
+                retry_after=timedelta(seconds=1),
+            )
+        self.pacer.admit(connection, message)
 
     async def _outcome(
         self, message: OutboundMessage, waiter: "_Waiter", deadline: float

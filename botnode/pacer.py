@@ -78,7 +78,7 @@ class Pacer:
 
     # -- accepting
 
-    def admit(self, tx: Transaction, message: OutboundMessage) -> None:
+    def admit(self, connection: Connection, message: OutboundMessage) -> None:
         """Refuse a message that is to go out now and cannot; a rest is waited for.
 
         Raises:
@@ -86,7 +86,7 @@ class Pacer:
         """
         if not self.pace.is_set or message.delivery is not Delivery.NOW:
             return
-        connection, now = tx.connection, self._clock()
+        now = self._clock()
         gate = self._look(connection, message.account)
         if gate.now_ms > now:
             raise _refusal(Reason.RATE_LIMITED, "messages", gate.now_ms, now)

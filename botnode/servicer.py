@@ -15,6 +15,7 @@ from botnode.calls import Context, TenantCalls
 from botnode.clock import now_ms
 from botnode.deadlines import patience_s
 from botnode.message import OutboundMessage
+from botnode.outbox import SendCommand
 from botnode.pairing import AccountPaired, Step, already_paired
 from botnode.phone_codes import PhoneCode
 from botnode.session_errors import session_error
@@ -39,10 +40,7 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         tenant = self._calls.tenant()
         command = requests.send_command(request, _request_id(request.request_id, sent_with))
         until = time.monotonic() + patience_s(context, NO_DEADLINE_S)
-        if command.media is not None:
-            left_s = until - time.monotonic()
-            command = await tenant.preparation.prepare(command, command.media, left_s)
-        message = await tenant.outbox.send(command, max(0.0, until - time.monotonic()))
+        message = await _send(tenant, command, until)
         return bot_pb2.SendMessageResponse(message=self._message_pb(message))
 
     async def GetMessage(
@@ -161,6 +159,17 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
             with contextlib.suppress(StoreClosedError):  # it is stopping
                 status = await tenant.pace_status()
                 session.pacing.CopyFrom(convert.pacing_to_pb(status, now_ms()))
+
+
+async def _send(tenant: Tenant, command: SendCommand, until: float) -> OutboundMessage:
+    def left_s() -> float:
+        return max(0.0, until - time.monotonic())
+
+    given = command.media
+    if given is None or not await tenant.outbox.expects(command, left_s()):
+        return await tenant.outbox.send(command, left_s())
+    async with tenant.preparation.prepared(command, given, left_s()) as prepared:
+        return await tenant.outbox.send(prepared, left_s())
 
 
 def _request_id(given: str, sent: dict[str, str]) -> str:

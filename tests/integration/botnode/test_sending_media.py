@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from botmesh.errors import MeshError, Reason
 from botmesh.v1 import MessageContent, bot_pb2, message_pb2
-from botnode import media_courier, outbox
+from botnode import media_courier, media_preparation, outbox
 from botnode import media_uploads as uploads
 from botnode.media_ports import MediaKind
 from botnode.ports import Account
@@ -405,3 +405,55 @@ async def test_media_that_is_deleted_during_its_look(client: Client, by: str) ->
         message = await node.send(content=image())
         assert message.content.image.media.media_id != stored.media_id
         assert len(client.files) == 1
+
+
+async def test_nothing_is_looked_at_for_a_message_that_would_be_refused(unpaired: Node) -> None:
+    looks: list[Any] = []
+    unpaired.tenant._inspector.inspect = looks.append  # type: ignore[assignment]  # counted
+    for options in ({}, {"delivery": QUEUE}):
+        error = await error_of(unpaired.send(content=image(), **options))
+        assert error.reason is Reason.SESSION_NOT_PAIRED
+    assert (looks, Client(unpaired).files) == ([], {})
+
+
+async def test_what_was_stored_for_a_refused_message_goes_away(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, calls = client.node, itertools.count()
+
+    def refuse_the_second(*_: Any) -> None:
+        if next(calls) % 2:
+            raise MeshError(Reason.QUEUE_FULL, "full meanwhile")
+
+    monkeypatch.setattr(node.tenant.outbox, "_check_place", refuse_the_second)
+    error = await error_of(node.send(content=image()))
+    assert error.reason is Reason.QUEUE_FULL
+    await eventually(lambda: not client.files)
+    monkeypatch.undo()
+    message = await node.send(content=image())
+    assert message.state == message_pb2.MESSAGE_STATE_SENT
+    stored = await client.upload(b"%PDF-1.4 mine")
+    monkeypatch.setattr(node.tenant.outbox, "_check_place", refuse_the_second)
+    await error_of(node.send(content=document(b"%PDF-1.4 mine")))
+    assert (await client.get(stored.media_id)).stored_bytes  # not made for the message
+    assert len(client.files) == 2
+
+
+async def test_looks_that_wait_are_bounded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, go_on = client.node, asyncio.Event()
+    inspect = node.tenant._inspector.inspect
+
+    async def wait(*args: Any, **named: Any) -> Any:
+        await go_on.wait()
+        return await inspect(*args, **named)
+
+    node.tenant._inspector.inspect = wait  # type: ignore[method-assign]  # in between
+    monkeypatch.setattr(media_preparation, "MOST_LOOKS", 1)
+    first = asyncio.create_task(node.send(content=image()))
+    await eventually(lambda: node.tenant.preparation._looking)
+    error = await error_of(node.send(content=document(b"%PDF-1.4")))
+    assert (error.reason, error.retryable) == (Reason.QUEUE_FULL, True)
+    assert len(client.files) == 1
+    go_on.set()
+    assert (await first).state == message_pb2.MESSAGE_STATE_SENT
+    await node.send(content=document(b"%PDF-1.4"))

@@ -50,7 +50,7 @@ class Account:
         message: OutboundMessage = self._make(to=to, delivery=delivery)
 
         def work(tx: Transaction) -> None:
-            self.pacer.admit(tx, message)
+            self.pacer.admit(tx.connection, message)
             self._rows.insert(tx, message)
 
         await self._store.write(work)
