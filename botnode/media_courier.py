@@ -135,10 +135,10 @@ class MediaCourier:
             log.warning("media_not_brought", media_id=media_id, reason=error.reason)
             await self._note(load, error)
         else:
-            self._setbacks.pop(load, None)
             await self._store.write(
                 lambda tx: media_uploads.add(tx, media_id, kind, uploaded), durable=True
             )
+            self._setbacks.pop(load, None)
             self._brought()
 
     async def _upload(self, media: Media | None, kind: str) -> Uploaded:
