@@ -82,14 +82,20 @@ class TenantCalls:
             )
         return sent
 
-    async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
-        """What comes of the work, or SHUTTING_DOWN when the process stops before."""
+    async def unless_stopped(self, work: Coroutine[Any, Any, T], *, once: bool = False) -> T:
+        """What comes of the work, or SHUTTING_DOWN when the process stops before.
+
+        Args:
+            work: what the call asks for.
+            once: it must not be done twice. SHUTTING_DOWN says that nothing was done, and has the
+                call made again elsewhere; so such work in hand ends as WHATSAPP_UNANSWERED.
+        """
         doing = asyncio.ensure_future(work)
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not doing.done():
-                raise _stopping()
+                raise _left_open() if once else _stopping()
             return doing.result()
         finally:
             stopping.cancel()
@@ -126,4 +132,13 @@ class TenantCalls:
 def _stopping() -> MeshError:
     return MeshError(
         Reason.SHUTTING_DOWN, "the botnode is stopping", retry_after=timedelta(seconds=1)
+    )
+
+
+def _left_open() -> MeshError:
+    """Without a time to wait: a repeat may do it a second time."""
+    return MeshError(
+        Reason.WHATSAPP_UNANSWERED,
+        "the botnode stopped before WhatsApp answered; look whether it was done before you repeat "
+        "the call",
     )

@@ -55,7 +55,9 @@ class GroupServicer(group_pb2_grpc.GroupServiceServicer):
         self._calls.check(request, context)
         left = TimeLeft(context, ANSWER_S)
         name, jids = group_rules.founding(request)
-        made = await self._ask(left, lambda client: whatsapp_groups.create(client, name, jids))
+        made = await self._ask(
+            left, lambda client: whatsapp_groups.create(client, name, jids), once=True
+        )
         _as_asked(made.results, request.participants)
         return made
 
@@ -215,12 +217,14 @@ class GroupServicer(group_pb2_grpc.GroupServiceServicer):
         left: TimeLeft,
         question: Callable[[Any], T],
         meanings: Mapping[int, Reason] = GROUP,
+        *,
+        once: bool = False,
     ) -> T:
         tenant = self._calls.tenant()
         asking = tenant.questions.ask(
             question, timeout_s=left.at_most_s(ANSWER_S), meanings=meanings
         )
-        return await self._calls.unless_stopped(asking)
+        return await self._calls.unless_stopped(asking, once=once)
 
 
 def _page(groups: Sequence[group_pb2.Group], most: int) -> group_pb2.ListGroupsResponse:

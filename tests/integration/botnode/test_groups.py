@@ -1,5 +1,6 @@
 """What GroupService makes of the library's answers that the sandbox does not give."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -175,6 +176,32 @@ async def test_without_any_time_nothing_is_asked(node: Node) -> None:
     with pytest.raises(MeshError) as caught:
         await node.tenant.questions.ask(lambda _: pytest.fail("it was asked"), timeout_s=0)
     assert caught.value.reason is Reason.WHATSAPP_UNANSWERED
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "reason"),
+    [
+        # SHUTTING_DOWN would have the gateway ask for a second group.
+        ("CreateGroup", CreateGroupRequest(name="x"), Reason.WHATSAPP_UNANSWERED),
+        ("ListGroups", ListGroupsRequest(), Reason.SHUTTING_DOWN),
+    ],
+)
+async def test_a_question_that_the_end_overtakes(
+    node: Node, name: str, request_: Any, reason: Reason
+) -> None:
+    in_hand = asyncio.Event()
+
+    async def never(_question: Any, _timeout_s: float) -> Any:
+        in_hand.set()
+        await asyncio.Event().wait()
+
+    node.whatsapp.ask = never  # type: ignore[method-assign] - WhatsApp has it, and does not answer
+    asking = asyncio.ensure_future(error_of(ask(node, name, request_)))
+    await in_hand.wait()
+    node.services.stop()
+    error = await asking
+    assert error.reason is reason
+    assert (error.retry_after is None) is (name == "CreateGroup")
 
 
 async def test_leaving_a_group_that_one_is_not_in_is_no_error(node: Node) -> None:
