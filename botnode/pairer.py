@@ -14,13 +14,18 @@ from botnode.ports import (
     ClientOutdated,
     Connected,
     DiskFailure,
+    Doubtful,
     Ended,
+    Heard,
+    KeepAliveRestored,
+    KeepAliveTimeout,
     PairingCodeError,
     PairingEnded,
     QrCode,
     Signal,
     StoreFailure,
     TemporaryBan,
+    Unheard,
 )
 from botnode.states import SessionState
 
@@ -128,16 +133,20 @@ class Pairer:
 
     async def _show_codes(self, began: "asyncio.Future[float]") -> Signal:
         """Show the codes of a round until one is scanned, or it ends otherwise."""
-        limit_s = self._line.timing.first_code_s
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._line.timing.first_code_s
         while True:
-            signal = await self._line.next(limit_s)
+            signal = await self._line.next(max(0.0, until - loop.time()))
             match signal:
                 case QrCode(code):
                     life = CODE_LIFE if began.done() else FIRST_CODE_LIFE
                     if not began.done():
-                        began.set_result(asyncio.get_running_loop().time())
+                        began.set_result(loop.time())
                     self._hub.show(code, life)
-                    limit_s = life.total_seconds() + self._line.timing.code_slack_s
+                    until = loop.time() + life.total_seconds() + self._line.timing.code_slack_s
+                case KeepAliveTimeout() | KeepAliveRestored() | Doubtful() | Heard() | Unheard():
+                    # The codes on show may hold all the same; if they do not, their time ends.
+                    log.info("signal_while_pairing", signal=type(signal).__name__)
                 case None:
                     return _RAN_OUT if began.done() else PairingEnded("WhatsApp sent no code")
                 case _:

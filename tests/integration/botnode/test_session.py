@@ -17,6 +17,7 @@ from botnode.ports import (
     Connected,
     ConnectFailure,
     Disconnected,
+    Doubtful,
     Ended,
     KeepAliveRestored,
     KeepAliveTimeout,
@@ -25,6 +26,7 @@ from botnode.ports import (
     StoreFailure,
     StreamReplaced,
     TemporaryBan,
+    Unheard,
 )
 from botnode.states import SessionState
 from botnode.tables import meta
@@ -54,6 +56,22 @@ async def test_pairing(unpaired: Node) -> None:
     await unpaired.flush()
     stored = await unpaired.tenant._store.read(lambda c: c.execute(select(meta)).one())
     assert (stored.account_jid, stored.session_state) == (ACCOUNT.jid, "CONNECTED")
+
+
+async def test_doubts_of_the_line_do_not_end_a_pairing(unpaired: Node) -> None:
+    steps = unpaired.stream_qr()
+    first = asyncio.ensure_future(anext(steps))
+    await eventually(lambda: unpaired.whatsapp.opened)
+    unpaired.whatsapp.show("A")
+    await first
+    for signal in (KeepAliveTimeout(), Doubtful("it stands still"), Unheard("no answer")):
+        unpaired.whatsapp.say(signal)
+    unpaired.whatsapp.say(KeepAliveRestored())
+    unpaired.whatsapp.show("B")
+    assert (await anext(steps)).code.code == "B"
+    unpaired.whatsapp.scan()
+    assert (await anext(steps)).paired.phone_number == ACCOUNT.phone_number
+    assert (unpaired.whatsapp.opened, unpaired.whatsapp.closed) == (1, 0)
 
 
 async def test_paired_is_told_only_after_the_login(unpaired: Node) -> None:
