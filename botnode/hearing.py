@@ -149,11 +149,18 @@ class Hearing:
         if self._machine.state is not SessionState.CONNECTED:
             self._look_again(send, doubts.unacknowledged_s)
             return
-        up_since = max(send.begun_at, self._machine.entered_at)
+        entered_at = self._machine.entered_at
+        up_since = max(send.begun_at, entered_at)
         if (left_s := up_since + doubts.unacknowledged_s - time.monotonic()) > 0:
             self._look_again(send, left_s)
             return
-        if not await self._ask("a message is not acknowledged") or send.ended:
+        answered = await self._ask("a message is not acknowledged")
+        if send.ended:
+            return
+        if self._machine.entered_at != entered_at:  # this is another line, and not in doubt yet
+            self._look_again(send, doubts.unacknowledged_s)
+            return
+        if not answered:
             return
         waited_s = time.monotonic() - up_since
         # To a large group the first message takes long: the devices of all its members.

@@ -12,7 +12,7 @@ from botmesh.errors import Reason
 from botmesh.v1 import message_pb2, session_pb2
 from botnode import hearing
 from botnode.hearing import Doubts
-from botnode.ports import Connected, Doubtful, KeepAliveTimeout, Unheard
+from botnode.ports import Connected, Disconnected, Doubtful, KeepAliveTimeout, Unheard
 from botnode.states import SessionState
 from tests.integration.botnode.conftest import TIMING, Node, error_of, eventually
 from tests.integration.botnode.fake_whatsapp import ACCOUNT
@@ -68,6 +68,26 @@ async def test_a_line_that_answers_and_brings_nothing(doubting: Node) -> None:
     await eventually(lambda: doubting.whatsapp.opened == 2)
     assert doubting.whatsapp.asked >= 2
     assert S.DEAF in doubting.moves
+    sending.cancel()
+
+
+async def test_a_new_line_is_not_blamed_for_the_one_before(doubting: Node) -> None:
+    node, asked = doubting, 0
+
+    async def answers(_timeout_s: float) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 2:  # beyond unserved_s; the library asks again on the new line
+            node.whatsapp.say(Disconnected())
+            await node.until(S.RECONNECTING)
+            node.whatsapp.say(Connected(ACCOUNT))
+            await node.until(S.CONNECTED)
+        return True
+
+    node.whatsapp.answers = answers  # type: ignore[method-assign] - it does more than answer
+    sending = asyncio.ensure_future(node.send())
+    await eventually(lambda: asked == 3)  # and the send is still looked after
+    assert (node.whatsapp.opened, node.whatsapp.closed) == (1, 0)
     sending.cancel()
 
 
