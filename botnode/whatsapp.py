@@ -106,7 +106,7 @@ class NeonizeWhatsApp:
         self._kept.append(client)
         with self._lock:
             self._current = client
-        Wiring(client, self._inbox, library).subscribe()
+        Wiring(client, self._inbox, library, lambda: self._call(client)).subscribe()
         threading.Thread(target=self._live, args=(client,), name="neonize", daemon=True).start()
 
     def _deliver(self, client: Client, sink: SignalSink, signal: Signal) -> None:
@@ -167,15 +167,22 @@ class NeonizeWhatsApp:
             run_dry(client)
         else:  # Go may be about to enter it into its maps
             time.sleep(max(0.0, client.opened_at + LOOKUP_S - time.monotonic()))
+        with self._lock:  # a handler of its events may be at work, and ask
+            client.stopped = True
         self._wait_for_lookup()
         client.neonize.stop()
 
     @contextlib.contextmanager
-    def _call(self) -> Iterator[Client]:
-        """Around the beginning of a call on the client."""
+    def _call(self, asked: Client | None = None) -> Iterator[Client]:
+        """Around the beginning of a call on the client.
+
+        Args:
+            asked: the client that is meant, for a handler of its events: they are handled after
+                it was hung up too, until it is stopped. Otherwise the one that is open.
+        """
         with self._lock:
-            client = self._current
-            if client is None or not client.live:
+            client = asked or self._current
+            if client is None or not client.live or client.stopped:
                 raise SendError(NOT_CONNECTED)
             self._call_begun_at = time.monotonic()
             self._calls += 1

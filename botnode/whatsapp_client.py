@@ -5,6 +5,7 @@ import ctypes
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -18,7 +19,7 @@ from botnode import (
     whatsapp_proxy,
     whatsapp_unreadable,
 )
-from botnode.ports import Account, Connected, Inbox, PairingEnded, QrCode, Signal
+from botnode.ports import Account, Connected, Inbox, PairingEnded, QrCode, SendError, Signal
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ class Client:
 
     Attributes:
         live: Go knows the client: calls may be made.
+        stopped: Go is about to forget the client, or has: no call may be made any more.
         account: the account that it is logged in as.
         logins: how often it has logged in.
         skipped: messages, and devices that they were not encrypted for.
@@ -58,6 +60,7 @@ class Client:
         self.neonize = neonize
         self.emit = sink
         self.live = False
+        self.stopped = False
         self.opened_at = time.monotonic()
         self.handling = False
         self.heard_at = 0.0
@@ -116,17 +119,26 @@ def dial(client: Client, library: neonize_loader.Library, proxy_url: str = "") -
 
 
 class Wiring:
-    """What one client's callbacks do. They run on threads of Go's."""
+    """What one client's callbacks do. They run on threads of Go's.
+
+    Args:
+        client: the one.
+        inbox: takes what came.
+        library: neonize.
+        call: goes around every call on the client, and refuses it once the client is stopped.
+    """
 
     def __init__(
         self,
         client: Client,
         inbox: Inbox,
         library: neonize_loader.Library,
+        call: Callable[[], AbstractContextManager[Client]],
     ) -> None:
         self._client = client
         self._inbox = inbox
         self._library = library
+        self._call = call
         self._unavailable = whatsapp_unreadable.Unavailable()
 
     def subscribe(self) -> None:
@@ -210,10 +222,12 @@ class Wiring:
             self._emit(signal)
 
     def _on_connected(self, _: Any) -> None:
-        neonize = self._client.neonize
-        account = whatsapp_events.account_of(neonize.get_me())
-        self._client.account = account or whatsapp_events.account_of(neonize.me)
-        self._emit(Connected(self._client.account))
+        client = self._client
+        account = None
+        with contextlib.suppress(SendError), self._call():
+            account = whatsapp_events.account_of(client.neonize.get_me())
+        client.account = account or whatsapp_events.account_of(client.neonize.me)
+        self._emit(Connected(client.account))
 
     def _on_logged_out(self, event: Any) -> None:
         self._emit(whatsapp_events.logged_out(event))
@@ -243,7 +257,7 @@ class Wiring:
             told = translate(event, self._client.account)
             kind = told.WhichOneof("kind") if told is not None else None
             if told is not None and kind is not None:
-                whatsapp_people_notices.add_numbers(told, self._client.neonize)
+                whatsapp_people_notices.add_numbers(told, self._number_of)
                 self._inbox.notice(kind, told.SerializeToString())
 
         return keep
@@ -260,7 +274,8 @@ class Wiring:
         if jid.Server != whatsapp_events.LID_SERVER:
             return whatsapp_events.number(jid)
         try:
-            return whatsapp_events.number(self._client.neonize.get_pn_from_lid(jid))
+            with self._call() as client:
+                return whatsapp_events.number(client.neonize.get_pn_from_lid(jid))
         except Exception:  # noqa: BLE001 - whatever it is: the event goes without the number
             return ""
 

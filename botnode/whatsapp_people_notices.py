@@ -5,6 +5,7 @@ out the id.
 """
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from botmesh.v1 import chat_pb2, event_pb2
@@ -77,19 +78,18 @@ def block_list(event: Any, _: Account | None) -> event_pb2.Event:
     return told
 
 
-def add_numbers(told: event_pb2.Event, client: Any) -> None:
+def add_numbers(told: event_pb2.Event, number_of: Callable[[Any], str]) -> None:
     """Name people by number too, where WhatsApp named the LID and the library knows the number.
 
-    Looks into the library's store.
+    Args:
+        told: the event.
+        number_of: gives a JID's number, empty where it is not known.
     """
     kind = told.WhichOneof("kind")
     with contextlib.suppress(Exception):  # an event without a number is better than none
         if kind == "presence_changed" and not told.presence_changed.phone_number:
-            told.presence_changed.phone_number = _number(client, told.presence_changed.jid)
+            jid = whatsapp_jids.of_text(told.presence_changed.jid)
+            told.presence_changed.phone_number = number_of(jid)
         elif kind == "typing_changed" and not told.typing_changed.sender_number:
-            told.typing_changed.sender_number = _number(client, told.typing_changed.sender_jid)
-
-
-def _number(client: Any, jid: str) -> str:
-    user = whatsapp_jids.number_of(client, jid).partition("@")[0]
-    return f"+{user}" if user.isdigit() else ""
+            jid = whatsapp_jids.of_text(told.typing_changed.sender_jid)
+            told.typing_changed.sender_number = number_of(jid)
