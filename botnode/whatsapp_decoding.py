@@ -269,10 +269,9 @@ _READERS: tuple[tuple[tuple[str, ...], _Reader], ...] = (
 
 
 def _protocol(protocol: Any, envelope: Envelope) -> message_pb2.MessageContent | None:
-    content = message_pb2.MessageContent()
     if protocol.type == protocol.REVOKE:
-        content.revoke.original.CopyFrom(_reference(protocol.key, envelope))
-        return content
+        return _revoke(protocol.key, envelope)
+    content = message_pb2.MessageContent()
     edited = unwrap(protocol.editedMessage).message
     body = _new_text(edited)
     if body is None:
@@ -283,6 +282,19 @@ def _protocol(protocol: Any, envelope: Envelope) -> message_pb2.MessageContent |
     content.edit.original.sender_jid = "" if envelope.from_me else envelope.sender_jid
     content.edit.body = body
     _read_context(edited, content, envelope)
+    return content
+
+
+def _revoke(key: Any, envelope: Envelope) -> message_pb2.MessageContent | None:
+    """A revocation, unless nobody may say it: others' messages are a group's admins' alone.
+
+    The key is encrypted, so whoever sends it may name any message in it (whatsmeow's BuildRevoke
+    builds the two forms that phones know).
+    """
+    if not key.fromMe and not (envelope.group and key.participant):
+        return None
+    content = message_pb2.MessageContent()
+    content.revoke.original.CopyFrom(_reference(key, envelope))
     return content
 
 

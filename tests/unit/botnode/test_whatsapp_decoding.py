@@ -86,6 +86,39 @@ def test_one_edits_ones_own_messages(from_me: bool) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("key", "where", "wrote"),
+    [
+        ({"fromMe": True}, envelope(), ANA),
+        ({"fromMe": True}, envelope(group=True), ANA),
+        ({"fromMe": True}, envelope(from_me=True), "me"),
+        # Of a group's admin, or of who claims to be one.
+        ({"participant": BETO}, envelope(group=True), BETO),
+        ({"participant": "77:3@lid"}, envelope(group=True), "me"),
+        ({"participant": BETO}, envelope(from_me=True, group=True), BETO),
+        # Nobody deletes what the other wrote in a direct chat, whomever the key names.
+        ({}, envelope(), None),
+        ({"participant": "77@lid"}, envelope(), None),
+        ({"remoteJID": ANA}, envelope(from_me=True), None),
+        ({}, envelope(group=True), None),  # nobody's message
+    ],
+)
+def test_who_may_delete_a_message(key: dict[str, Any], where: Envelope, wrote: str | None) -> None:
+    message = protobufs.e2e.Message()
+    protocol = message.protocolMessage
+    protocol.type, protocol.key.ID = protocol.REVOKE, "3EB0"
+    for name, value in key.items():
+        setattr(protocol.key, name, value)
+    content = whatsapp_decoding.decode(message, where)
+    if wrote is None:
+        assert content is None
+    else:
+        assert content is not None
+        assert content.revoke.original == MessageReference(
+            whatsapp_id="3EB0", from_me=wrote == "me", sender_jid="" if wrote == "me" else wrote
+        )
+
+
 def test_an_edit_of_what_is_not_decoded() -> None:
     message = protobufs.e2e.Message()
     protocol = message.protocolMessage
