@@ -114,7 +114,7 @@ class Connector:
             case _S.CONNECTED:
                 return None
             case _S.DEAF:
-                return self._timing.deaf_grace_s
+                return self._timing.doubts.answer_s  # it was asked when it became so
             case _S.RECONNECTING:
                 return self._timing.reconnect_s
             case _:

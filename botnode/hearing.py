@@ -37,7 +37,9 @@ class Doubts:
 
     Attributes:
         unacknowledged_s: a send without acknowledgement: WhatsApp is asked something.
-        answer_s: how long its answer may take.
+        answer_s: how long its answer may take, whatever the doubt was. With the longest time until
+            a ping without an answer is known (40 s) and what hanging up takes (5 s), a line is
+            begun anew within a minute.
         unserved_s: a send without acknowledgement, and nothing else came since: the line is deaf
             although questions are answered.
     """

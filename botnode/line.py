@@ -35,8 +35,6 @@ class Timing:
     login_s: float = 75.0
     first_code_s: float = 60.0
     code_slack_s: float = 5.0
-    # How long after a keep-alive without an answer WhatsApp may answer a question.
-    deaf_grace_s: float = 5.0
     doubts: Doubts = field(default_factory=Doubts)
     # The library tries again by itself after 0, 2, 4 ... seconds; after this we take over.
     reconnect_s: float = 180.0

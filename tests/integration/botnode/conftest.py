@@ -16,6 +16,7 @@ from botmesh.rpc.server import bind, create_server
 from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2, session_pb2
 from botnode.clock import now
 from botnode.folder import TenantFolder
+from botnode.hearing import Doubts
 from botnode.identity import Identity
 from botnode.line import Process, Timing
 from botnode.media_fetcher import FetchLimit
@@ -36,7 +37,7 @@ TIMING = Timing(
     login_s=0.3,
     first_code_s=0.5,
     code_slack_s=0.1,
-    deaf_grace_s=0.05,
+    doubts=Doubts(answer_s=0.05),
     reconnect_s=0.3,
     backoff_first_s=0.01,
     backoff_most_s=0.05,

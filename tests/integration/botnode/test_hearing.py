@@ -41,12 +41,29 @@ async def doubting(make_node: Callable[..., Node], held: Held) -> Node:
 
 
 async def test_a_ping_without_an_answer_was_an_accident(make_node: Callable[..., Node]) -> None:
-    node = await make_node().start(ACCOUNT, dataclasses.replace(TIMING, deaf_grace_s=5))
+    node = await make_node().start(ACCOUNT, dataclasses.replace(TIMING, doubts=Doubts(answer_s=5)))
     node.whatsapp.answering = True
     node.whatsapp.say(KeepAliveTimeout())
     await eventually(lambda: S.DEAF in node.moves)
     await node.until(S.CONNECTED)
     assert (node.whatsapp.asked, node.whatsapp.opened) == (1, 1)
+
+
+async def test_a_late_answer_to_the_question_counts(make_node: Callable[..., Node]) -> None:
+    doubts = Doubts(answer_s=0.6)
+    node = await make_node().start(ACCOUNT, dataclasses.replace(TIMING, doubts=doubts))
+    in_time: list[float] = []
+
+    async def late(timeout_s: float) -> bool:
+        in_time.append(timeout_s)
+        await asyncio.sleep(timeout_s * 2 / 3)
+        return True
+
+    node.whatsapp.answers = late  # type: ignore[method-assign] - nearly too late
+    node.whatsapp.say(KeepAliveTimeout())
+    await node.until(S.DEAF)
+    await node.until(S.CONNECTED)
+    assert (in_time, node.whatsapp.opened) == ([doubts.answer_s], 1)
 
 
 async def test_a_send_without_an_acknowledgement_on_a_dead_line(doubting: Node, held: Held) -> None:

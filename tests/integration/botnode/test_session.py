@@ -11,6 +11,7 @@ from sqlalchemy import select
 from botmesh.errors import Reason
 from botmesh.v1 import session_pb2
 from botnode import line as line_module
+from botnode.hearing import Doubts
 from botnode.ports import (
     Account,
     ClientOutdated,
@@ -188,7 +189,7 @@ async def test_when_the_last_watcher_leaves_the_round_is_the_last(unpaired: Node
 
 
 async def test_deaf_then_heard_again(make_node: Callable[..., Node]) -> None:
-    timing = dataclasses.replace(TIMING, deaf_grace_s=5)
+    timing = dataclasses.replace(TIMING, doubts=Doubts(answer_s=5))
     node = await make_node().start(ACCOUNT, timing)
     node.whatsapp.say(KeepAliveTimeout())
     await node.until(S.DEAF)
