@@ -47,7 +47,11 @@ UNANSWERED = "WhatsApp does not answer keep-alives"
 
 
 class _ClientUselessError(Exception):
-    """The client will not come to anything; the text says why."""
+    """The client will not come to anything; the text says why, and how long to stay away."""
+
+    def __init__(self, why: str, rest_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.rest_s = rest_s
 
 
 class Connector:
@@ -106,7 +110,7 @@ class Connector:
             try:
                 await self._react(signal)
             except _ClientUselessError as useless:
-                await self._line.recycle(str(useless))
+                await self._line.recycle(str(useless), useless.rest_s)
                 await self._line.open()
 
     def _patience_s(self) -> float | None:
@@ -171,10 +175,10 @@ class Connector:
                 self._doubt(detail)
             case KeepAliveRestored() | Heard() if machine.state is _S.DEAF:
                 machine.move(_S.CONNECTED)
-            case Unheard(detail):
+            case Unheard(detail, rest_s):
                 if machine.state is _S.CONNECTED:
                     machine.move(_S.DEAF, detail)
-                raise _ClientUselessError(detail)
+                raise _ClientUselessError(detail, rest_s)
 
     async def _rest_replaced(self) -> None:
         """Take the session back if it is ours, but do not fight over it for ever."""

@@ -8,6 +8,7 @@ Nothing is asked of WhatsApp while there is no doubt.
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,11 +43,16 @@ class Doubts:
             begun anew within a minute.
         unserved_s: a send without acknowledgement, and nothing else came since: the line is deaf
             although questions are answered.
+        rest_first_s: how long to stay away when the line after a deaf one is deaf too; twice as
+            long after each further one, until a message is acknowledged.
+        rest_most_s: no longer than this.
     """
 
     unacknowledged_s: float = 20.0
     answer_s: float = 10.0
     unserved_s: float = 45.0
+    rest_first_s: float = 15.0
+    rest_most_s: float = 300.0
 
 
 @dataclass(slots=True)
@@ -80,6 +86,7 @@ class Hearing:
         self._beside = SideTasks()
         self._answered_at = 0.0
         self._up_at = 0.0
+        self._given_up = 0
         machine.observe(self._on_session)
 
     def _on_session(self, session: Session) -> None:
@@ -136,6 +143,7 @@ class Hearing:
         try:
             yield
             self._answered_at = time.monotonic()
+            self._given_up = 0
         finally:
             send.ended = True
             if send.timer is not None:
@@ -170,7 +178,19 @@ class Hearing:
             after_s = doubts.unserved_s - waited_s
             self._look_again(send, after_s if after_s > 0 else doubts.unacknowledged_s)
         else:
-            self._tell(Unheard(NO_ACKNOWLEDGEMENT))
+            self._give_up(NO_ACKNOWLEDGEMENT)
+
+    def _give_up(self, why: str) -> None:
+        """The line answers questions and is of no use; nor may the next ones be."""
+        self._tell(Unheard(why, self._rest_s()))
+        self._given_up += 1
+
+    def _rest_s(self) -> float:
+        if not self._given_up:
+            return 0.0
+        doubts = self._doubts
+        longest = min(doubts.rest_most_s, doubts.rest_first_s * 2.0 ** min(self._given_up - 1, 16))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
 
     def _brought_since(self, send: _Send) -> bool:
         return self._whatsapp.heard_at() > send.begun_at

@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 
 _S = SessionState
 
-# Each client leaves its database connection behind when it is stopped.
+# Each client leaves its database connection behind when it is stopped. With the pauses between
+# them, so many take about an hour where WhatsApp acknowledges nothing.
 MAX_RECYCLED_CLIENTS = 20
 ON_REQUEST = "logged out on request"
 OUTDATED = "WhatsApp refuses this version of the client: upgrade botmesh"
@@ -214,15 +215,21 @@ class Line:
 
     # -- beginning again
 
-    async def recycle(self, error: str) -> None:
-        """Close the client and wait before the next one; the wait grows."""
+    async def recycle(self, error: str, rest_s: float = 0.0) -> None:
+        """Close the client and wait before the next one; the wait grows.
+
+        Args:
+            error: why, in words.
+            rest_s: how long to wait if WhatsApp was deaf, in seconds. The login says nothing then:
+                it works, and what comes after it does not.
+        """
         await self.close()
         was_deaf = self.machine.state is _S.DEAF  # it was connected a moment ago
         if self.machine.state in (_S.CONNECTING, _S.CONNECTED, _S.DEAF):
             self.machine.move(_S.RECONNECTING, error)
         self.machine.note(error)
         await self._count_client("it came to nothing")
-        await self.pause(0.0 if was_deaf else self._backoff_s())
+        await self.pause(rest_s if was_deaf else self._backoff_s())
 
     async def _count_client(self, why: str) -> None:
         self._recycled += 1

@@ -86,9 +86,15 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """The line is open, and WhatsApp does not serve it; the text says how that is known."""
+    """The line is open, and WhatsApp does not serve it; the text says how that is known.
+
+    Attributes:
+        detail: how.
+        rest_s: so long to stay away before the next login.
+    """
 
     detail: str
+    rest_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from botmesh.errors import Reason
 from botmesh.v1 import message_pb2, session_pb2
 from botnode import hearing
 from botnode.hearing import Doubts
+from botnode.line import MAX_RECYCLED_CLIENTS
 from botnode.ports import Connected, Disconnected, Doubtful, KeepAliveTimeout, Unheard
 from botnode.states import SessionState
 from tests.integration.botnode.conftest import TIMING, Node, error_of, eventually
@@ -20,7 +21,9 @@ from tests.integration.botnode.held import Held
 
 S = SessionState
 
-DOUBTS = Doubts(unacknowledged_s=0.05, answer_s=0.02, unserved_s=0.15)
+DOUBTS = Doubts(
+    unacknowledged_s=0.05, answer_s=0.02, unserved_s=0.15, rest_first_s=0.02, rest_most_s=0.05
+)
 CUT = "websocket disconnected before message send returned response"
 
 
@@ -106,6 +109,45 @@ async def test_a_new_line_is_not_blamed_for_the_one_before(doubting: Node) -> No
     await eventually(lambda: asked == 3)  # and the send is still looked after
     assert (node.whatsapp.opened, node.whatsapp.closed) == (1, 0)
     sending.cancel()
+
+
+async def test_one_deaf_line_after_another_is_no_storm_of_logins(
+    doubting: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(hearing.random, "uniform", lambda _least, most: most)
+
+    async def pause(seconds: float) -> None:
+        rests.append(seconds)
+
+    doubting.tenant.line.pause = pause  # type: ignore[method-assign] - it writes down
+    doubting.whatsapp.answering = True
+    for lines in range(1, 6):
+        doubting.whatsapp.answer = held = Held(CUT)
+        sending = asyncio.ensure_future(error_of(doubting.send()))
+        await eventually(lambda lines=lines: doubting.whatsapp.opened == 1 + lines)
+        held.go()
+        assert (await sending).reason is Reason.SEND_OUTCOME_UNKNOWN
+        await doubting.until(S.CONNECTED)
+    first, most = DOUBTS.rest_first_s, DOUBTS.rest_most_s
+    assert rests == [0.0, first, 2 * first, most, most]
+
+
+async def test_an_acknowledgement_ends_the_rests(doubting: Node) -> None:
+    doubting.tenant.hearing._given_up = 3
+    assert doubting.tenant.hearing._rest_s() > 0
+    doubting.whatsapp.answer = lambda _to, _text: "3EB0"
+    await doubting.send()
+    assert doubting.tenant.hearing._rest_s() == 0
+
+
+async def test_so_many_clients_that_the_process_is_renewed_take_an_hour(doubting: Node) -> None:
+    hears = doubting.tenant.hearing
+    hears._doubts, took_s = Doubts(), 0.0
+    for given_up in range(MAX_RECYCLED_CLIENTS):
+        hears._given_up = given_up
+        took_s += Doubts().unserved_s + hears._rest_s()
+    assert took_s > 2700  # with the shortest of all pauses
 
 
 async def test_a_line_that_brings_something_is_not_deaf(doubting: Node, held: Held) -> None:
