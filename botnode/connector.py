@@ -59,11 +59,10 @@ class Connector:
 
     Args:
         doubt: have WhatsApp asked something, for what is said in words; its answer, or that none
-            came, comes over the line.
-
+            came, comes over the line. Second, for how many seconds the library has stood still.
     """
 
-    def __init__(self, line: Line, doubt: Callable[[str], None]) -> None:
+    def __init__(self, line: Line, doubt: Callable[[str, float], None]) -> None:
         self._line = line
         self._doubt = doubt
         self._machine = line.machine
@@ -170,9 +169,9 @@ class Connector:
         match signal:
             case KeepAliveTimeout() if machine.state is _S.CONNECTED:
                 machine.move(_S.DEAF, UNANSWERED)
-                self._doubt(UNANSWERED)
-            case Doubtful(detail) if machine.state is _S.CONNECTED:
-                self._doubt(detail)
+                self._doubt(UNANSWERED, 0.0)
+            case Doubtful(detail, still_s) if machine.state is _S.CONNECTED:
+                self._doubt(detail, still_s)
             case KeepAliveRestored() | Heard() if machine.state is _S.DEAF:
                 machine.move(_S.CONNECTED)
             case Unheard(detail, rest_s):

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 PINGED_WITHIN_S = 41.0
 NO_ANSWER = "WhatsApp does not answer"
 NO_ACKNOWLEDGEMENT = "WhatsApp answers questions, but brings nothing and acknowledges no message"
+STUCK = "the library is stuck: it hands on nothing of what WhatsApp brings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Doubts:
             begun anew within a minute.
         unserved_s: a send without acknowledgement, and nothing else came since: the line is deaf
             although questions are answered.
+        stuck_s: the library is about one and the same stanza, and handed on nothing since: WhatsApp
+            answers questions all the same, for their answers pass what is stuck.
         rest_first_s: how long to stay away when the line after a deaf one is deaf too; twice as
             long after each further one, until a message is acknowledged.
         rest_most_s: no longer than this.
@@ -51,6 +54,7 @@ class Doubts:
     unacknowledged_s: float = 20.0
     answer_s: float = 10.0
     unserved_s: float = 45.0
+    stuck_s: float = 60.0
     rest_first_s: float = 15.0
     rest_most_s: float = 300.0
 
@@ -121,9 +125,26 @@ class Hearing:
 
     # -- doubts
 
-    def doubt(self, why: str) -> None:
-        """Ask WhatsApp something; `Heard` or `Unheard` is told, unless the session moves before."""
-        self._beside.spawn(self._ask(why))
+    def doubt(self, why: str, still_s: float = 0.0) -> None:
+        """Ask WhatsApp something; `Heard` or `Unheard` is told, unless the session moves before.
+
+        Args:
+            why: what makes the line doubtful, in words.
+            still_s: for how long the library has been about one stanza, in seconds.
+        """
+        if self._is_stuck(still_s):
+            self._give_up(STUCK)
+        else:
+            self._beside.spawn(self._ask(why))
+
+    def _is_stuck(self, still_s: float) -> bool:
+        """Whether nothing will come any more; it may be us who wait, for the disk."""
+        stuck_s = self._doubts.stuck_s
+        return (
+            still_s >= stuck_s
+            and time.monotonic() - self._whatsapp.heard_at() >= stuck_s
+            and not self._machine.current.storage_full
+        )
 
     async def _ask(self, why: str) -> bool:
         entered_at = self._machine.entered_at

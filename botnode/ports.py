@@ -74,9 +74,15 @@ class KeepAliveRestored:
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """The library stands still in a way that a dead line would explain; the text says how."""
+    """The library stands still in a way that a dead line would explain.
+
+    Attributes:
+        detail: how.
+        still_s: for so long already.
+    """
 
     detail: str
+    still_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

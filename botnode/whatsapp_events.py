@@ -3,6 +3,7 @@
 import re
 import traceback
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -63,7 +64,12 @@ _SKIPPED = re.compile(r"^Failed to encrypt (\S+) for (\S+): ")
 # connectionevents.go), and WhatsApp brings such a session nothing.
 _NOT_ACTIVE = re.compile(r"^Failed to send post-connect passive IQ: (.*)", re.DOTALL)
 # Logged every 30 seconds in which the library is about one and the same stanza (its client.go).
-_STANDING_STILL = re.compile(r"^Node handling is taking long for ")
+_STANDING_STILL = re.compile(
+    r"^Node handling is taking long for (?:.*\(started (\S+) ago\))?", re.DOTALL
+)
+# Go's durations: "1m30.0004s".
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
+_UNIT_S = MappingProxyType({"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001})
 
 # whatsmeow logs these before it hands out the event; neonize cannot encode all of the events (an
 # unknown ban code, or an event without fields), and then the log is all there is.
@@ -75,7 +81,10 @@ _LOG_SIGNALS = (
     # the event comes through (pair-passkey.go).
     (re.compile(r"^Failed to fetch passkey options: "), lambda _: PairingEnded("passkey-request")),
     (_NOT_ACTIVE, lambda m: Unheard(f"WhatsApp does not bring this session its messages: {m[1]}")),
-    (_STANDING_STILL, lambda _: Doubtful("the library has not got on for half a minute")),
+    (
+        _STANDING_STILL,
+        lambda m: Doubtful("the library has not got on for half a minute", _duration_s(m[1] or "")),
+    ),
     # The event waits behind others that are being handled; this does not.
     (re.compile(r"^Keepalive timed out|^Failed to send keepalive"), lambda _: KeepAliveTimeout()),
     # A code was typed into the phone, and the keys could not be agreed on (pair-code.go). Codes of
@@ -89,6 +98,11 @@ _LOG_SIGNALS = (
         lambda m: PairingEnded(f"the code that was typed into the phone did not link it: {m[1]}"),
     ),
 )
+
+
+def _duration_s(text: str) -> float:
+    """Seconds of a duration as Go writes it; 0 of what is none."""
+    return sum(float(number) * _UNIT_S[unit] for number, unit in _DURATION.findall(text))
 
 
 def account_of(device: Any) -> Account | None:

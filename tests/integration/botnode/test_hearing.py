@@ -188,6 +188,37 @@ async def test_a_library_that_stands_still_is_asked(doubting: Node) -> None:
     await eventually(lambda: doubting.whatsapp.opened == 2)
 
 
+STILL = Doubtful("it has not got on", 61)
+
+
+async def test_a_stuck_library_is_begun_anew_although_whatsapp_answers(node: Node) -> None:
+    node.whatsapp.answering = True
+    node.whatsapp.say(Doubtful("it has not got on", 31))
+    await eventually(lambda: node.whatsapp.asked == 1)
+    assert node.machine.state is S.CONNECTED
+    node.whatsapp.say(STILL)
+    await eventually(lambda: node.whatsapp.opened == 2)
+    await node.until(S.CONNECTED)
+    assert node.moves[-3:] == [S.DEAF, S.RECONNECTING, S.CONNECTED]
+    assert node.tenant.hearing._rest_s() > 0  # should the next one be stuck too
+
+
+async def test_a_library_that_hands_things_on_is_not_stuck(node: Node) -> None:
+    node.whatsapp.answering = True
+    node.whatsapp.brought_at = time.monotonic() - 30
+    node.whatsapp.say(STILL)
+    await eventually(lambda: node.whatsapp.asked == 1)
+    assert (node.machine.state, node.whatsapp.opened) == (S.CONNECTED, 1)
+
+
+async def test_a_library_that_waits_for_our_disk_is_not_stuck(node: Node) -> None:
+    node.whatsapp.answering = True
+    node.machine.set_storage("the disk is full")
+    node.whatsapp.say(STILL)
+    await eventually(lambda: node.whatsapp.asked == 1)
+    assert (node.machine.state, node.whatsapp.opened) == (S.CONNECTED, 1)
+
+
 async def test_a_login_that_whatsapp_does_not_serve(make_node: Callable[..., Node]) -> None:
     node = await make_node().start(ACCOUNT)
     node.whatsapp.login = [Unheard("WhatsApp does not bring this session its messages")]

@@ -93,7 +93,17 @@ def test_keep_alives_without_an_answer() -> None:
 
 
 def test_a_stanza_that_is_handled_for_long() -> None:
-    line = 'Node handling is taking long for <message id="3EB0"/> (started 30s ago)'
-    assert isinstance(whatsapp_events.signal_of_log(line), Doubtful)
+    start = "Node handling is taking long for "
+    for ago, still_s in (
+        ("30.000125s", 30.000125),
+        ("1m0.0005s", 60.0005),
+        ("4m30s", 270),
+        ("1h0m1.5s", 3601.5),
+        ("a while", 0),
+    ):
+        signal = whatsapp_events.signal_of_log(f'{start}<message id="(\n"/> (started {ago} ago)')
+        assert isinstance(signal, Doubtful)
+        assert signal.still_s == pytest.approx(still_s)
+    assert isinstance(whatsapp_events.signal_of_log(start), Doubtful)
     late = 'Node handling took 6s for <message id="3EB0"/>'
     assert whatsapp_events.signal_of_log(late) is None
