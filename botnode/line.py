@@ -50,6 +50,8 @@ class Timing:
     poll_s: float = 0.02
     # How long sends in hand get when the disk is nearly full.
     hang_up_s: float = 2.0
+    # How long stopping a client may take; 8 where the line carries nothing.
+    close_s: float = 30.0
     # How often a line that waits for the disk looks whether it is well.
     disk_poll_s: float = 0.5
 
@@ -223,7 +225,11 @@ class Line:
             rest_s: how long to wait if WhatsApp was deaf, in seconds. The login says nothing then:
                 it works, and what comes after it does not.
         """
-        await self.close()
+        try:
+            async with asyncio.timeout(self.timing.close_s):
+                await self.close()
+        except TimeoutError:
+            await self.renew_process("the library does not let go of a client")
         was_deaf = self.machine.state is _S.DEAF  # it was connected a moment ago
         if self.machine.state in (_S.CONNECTING, _S.CONNECTED, _S.DEAF):
             self.machine.move(_S.RECONNECTING, error)

@@ -239,6 +239,18 @@ async def test_too_many_clients_renew_the_process(
     assert node.whatsapp.opened == 3
 
 
+async def test_a_client_that_cannot_be_stopped_goes_with_the_process(
+    make_node: Callable[..., Node],
+) -> None:
+    node = await make_node().start(ACCOUNT, dataclasses.replace(TIMING, close_s=0.05))
+    close = node.whatsapp.close
+    node.tenant.line.close = asyncio.Event().wait  # type: ignore[assignment] - it never returns
+    node.whatsapp.say(Ended("it is stuck"))
+    await eventually(lambda: node.said == ["renew"])
+    assert node.whatsapp.opened == 1  # no second client beside it
+    node.tenant.line.close = close
+
+
 async def test_logged_out(node: Node) -> None:
     node.whatsapp.stored = None
     node.whatsapp.say(LoggedOut("by the phone"))
