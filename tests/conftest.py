@@ -14,6 +14,7 @@ from consul_agent import ConsulAgent
 
 # What takes long starts first, so that no worker is left with it when the others are done.
 LONGEST_FIRST = (
+    "e2e/botnode/test_long.py",
     "e2e/mesh",
     "chaos",
     "e2e/machines",
@@ -30,8 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
 
     def rank(item: pytest.Item) -> int:
-        folders = {parent.as_posix() for parent in item.path.relative_to(here).parents}
-        found = (n for n, folder in enumerate(LONGEST_FIRST) if folder in folders)
+        path = item.path.relative_to(here)
+        within = {path.as_posix(), *(parent.as_posix() for parent in path.parents)}
+        found = (n for n, place in enumerate(LONGEST_FIRST) if place in within)
         return next(found, len(LONGEST_FIRST))
 
     items.sort(key=rank)

@@ -25,7 +25,7 @@ _LONG = {
 }
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def long_running(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,

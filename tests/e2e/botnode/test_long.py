@@ -1,4 +1,4 @@
-"""The outcome of what went on beside the other tests; named to come last."""
+"""Cases that wait for a minute, all at the same time."""
 
 from concurrent.futures import Future
 
