@@ -19,7 +19,7 @@ from botmesh.errors import MeshError, Reason, invalid
 from botmesh.rpc import metadata
 from botmesh.v1 import bot_pb2, chat_pb2, contact_pb2, group_pb2, media_pb2
 from gateway.call import Call, Method
-from gateway.course import ForwardedError, outcome_unknown
+from gateway.course import ForwardedError, cut_short
 from gateway.deadline import with_margin
 from gateway.drain import Drain
 from gateway.forwarder import Forwarder
@@ -103,9 +103,7 @@ class BotServicer:
             except asyncio.CancelledError:
                 if not drain.ended(task):
                     raise  # the caller hung up
-                if method.policy.request_id:
-                    raise outcome_unknown(call) from None
-                raise shutting_down() from None
+                raise cut_short(call) from None
             finally:
                 drain.leave(task)
 

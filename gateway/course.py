@@ -13,7 +13,7 @@ from botmesh.errors import DETAILS_KEY, DOMAIN, MeshError, Reason
 from botmesh.rpc.status import PUSHBACK_KEY
 from gateway.call import Call
 from gateway.policy import Failure, RetryDecision, decide
-from gateway.resolver import RETRY_AFTER
+from gateway.resolver import RETRY_AFTER, shutting_down
 
 log = structlog.get_logger(__name__)
 
@@ -84,13 +84,13 @@ class Course:
         """What the caller is told when no further attempt is made."""
         failure = self.failure
         if isinstance(error, MeshError):
-            return outcome_unknown(self.call) if self._maybe_sent() else error
+            return _outcome_unknown(self.call) if self._maybe_sent() else error
         assert failure is not None  # noqa: S101 - an AioRpcError was entered
         if failure.final:
             # The botnode knows best, also of earlier attempts.
             return ForwardedError(error, failure.reason)
         if self._maybe_sent():
-            return outcome_unknown(self.call)
+            return _outcome_unknown(self.call)
         if self.executed and not self.call.method.policy.repeatable:
             return _left_open(self.call)
         if failure.reason is not None and not failure.misrouted:
@@ -122,7 +122,7 @@ class Course:
         )
 
 
-def outcome_unknown(call: Call) -> MeshError:
+def _outcome_unknown(call: Call) -> MeshError:
     """A send that reached a botnode and was never answered."""
     return MeshError(
         Reason.SEND_OUTCOME_UNKNOWN,
@@ -130,6 +130,14 @@ def outcome_unknown(call: Call) -> MeshError:
         "same request_id to learn what became of it",
         metadata={"tenant_id": call.tenant_id, "request_id": call.request_id},
     )
+
+
+def cut_short(call: Call) -> MeshError:
+    """A call that a stopping gateway ends, and that a botnode may have in hand."""
+    policy = call.method.policy
+    if policy.request_id:
+        return _outcome_unknown(call)
+    return shutting_down() if policy.idempotent else _left_open(call)
 
 
 def _left_open(call: Call) -> MeshError:

@@ -81,8 +81,14 @@ class FarSide:
             "UploadMedia": grpc.stream_unary_rpc_method_handler(self._unary("UploadMedia")),
             "DownloadMedia": grpc.unary_stream_rpc_method_handler(self._stream("DownloadMedia")),
         }
-        service = grpc.method_handlers_generic_handler("botmesh.v1.MediaService", media)
-        self.server.add_generic_rpc_handlers((generic, service))
+        groups = {"CreateGroup": grpc.unary_unary_rpc_method_handler(self._unary("CreateGroup"))}
+        self.server.add_generic_rpc_handlers(
+            (
+                generic,
+                grpc.method_handlers_generic_handler("botmesh.v1.MediaService", media),
+                grpc.method_handlers_generic_handler("botmesh.v1.GroupService", groups),
+            )
+        )
         self.port = bind(self.server, "127.0.0.1", self.port)
         await self.server.start()
         return self

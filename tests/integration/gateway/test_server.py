@@ -22,7 +22,14 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from botmesh.errors import Reason, from_rpc_error
 from botmesh.rpc.interceptors import ErrorInterceptor
 from botmesh.rpc.server import bind, create_server
-from botmesh.v1 import bot_pb2, bot_pb2_grpc, tenant_pb2, tenant_pb2_grpc
+from botmesh.v1 import (
+    BotServiceStub,
+    CreateGroupRequest,
+    GroupServiceStub,
+    bot_pb2,
+    tenant_pb2,
+    tenant_pb2_grpc,
+)
 from gateway import bot_servicer
 from gateway.app import SERVICES, Gateway
 from gateway.bot_servicer import BotServicer
@@ -146,8 +153,8 @@ async def test_a_method_that_the_contract_does_not_have(mesh: GatewayUnderTest) 
 @asynccontextmanager
 async def _stopping(
     make_gateway: Callable[[], Gateway],
-) -> AsyncIterator[tuple[bot_pb2_grpc.BotServiceStub, Callable[[], Awaitable[None]], Gateway]]:
-    """A gateway of its own, and what stops it."""
+) -> AsyncIterator[tuple[grpc.aio.Channel, Callable[[], Awaitable[None]], Gateway]]:
+    """A channel to a gateway of its own, and what stops that."""
     gateway = make_gateway()
     server = create_server([ErrorInterceptor()])
     port = bind(server, "127.0.0.1", 0)
@@ -165,7 +172,7 @@ async def _stopping(
         await running
 
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield bot_pb2_grpc.BotServiceStub(channel), stop_it, gateway
+        yield channel, stop_it, gateway
         await stop_it()
 
 
@@ -197,20 +204,25 @@ async def test_a_stopping_gateway_answers_everybody(
         await asyncio.Event().wait()
         return b""
 
-    far.script.update(LogOut=slow, SendMessage=never, GetSession=never)
-    async with _stopping(make_gateway) as (bot, stop, gateway):
+    far.script.update(LogOut=slow, SendMessage=never, GetSession=never, CreateGroup=never)
+    async with _stopping(make_gateway) as (channel, stop, gateway):
+        bot, groups = BotServiceStub(channel), GroupServiceStub(channel)
         stream = bot.StreamEvents(bot_pb2.StreamEventsRequest(tenant_id="a"))
         await stream.read()
         answered = asyncio.ensure_future(_reason(bot.LogOut(bot_pb2.LogOutRequest(tenant_id="a"))))
         sending = bot_pb2.SendMessageRequest(tenant_id="a")
         cut = [
             asyncio.ensure_future(_reason(call))
-            for call in (bot.SendMessage(sending), bot.GetSession(ASKING))
+            for call in (
+                bot.SendMessage(sending),
+                bot.GetSession(ASKING),
+                groups.CreateGroup(CreateGroupRequest(tenant_id="a")),
+            )
         ]
         waiting = asyncio.ensure_future(
             _reason(bot.GetSession(bot_pb2.GetSessionRequest(tenant_id="b"), timeout=60))
         )
-        for _ in range(3):
+        for _ in range(4):
             await going.acquire()
         await eventually(lambda: "b" in gateway.resolver._waiting)
         stopped = asyncio.create_task(stop())
@@ -218,7 +230,11 @@ async def test_a_stopping_gateway_answers_everybody(
         assert await waiting is Reason.SHUTTING_DOWN
         hang.set()
         assert await answered is None  # it had its time
-        assert await asyncio.gather(*cut) == [Reason.SEND_OUTCOME_UNKNOWN, Reason.SHUTTING_DOWN]
+        assert await asyncio.gather(*cut) == [
+            Reason.SEND_OUTCOME_UNKNOWN,
+            Reason.SHUTTING_DOWN,
+            Reason.WHATSAPP_UNANSWERED,  # whoever repeats it makes a second group
+        ]
         await asyncio.wait_for(stopped, 5)
 
 
