@@ -89,12 +89,12 @@ class _Call:
         async def wrapper(raw: Any, context: Context) -> Any:
             line = _Line(self._method, context, quiet=self._quiet)
             try:
-                return await behavior(self._request(raw, line), context)
+                response = await behavior(self._request(raw, line), context)
             except BaseException as error:
                 await line.fail(error)
                 raise
-            finally:
-                line.write()
+            line.write()
+            return response
 
         return wrapper
 
@@ -109,8 +109,7 @@ class _Call:
             except BaseException as error:
                 await line.fail(error)
                 raise
-            finally:
-                line.write()
+            line.write()
 
         return wrapper
 
@@ -133,7 +132,7 @@ class _Call:
 
 
 class _Line:
-    """The log line of one call."""
+    """The log line of one call; it stands before the caller has its answer."""
 
     def __init__(self, method: str, context: Context, *, quiet: bool) -> None:
         self._method = method
@@ -156,22 +155,22 @@ class _Line:
             structlog.contextvars.bind_contextvars(tenant_id=tenant_id[:63])
 
     async def fail(self, error: BaseException) -> None:
-        """Send the status that belongs to an error; does not return for a typed or unknown one."""
+        """Write it, and send the error's status; does not return for a typed or unknown one."""
+        status: AbortStatus | None = None
         if isinstance(error, MeshError):
             self._code, self._error = error.code, error
-            await self._abort(to_rpc_status(error))
-        if isinstance(error, grpc.aio.AbortError):  # a status passed on from another server
+            status = to_rpc_status(error)
+        elif isinstance(error, grpc.aio.AbortError):  # a status passed on from another server
             self._code = _status_code(self._context)
-            return
-        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        elif isinstance(error, asyncio.CancelledError | GeneratorExit):
             self._code = grpc.StatusCode.CANCELLED
-            return
-        self._code, self._error = grpc.StatusCode.INTERNAL, _INTERNAL
-        log.error("rpc_crashed", method=self._method, exc_info=error)
-        await self._abort(to_rpc_status(_INTERNAL))
-
-    async def _abort(self, status: AbortStatus) -> None:
-        await self._context.abort_with_status(status)
+        else:
+            self._code, self._error = grpc.StatusCode.INTERNAL, _INTERNAL
+            log.error("rpc_crashed", method=self._method, exc_info=error)
+            status = to_rpc_status(_INTERNAL)
+        self.write()
+        if status is not None:
+            await self._context.abort_with_status(status)
 
     def write(self) -> None:
         loggable = self._error is not None and self._error.loggable
