@@ -148,7 +148,7 @@ async def test_two_at_a_time_and_what_is_asked_for_first(node: Node) -> None:
         go_on.release()
     await waiting
     assert len(await told(node, 10)) == 10
-    assert not errands
+    await eventually(lambda: not errands)
 
 
 async def test_what_fails_for_now_is_tried_again(node: Node) -> None:
