@@ -260,6 +260,7 @@ class _Look:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                bufsize=0,  # a request that nobody took must not be tried again when this ends
                 env={},
                 cwd=self._folder,
                 umask=0o077,
@@ -285,8 +286,7 @@ def _exchange(process: "subprocess.Popen[bytes]", request: bytes, until: float) 
     if process.stdin is None or process.stdout is None:
         raise OSError(errno.EBADF, "no pipes")
     with suppress(BrokenPipeError):
-        process.stdin.write(request)
-        process.stdin.flush()
+        process.stdin.write(request)  # all of it: a pipe takes much more than a request
     answer = b""
     poll = select.poll()
     poll.register(process.stdout, select.POLLIN)

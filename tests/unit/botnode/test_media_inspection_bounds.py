@@ -226,6 +226,22 @@ class TestThePrograms:
             await MediaInspector(folder).inspect(given, MediaKind.IMAGE, FIELD)
         assert caught.value.reason == reason
 
+    async def test_that_dies_before_it_is_asked_is_judged_the_same(
+        self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        exchange = media_inspection._exchange
+
+        def late(process: "subprocess.Popen[bytes]", request: bytes, until: float) -> bytes:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            return exchange(process, request, until)
+
+        script = "import os; os.kill(os.getpid(), 11)"
+        monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-IS", "-c", script))
+        monkeypatch.setattr(media_inspection, "_exchange", late)
+        with pytest.raises(MeshError) as caught:
+            await MediaInspector(folder).inspect(given, MediaKind.IMAGE, FIELD)
+        assert caught.value.reason == Reason.INVALID_REQUEST
+
     @pytest.mark.parametrize(
         ("worked_s", "reason"),
         [(0.05, Reason.BOTNODE_UNAVAILABLE), (0.1, Reason.INVALID_REQUEST)],
