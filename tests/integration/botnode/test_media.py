@@ -1,6 +1,7 @@
 """MediaService of a botnode: a real server, a real folder."""
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -88,8 +89,11 @@ class Client:
     @property
     def files(self) -> dict[str, int]:
         """What is in the folder: names and sizes."""
-        folder = self.node.folder.media
-        return {entry.name: entry.stat().st_size for entry in folder.iterdir()}
+        sizes = {}
+        for entry in self.node.folder.media.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # it goes as we look
+                sizes[entry.name] = entry.stat().st_size
+        return sizes
 
     async def begin(self, media_id: str, content: bytes = CONTENT, size: int = 100_000) -> Any:
         """An upload that has brought its first bytes, and stays open."""
