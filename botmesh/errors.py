@@ -271,7 +271,8 @@ REASONS: Mapping[Reason, ReasonSpec] = MappingProxyType(
             _C.DEADLINE_EXCEEDED,
             True,
             True,
-            "WhatsApp gave no answer in time; what was asked of it may have happened.",
+            "WhatsApp gave no answer in time; what was asked of it may have happened. Before "
+            "CreateGroup is repeated, look whether the group is there.",
         ),
         Reason.WHATSAPP_REFUSED: ReasonSpec(
             _C.FAILED_PRECONDITION, False, True, "WhatsApp refused; the message has its words."

@@ -26,7 +26,7 @@ from gateway.forwarder import Forwarder
 from gateway.policy import POLICIES, MethodPolicy
 from gateway.resolver import shutting_down
 from gateway.streams import StreamForwarder
-from gateway.uploads import UploadForwarder
+from gateway.uploads import UploadForwarder, first_of
 
 SERVICES = (
     bot_pb2.DESCRIPTOR.services_by_name["BotService"],
@@ -136,8 +136,7 @@ class BotServicer:
         async def client_stream(requests: AsyncIterator[bytes], context: Context) -> bytes:
             task = drain.enter(stream=True)
             try:
-                first = await anext(requests, b"")
-                call = self._read(method, first, context, math.inf)
+                call = self._read(method, await first_of(requests), context, math.inf)
                 return await self._uploads.forward(call, requests)
             except ForwardedError as error:
                 await _pass_on(error, context)

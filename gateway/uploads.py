@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc.aio
 
-from botmesh.errors import MeshError, Reason
+from botmesh.errors import MeshError, Reason, invalid
 from gateway.call import Call
 from gateway.channels import Channels, Link
 from gateway.course import Course
@@ -27,6 +27,22 @@ from registry.discovery.port import Route
 
 # Kept of a call until it is certain that nobody turns it away: more than is on its way by then.
 MOST_KEPT_BYTES = 1024 * 1024
+# How long a caller may hold a stream open before it says whom it concerns; after that the botnode
+# looks to it that something comes.
+FIRST_MESSAGE_S = 60.0
+
+
+async def first_of(requests: AsyncIterator[bytes]) -> bytes:
+    """A stream's first message; empty if there is none.
+
+    Raises:
+        MeshError: INVALID_REQUEST when it does not come in time.
+    """
+    try:
+        async with asyncio.timeout(FIRST_MESSAGE_S):
+            return await anext(requests, b"")
+    except TimeoutError:
+        raise invalid("tenant_id", f"did not come within {FIRST_MESSAGE_S:g} s") from None
 
 
 class UploadForwarder:

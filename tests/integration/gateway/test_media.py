@@ -117,6 +117,16 @@ async def test_a_botnodes_error_passes_through(mesh: GatewayUnderTest, taker: Ta
     assert len(taker.got) == 2  # none of them was made again
 
 
+async def test_a_stream_that_never_says_for_whom_it_is_ends(
+    mesh: GatewayUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "FIRST_MESSAGE_S", 0.05)
+    call = mesh.media.UploadMedia(timeout=20)  # the caller stays, and sends nothing
+    error = await _error(call)
+    assert error.reason is Reason.INVALID_REQUEST
+    assert [violation.field for violation in error.violations] == ["tenant_id"]
+
+
 async def test_an_early_answer_ends_the_stream(
     mesh: GatewayUnderTest, far: FarSide, taker: Taker
 ) -> None:
