@@ -92,6 +92,13 @@ def stand_in(tmp_path: Path, script: str) -> str:
     return str(place)
 
 
+async def refusal(inspector: MediaInspector, given: Path, kind: MediaKind) -> MeshError:
+    """Why media cannot be looked at."""
+    with pytest.raises(MeshError) as caught:
+        await inspector.inspect(given, kind, FIELD)
+    return caught.value
+
+
 def is_busy(error: MeshError) -> bool:
     told = (error.reason, error.retryable, error.retry_after is not None, error.violations)
     return told == (Reason.BOTNODE_UNAVAILABLE, True, True, ())
@@ -130,9 +137,8 @@ class TestFfmpeg:
     ) -> None:
         put(given, samples.mp4(codec=b"hvc1"))
         place = stand_in(tmp_path, "kill -9 $$")
-        with pytest.raises(MeshError) as caught:
-            await MediaInspector(folder, search_path=place).inspect(given, MediaKind.VIDEO, FIELD)
-        assert is_busy(caught.value)
+        error = await refusal(MediaInspector(folder, search_path=place), given, MediaKind.VIDEO)
+        assert is_busy(error)
 
     @pytest.mark.parametrize(("script", "says"), [(ENDLESS, "too long"), ("kill -9 $$", "killed")])
     def test_that_had_its_time_is_the_medias_fault(
@@ -222,9 +228,8 @@ class TestThePrograms:
         reason: Reason,
     ) -> None:
         monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-IS", "-c", script))
-        with pytest.raises(MeshError) as caught:
-            await MediaInspector(folder).inspect(given, MediaKind.IMAGE, FIELD)
-        assert caught.value.reason == reason
+        error = await refusal(MediaInspector(folder), given, MediaKind.IMAGE)
+        assert error.reason == reason
 
     async def test_that_dies_before_it_is_asked_is_judged_the_same(
         self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
@@ -238,9 +243,8 @@ class TestThePrograms:
         script = "import os; os.kill(os.getpid(), 11)"
         monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-IS", "-c", script))
         monkeypatch.setattr(media_inspection, "_exchange", late)
-        with pytest.raises(MeshError) as caught:
-            await MediaInspector(folder).inspect(given, MediaKind.IMAGE, FIELD)
-        assert caught.value.reason == Reason.INVALID_REQUEST
+        error = await refusal(MediaInspector(folder), given, MediaKind.IMAGE)
+        assert error.reason == Reason.INVALID_REQUEST
 
     @pytest.mark.parametrize(
         ("worked_s", "reason"),
@@ -290,9 +294,8 @@ class TestThePrograms:
             "program.main()"
         )
         monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-I", "-c", unbound))
-        with pytest.raises(MeshError) as caught:
-            await MediaInspector(folder).inspect(given, MediaKind.IMAGE, FIELD)
-        assert caught.value.reason == Reason.INTERNAL
+        error = await refusal(MediaInspector(folder), given, MediaKind.IMAGE)
+        assert error.reason == Reason.INTERNAL
 
     async def test_that_cannot_start_now_may_start_later(
         self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
@@ -301,9 +304,8 @@ class TestThePrograms:
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
         monkeypatch.setattr(subprocess, "Popen", start)
-        with pytest.raises(MeshError) as caught:
-            await MediaInspector(folder).inspect(given, MediaKind.IMAGE, FIELD)
-        assert is_busy(caught.value)
+        error = await refusal(MediaInspector(folder), given, MediaKind.IMAGE)
+        assert is_busy(error)
 
     def test_ends_with_a_botnode_that_is_killed(
         self, tmp_path: Path, folder: Path, given: Path
@@ -359,9 +361,8 @@ class TestThePrograms:
         self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch, script: str
     ) -> None:
         monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-IS", "-c", script))
-        with pytest.raises(MeshError) as caught:
-            await MediaInspector(folder, limit_s=5).inspect(given, MediaKind.VIDEO, FIELD)
-        assert caught.value.reason in {Reason.INTERNAL, Reason.INVALID_REQUEST}
+        error = await refusal(MediaInspector(folder, limit_s=5), given, MediaKind.VIDEO)
+        assert error.reason in {Reason.INTERNAL, Reason.INVALID_REQUEST}
 
     async def test_that_promises_a_file_must_have_made_it(
         self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
@@ -373,17 +374,15 @@ class TestThePrograms:
             '"waveform": "", "converted": true}}\')'
         )
         monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-IS", "-c", script))
-        with pytest.raises(MeshError) as caught:
-            await MediaInspector(folder).inspect(given, MediaKind.VIDEO, FIELD)
-        assert caught.value.reason == Reason.INVALID_REQUEST
+        error = await refusal(MediaInspector(folder), given, MediaKind.VIDEO)
+        assert error.reason == Reason.INVALID_REQUEST
 
     async def test_that_cannot_start_is_no_fault_of_the_media(
         self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(media_inspection, "COMMAND", ("/nonexistent",))
-        with pytest.raises(MeshError) as caught:
-            await MediaInspector(folder).inspect(given, MediaKind.VIDEO, FIELD)
-        assert caught.value.reason == Reason.INTERNAL
+        error = await refusal(MediaInspector(folder), given, MediaKind.VIDEO)
+        assert error.reason == Reason.INTERNAL
 
     async def test_is_bounded_in_memory(
         self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
