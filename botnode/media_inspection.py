@@ -180,6 +180,7 @@ class MediaInspector:
             ffmpeg=shutil.which("ffmpeg", path=self._search_path) or "",
             limit_s=self._limit_s or LIMIT_S[kind],
             most_converted_bytes=MOST_CONVERTED_BYTES[kind],
+            asked_by=os.getpid(),
         )
 
 

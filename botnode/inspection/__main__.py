@@ -26,6 +26,8 @@ def main() -> None:
     """Answer one request."""
     _die_with_parent()
     request = protocol.decode_request(sys.stdin.buffer.readline(MOST_REQUEST_BYTES))
+    if os.getppid() != request.asked_by:
+        return  # it died before it was watched
     sys.stdout.buffer.write(_answer(request))
     sys.stdout.buffer.flush()
 
@@ -50,7 +52,7 @@ def _answer(request: protocol.Request) -> bytes:
 
 
 def _die_with_parent() -> None:
-    """See prctl(2). A parent that died before leaves no request to read."""
+    """See prctl(2). Of a parent that died before, nothing is told."""
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -58,6 +58,7 @@ DECODERS = (
 MOST_MEMORY_BYTES = 1536 * 1024 * 1024
 MOST_PIXELS = 40_000_000  # a frame of 8K video has 33 million
 PR_SET_PDEATHSIG = 1
+EX_ORPHAN = 1
 CHUNK_BYTES = 65_536
 
 
@@ -141,17 +142,20 @@ class Ffmpeg:
         ]
 
     def _start(self, argv: list[str], most_bytes: int) -> "subprocess.Popen[bytes]":
+        parent = os.getpid()
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={},
-            preexec_fn=lambda: self._bound(most_bytes),  # noqa: PLW1509 - one thread runs here
+            preexec_fn=lambda: self._bound(most_bytes, parent),  # noqa: PLW1509 - one thread runs here
         )
 
-    def _bound(self, most_bytes: int) -> None:
+    def _bound(self, most_bytes: int, parent: int) -> None:
         self._libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(EX_ORPHAN)  # it died before it was watched
         bounds.lower(resource.RLIMIT_AS, MOST_MEMORY_BYTES)
         bounds.lower(resource.RLIMIT_FSIZE, most_bytes)
 

@@ -74,6 +74,7 @@ class Request:
         ffmpeg: the program's path; empty where there is none.
         limit_s: how long all of it may take.
         most_converted_bytes: how large what is made of it may be.
+        asked_by: the process id of whoever waits for the answer.
         plain: tell a document's type, and no more.
     """
 
@@ -85,6 +86,7 @@ class Request:
     ffmpeg: str
     limit_s: float
     most_converted_bytes: int
+    asked_by: int
     plain: bool = False
 
 

@@ -55,7 +55,7 @@ def test_every_answer_is_typed(name: str, tmp_path: Path) -> None:
     path = tmp_path / "given"
     for number in range(VARIANTS):
         path.write_bytes(damaged(data, dice))
-        request = Request(str(path), kind, "", "x", str(tmp_path), "", 10.0, 1024)
+        request = Request(str(path), kind, "", "x", str(tmp_path), "", 10.0, 1024, 0)
         try:
             found = look(request)
         except RefusedError:

@@ -67,7 +67,7 @@ def stored(path: Path, data: bytes) -> Path:
 
 def looked_at(path: Path, kind: MediaKind, content_type: str, file_name: str) -> Inspection:
     """Without a process of its own, which takes a tenth of a second."""
-    request = Request(str(path), kind, content_type, file_name, "/nonexistent", "", 30.0, 0)
+    request = Request(str(path), kind, content_type, file_name, "/nonexistent", "", 30.0, 0, 0)
     try:
         answer = protocol.encode_findings(program.look(request))
     except RefusedError as error:

@@ -140,6 +140,18 @@ class TestFfmpeg:
         error = await refusal(MediaInspector(folder, search_path=place), given, MediaKind.VIDEO)
         assert is_busy(error)
 
+    def test_whose_parent_died_before_it_was_watched_does_not_begin(
+        self, tmp_path: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun = tmp_path / "begun"
+        program = ffmpeg.Ffmpeg(
+            f"{stand_in(tmp_path, f': > {begun}')}/ffmpeg", time.monotonic() + 5
+        )
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+        with pytest.raises(ffmpeg.FfmpegError):
+            program.convert(given, "video/mp4", (), tmp_path / "made", 1 << 20)
+        assert not begun.exists()
+
     @pytest.mark.parametrize(("script", "says"), [(ENDLESS, "too long"), ("kill -9 $$", "killed")])
     def test_that_had_its_time_is_the_medias_fault(
         self, tmp_path: Path, given: Path, monkeypatch: pytest.MonkeyPatch, script: str, says: str
@@ -294,6 +306,14 @@ class TestThePrograms:
             "program.main()"
         )
         monkeypatch.setattr(media_inspection, "COMMAND", (sys.executable, "-I", "-c", unbound))
+        error = await refusal(MediaInspector(folder), given, MediaKind.IMAGE)
+        assert error.reason == Reason.INTERNAL
+
+    async def test_whose_asker_died_before_it_was_watched_looks_at_nothing(
+        self, folder: Path, given: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(given, samples.picture("PNG", (64, 48)))
+        monkeypatch.setattr(os, "getpid", lambda: 1)
         error = await refusal(MediaInspector(folder), given, MediaKind.IMAGE)
         assert error.reason == Reason.INTERNAL
 
