@@ -1,68 +1,83 @@
-"""What a benchmark reads of the machine: processor time from /proc, and the disk's fdatasync."""
+"""The machine and the programs that figures were measured on."""
 
-import asyncio
-import itertools
 import os
+import platform
+import subprocess
 import time
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
-TICKS = os.sysconf("SC_CLK_TCK")
-QUIET_S = 0.06
-SYNCS = 20
-BLOCK = 4096
-BLOCKS = 256
+from benchmarks.processes import KIB, ROOT
+
+_UNKNOWN = "unknown"
 
 
-class Disk:
-    """How long the disk takes to keep a page, in a file that has its size already.
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a reader needs to know to compare figures.
 
-    SQLite's write-ahead log is such a file once it has been around.
+    Attributes:
+        memory_gb: in GiB.
+        commit: of the code that was measured; "+" behind it where files differ from it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._file = os.open(folder / "fdatasync", os.O_RDWR | os.O_CREAT, 0o600)
-        os.write(self._file, bytes(BLOCK * BLOCKS))
-        os.fsync(self._file)
-        self._places = itertools.cycle(range(0, BLOCK * BLOCKS, BLOCK))
-        self.syncs_s: list[float] = []
+    processor: str
+    cores: int
+    memory_gb: float
+    kernel: str
+    python: str
+    grpcio: str
+    neonize: str
+    date: str
+    commit: str
 
-    def measure(self) -> None:
-        """A few syncs more."""
-        for _ in range(SYNCS):
-            os.pwrite(self._file, os.urandom(BLOCK), next(self._places))
-            started = time.perf_counter()
-            os.fdatasync(self._file)
-            self.syncs_s.append(time.perf_counter() - started)
+    @classmethod
+    def here(cls) -> "Machine":
+        """This one, now."""
+        return cls(
+            processor=_field("/proc/cpuinfo", "model name"),
+            cores=len(os.sched_getaffinity(0)),
+            memory_gb=int(_field("/proc/meminfo", "MemTotal").split()[0]) / KIB**2,
+            kernel=platform.release(),
+            python=platform.python_version(),
+            grpcio=version("grpcio"),
+            neonize=version("neonize"),
+            date=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+            commit=_commit(),
+        )
 
-
-class Processors:
-    """Processor time in seconds: of the parts of a run, and of the whole machine.
-
-    Args:
-        parts: the processes of each part.
-    """
-
-    def __init__(self, parts: dict[str, list[int]]) -> None:
-        self._parts = parts
-
-    def now(self) -> dict[str, float]:
-        """By part, so far."""
-        return {part: sum(map(_cpu_s, pids)) for part, pids in self._parts.items()}
-
-    def others(self) -> float:
-        """Of everything else on the machine, so far."""
-        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-        user, nice, system, _idle, _wait, irq, soft = (int(value) for value in fields[:7])
-        return (user + nice + system + irq + soft) / TICKS - sum(self.now().values())
-
-    async def rest(self) -> None:
-        """Wait until the parts have nothing more to do."""
-        before: dict[str, float] = {}
-        while any(now - before.get(part, 0.0) > 1 / TICKS for part, now in self.now().items()):
-            before = self.now()
-            await asyncio.sleep(QUIET_S)
+    def lines(self) -> list[str]:
+        """For people."""
+        return [
+            f"{self.date}, commit {self.commit}",
+            f"{self.processor}, {self.cores} cores, {self.memory_gb:.1f} GiB, "
+            f"Linux {self.kernel}",
+            f"Python {self.python}, grpcio {self.grpcio}, neonize {self.neonize}",
+        ]
 
 
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def _field(path: str, name: str) -> str:
+    for line in Path(path).read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == name:
+            return value.strip()
+    return _UNKNOWN
+
+
+def _commit() -> str:
+    commit = _git("rev-parse", "--short=10", "HEAD")
+    if commit == _UNKNOWN:
+        return commit
+    changed = _git("status", "--porcelain", "--", ".", ":!benchmarks/RESULTS.md")
+    return f"{commit}+" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return _UNKNOWN
+    return done.stdout.strip() if done.returncode == 0 else _UNKNOWN

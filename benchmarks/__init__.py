@@ -1,0 +1,1 @@
+"""What the mesh costs: ``python -m benchmarks`` measures the processes that users run."""
