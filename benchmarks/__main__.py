@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import growth, hop, idle, memory, results, start, suite, table
+from benchmarks import growth, hop, idle, memory, results, start, streams, suite, table
 from benchmarks.figure import Verdict
 from benchmarks.machine import Machine
 from benchmarks.subject import Subject
@@ -18,6 +18,7 @@ SUBJECTS = (
     start.SUBJECT,
     memory.SUBJECT,
     growth.SUBJECT,
+    streams.SUBJECT,
     idle.SUBJECT,
     hop.SUBJECT,
     growth.WHOLE,

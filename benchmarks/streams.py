@@ -1,0 +1,152 @@
+"""What a thousand streams through one gateway cost, and how late an item is."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from google.protobuf.empty_pb2 import Empty
+
+from benchmarks.calls import quantile
+from benchmarks.figure import Figure, Sense, Target
+from benchmarks.mesh import CALL_S, Mesh
+from benchmarks.meter import Span, span
+from benchmarks.processes import pss_mb
+from benchmarks.subject import Subject
+from benchmarks.watchers import Watchers
+from benchmarks.world import World, customer, phone
+from botmesh.sandbox import v1 as phones
+from botmesh.v1 import (
+    CreateTenantRequest,
+    DeleteTenantRequest,
+    StreamEventsRequest,
+    StreamEventsResponse,
+    StreamQRRequest,
+)
+
+NAME = "streams"
+TENANTS = 100
+EACH = 10
+CONSUMERS = TENANTS * EACH
+PAIRING, WATCHERS = 4, 200
+CONNECTIONS = 20
+ROUNDS = 4
+ITEMS = 60
+RATE = 20.0
+SETTLE_S = 3.0
+# An event's time has whole milliseconds: it is half of one early, in the mean.
+ROUNDED_S = 0.0005
+EVENTS, CODES = (f"/botmesh.v1.BotService/{name}" for name in ("StreamEvents", "StreamQR"))
+
+
+async def measure(world: World) -> AsyncIterator[Figure]:
+    """Memory first, while the gateway is fresh; then items, straight and through it in turns."""
+    mesh, _ = await world.mesh(TENANTS, fresh=True)
+    yield await _memory(mesh)
+    straight: list[float] = []
+    through: list[float] = []
+    with span(mesh.parts) as taken:
+        for turn in range(ROUNDS):
+            straight += await _items(mesh, turn, direct=True)
+            through += await _items(mesh, turn, direct=False)
+    yield _latency("p50", straight, through, 50, taken, Target(1.6, of_ratio=True))
+    yield _latency("p99", straight, through, 99, taken, None)
+
+
+async def _memory(mesh: Mesh) -> Figure:
+    pairing = [f"pair-{number}" for number in range(PAIRING)]
+    for tenant in pairing:
+        await mesh.tenants.CreateTenant(CreateTenantRequest(tenant_id=tenant), timeout=CALL_S)
+    gateway = mesh.part("gateway")
+    await asyncio.sleep(SETTLE_S)
+    before = pss_mb(gateway)
+    asked = [StreamQRRequest(tenant_id=pairing[n % PAIRING]) for n in range(WATCHERS)]
+    async with Watchers(CODES) as codes, Watchers(EVENTS) as events:
+        with span(mesh.parts) as taken:
+            began = time.monotonic()
+            await codes.open([mesh.address] * CONNECTIONS, asked)
+            await events.open([mesh.address] * CONNECTIONS, _requests(mesh))
+            opened = time.monotonic() - began
+        await asyncio.sleep(SETTLE_S)
+        after = pss_mb(gateway)
+    for tenant in pairing:
+        delete = DeleteTenantRequest(tenant_id=tenant, delete_data=True)
+        await mesh.tenants.DeleteTenant(delete, timeout=CALL_S)
+    return Figure(
+        NAME,
+        f"the gateway's memory for a stream ({CONSUMERS:,} StreamEvents, {WATCHERS} StreamQR)",
+        (after - before) * 1024 / (CONSUMERS + WATCHERS),
+        "KB",
+        Target(60, Sense.BELOW),
+        count=CONSUMERS + WATCHERS,
+        load=taken.load,
+        note=f"PSS {before:.0f} to {after:.0f} MB; all had their first item after {opened:.1f} s; "
+        f"{2 * CONNECTIONS} connections",
+    )
+
+
+async def _items(mesh: Mesh, turn: int, *, direct: bool) -> list[float]:
+    """How late each item was at each consumer, in seconds."""
+    secret = mesh.secret() if direct else ()
+    async with Watchers(EVENTS, secret) as watchers:
+        requests = _requests(mesh)
+        if direct:
+            where = {tenant.tenant_id: tenant.address for tenant in await mesh.listed()}
+            addresses = [where[tenant] for tenant in mesh.tenant_ids]
+        else:
+            addresses = [mesh.address] * CONNECTIONS
+        await watchers.open(addresses, requests)
+        opened = len(watchers.items)
+        for number in range(ITEMS):
+            due = time.monotonic() + 1 / RATE
+            await _write(mesh, turn, number)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        await watchers.until(opened + ITEMS * EACH)
+        late = []
+        for at, raw in watchers.items[opened:]:
+            item = StreamEventsResponse.FromString(raw)
+            if item.event.HasField("message_received"):
+                late.append(at - item.event.create_time.ToNanoseconds() / 1e9 - ROUNDED_S)
+        return late
+
+
+async def _write(mesh: Mesh, turn: int, number: int) -> None:
+    """Somebody writes to one of the tenants."""
+    tenant = (turn * ITEMS + number) * 7 % TENANTS
+    request = phones.WriteMessageRequest(
+        phone=customer(tenant), to=phone(tenant), text=f"{turn} {number}".ljust(80, ".")
+    )
+    await mesh.phones.WriteMessage(request, timeout=CALL_S)
+
+
+def _requests(mesh: Mesh) -> list[StreamEventsRequest]:
+    """The tenants in turn, so that a connection for each has its own tenant's streams."""
+    ids = list(mesh.tenant_ids) * EACH
+    return [StreamEventsRequest(tenant_id=tenant, latest=Empty()) for tenant in ids]
+
+
+def _latency(
+    word: str,
+    straight: list[float],
+    through: list[float],
+    per_cent: int,
+    taken: Span,
+    target: Target | None,
+) -> Figure:
+    return Figure(
+        NAME,
+        f"an item's latency, {word}, of {CONSUMERS:,} StreamEvents through one gateway",
+        quantile(through, per_cent) * 1000,
+        "ms",
+        target,
+        quantile(straight, per_cent) * 1000,
+        "direct",
+        count=len(through),
+        load=taken.load,
+        note=f"from the event's create_time to its consumer, {EACH} consumers for each of "
+        f"{TENANTS} tenants; {ROUNDS} rounds of each in turns"
+        if target
+        else "",
+    )
+
+
+SUBJECT = Subject(NAME, TENANTS, measure)
