@@ -52,7 +52,7 @@ def express() -> Iterator[Express]:
         script = str(SOURCES / "gateway.js")
         gateway = stack.enter_context(running_program(node, script, bot_port, **environment))
         yield Express(
-            gateway_url=f"http://127.0.0.1:{_told(gateway)}/tenants/bench/send",
+            gateway_url=f"http://127.0.0.1:{_told(gateway)}/tenants/bench-0/send",
             bot_url=f"http://127.0.0.1:{bot_port}/send",
             gateway_pid=gateway.pid,
             versions=f"Express {_version('express')}, axios {_version('axios')}, "

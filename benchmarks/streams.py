@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -11,6 +12,7 @@ from benchmarks.figure import Figure, Sense, Target
 from benchmarks.mesh import CALL_S, Mesh
 from benchmarks.meter import Span, span
 from benchmarks.processes import pss_mb
+from benchmarks.protocol_mesh import ProtocolMesh, protocol_mesh
 from benchmarks.subject import Subject
 from benchmarks.watchers import Watchers
 from benchmarks.world import World, customer, phone
@@ -42,14 +44,50 @@ async def measure(world: World) -> AsyncIterator[Figure]:
     """Memory first, while the gateway is fresh; then items, straight and through it in turns."""
     mesh, _ = await world.mesh(TENANTS, fresh=True)
     yield await _memory(mesh)
-    straight: list[float] = []
-    through: list[float] = []
+    late = Late()
     with span(mesh.parts) as taken:
         for turn in range(ROUNDS):
-            straight += await _items(mesh, turn, direct=True)
-            through += await _items(mesh, turn, direct=False)
-    yield _latency("p50", straight, through, 50, taken, Target(1.6, of_ratio=True))
-    yield _latency("p99", straight, through, 99, taken, None)
+            late.straight += await _items(mesh, turn, direct=True)
+            late.through += await _items(mesh, turn, direct=False)
+    said = f"from the event's create_time to its consumer, {EACH} consumers of each tenant"
+    yield late.figure("real botnodes", 50, taken, Target(1.6, of_ratio=True), said)
+    yield late.figure("real botnodes", 99, taken)
+    late = Late()
+    await world.stop()
+    async with protocol_mesh(world.data.parent / "streams", TENANTS) as protocol:
+        with span(dict) as taken:
+            for _ in range(ROUNDS):
+                late.straight += await _stamped(protocol, direct=True)
+                late.through += await _stamped(protocol, direct=False)
+    said = "from the stub's hands to its consumer: the protocol alone, no store, no WhatsApp"
+    yield late.figure("stub", 50, taken, Target(1.6, of_ratio=True), said)
+    yield late.figure("stub", 99, taken)
+
+
+@dataclass(slots=True)
+class Late:
+    """How late items were, in seconds, straight and through the gateway."""
+
+    straight: list[float] = field(default_factory=list)
+    through: list[float] = field(default_factory=list)
+
+    def figure(
+        self, callee: str, per_cent: int, taken: Span, target: Target | None = None, note: str = ""
+    ) -> Figure:
+        """A percentile as a figure."""
+        return Figure(
+            NAME,
+            f"an item's latency p{per_cent}, {CONSUMERS:,} StreamEvents through one gateway "
+            f"({callee})",
+            quantile(self.through, per_cent) * 1000,
+            "ms",
+            target,
+            quantile(self.straight, per_cent) * 1000,
+            "direct",
+            count=len(self.through),
+            load=taken.load,
+            note=note,
+        )
 
 
 async def _memory(mesh: Mesh) -> Figure:
@@ -124,29 +162,22 @@ def _requests(mesh: Mesh) -> list[StreamEventsRequest]:
     return [StreamEventsRequest(tenant_id=tenant, latest=Empty()) for tenant in ids]
 
 
-def _latency(
-    word: str,
-    straight: list[float],
-    through: list[float],
-    per_cent: int,
-    taken: Span,
-    target: Target | None,
-) -> Figure:
-    return Figure(
-        NAME,
-        f"an item's latency, {word}, of {CONSUMERS:,} StreamEvents through one gateway",
-        quantile(through, per_cent) * 1000,
-        "ms",
-        target,
-        quantile(straight, per_cent) * 1000,
-        "direct",
-        count=len(through),
-        load=taken.load,
-        note=f"from the event's create_time to its consumer, {EACH} consumers for each of "
-        f"{TENANTS} tenants; {ROUNDS} rounds of each in turns"
-        if target
-        else "",
-    )
+async def _stamped(mesh: ProtocolMesh, *, direct: bool) -> list[float]:
+    """How late the stub's items were at each consumer, in seconds."""
+    ids = list(mesh.tenants) * EACH
+    requests = [StreamEventsRequest(tenant_id=tenant, latest=Empty()) for tenant in ids]
+    addresses = list(mesh.tenants.values()) if direct else [mesh.address] * CONNECTIONS
+    async with Watchers(EVENTS) as watchers:
+        await watchers.open(addresses, requests)
+        await asyncio.sleep(1)  # what came while others were opened
+        opened = len(watchers.items)
+        await watchers.until(opened + ITEMS * EACH)
+        items = watchers.items[opened:]
+    late = []
+    for at, raw in items:
+        item = StreamEventsResponse.FromString(raw)
+        late.append(at - item.event.create_time.ToNanoseconds() / 1e9)
+    return late
 
 
 SUBJECT = Subject(NAME, TENANTS, measure)

@@ -1,25 +1,41 @@
 """A botnode that answers at once: what is left is what the way to it costs.
 
-``python -m benchmarks.stub`` tells its port on stdout.
+``python -m benchmarks.stub [PORTS]`` listens on so many, a tenant on each, and tells them on
+stdout. Every now and then something happens to one of the tenants, in turn.
 """
 
 import asyncio
-
-import grpc.aio
+import itertools
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
 
 from botmesh.rpc.server import bind, create_server
 from botmesh.v1 import (
     BotServiceServicer,
     Message,
+    MessageContent,
     MessageState,
+    ReceivedMessage,
     SendMessageRequest,
     SendMessageResponse,
+    StreamEventsRequest,
+    StreamEventsResponse,
+    TextContent,
     add_BotServiceServicer_to_server,
 )
 
+EVENTS_PER_S = 50.0
+BODY = "Sí, ¿lo tienen también en azul?".ljust(80, ".")
+
 
 class Stub(BotServiceServicer):
-    """Takes every message for sent."""
+    """Takes every message for sent, and has events."""
+
+    def __init__(self) -> None:
+        self._consumers: defaultdict[str, set[asyncio.Queue[StreamEventsResponse]]]
+        self._consumers = defaultdict(set)
 
     async def SendMessage(
         self,
@@ -39,16 +55,64 @@ class Stub(BotServiceServicer):
         message.sent_time.FromMilliseconds(1_767_323_045_789)
         return SendMessageResponse(message=message)
 
+    async def StreamEvents(
+        self,
+        request: StreamEventsRequest,
+        context: object,  # noqa: ARG002 - gRPC's signature
+    ) -> AsyncIterator[StreamEventsResponse]:
+        head = StreamEventsResponse()
+        head.head.log_id = "bench"
+        yield head
+        queue: asyncio.Queue[StreamEventsResponse] = asyncio.Queue()
+        consumers = self._consumers[request.tenant_id]
+        consumers.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            consumers.discard(queue)
 
-async def serve() -> None:
+    async def happen(self) -> None:
+        """Let something happen to the tenants that somebody listens to."""
+        for sequence in itertools.count(1):
+            await asyncio.sleep(1 / EVENTS_PER_S)
+            tenants = [tenant for tenant, queues in self._consumers.items() if queues]
+            if not tenants:
+                continue
+            tenant = tenants[sequence % len(tenants)]
+            item = _event(tenant, sequence)
+            item.event.create_time.FromNanoseconds(time.time_ns())
+            for queue in self._consumers[tenant]:
+                queue.put_nowait(item)
+
+
+def _event(tenant: str, sequence: int) -> StreamEventsResponse:
+    item = StreamEventsResponse()
+    item.event.tenant_id = tenant
+    item.event.cursor.log_id = "bench"
+    item.event.cursor.sequence = sequence
+    item.event.message_received.CopyFrom(
+        ReceivedMessage(
+            whatsapp_id="3EB0C767D097B7A1F2E4",
+            chat_jid="100000000000001@lid",
+            sender_jid="100000000000001@lid",
+            sender_number="+5215587654321",
+            content=MessageContent(text=TextContent(body=BODY)),
+        )
+    )
+    return item
+
+
+async def serve(count: int) -> None:
     """Serve until it is ended."""
-    server: grpc.aio.Server = create_server([])
-    add_BotServiceServicer_to_server(Stub(), server)
-    port = bind(server, "127.0.0.1", 0)
+    server = create_server([])
+    stub = Stub()
+    add_BotServiceServicer_to_server(stub, server)
+    ports = [bind(server, "127.0.0.1", 0) for _ in range(count)]
     await server.start()
-    print(port, flush=True)
-    await server.wait_for_termination()
+    print(*ports, flush=True)
+    await stub.happen()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(int(sys.argv[1]) if len(sys.argv) > 1 else 1))

@@ -12,19 +12,17 @@ import grpc.aio
 
 from benchmarks import processes, references
 from benchmarks.mesh import Mesh
-from benchmarks.processes import free_port, running
+from benchmarks.protocol_mesh import protocol_mesh
 from benchmarks.references import MissingError
 from botmesh.v1 import (
     BotServiceStub,
-    CreateTenantRequest,
     GetSessionRequest,
     MessageContent,
     SendMessageRequest,
-    TenantServiceStub,
     TextContent,
 )
 
-TENANT = "bench"
+TENANT = "bench-0"
 TO = "+5215587654321"
 BODY = "Su pedido ya va en camino.".ljust(120, ".")
 LIMIT_S = 60.0
@@ -76,31 +74,13 @@ async def all_ways(mesh: Mesh, folder: Path) -> AsyncIterator[Ways]:
 
 
 async def _add_stub(ways: Ways, stack: AsyncExitStack, folder: Path) -> None:
-    stub = stack.enter_context(running("benchmarks.stub"))
-    assert stub.stdout is not None
-    callee_port, port = int(stub.stdout.readline()), free_port()
-    gateway = stack.enter_context(
-        running(
-            "gateway",
-            BOTMESH_MESH="bench-hop",
-            BOTMESH_DATA_DIR=str(folder / "hop"),
-            BOTMESH_GATEWAY_PORT=str(port),
-            BOTMESH_DISCOVERY="embedded",
-        )
-    )
-    channel = await _channel(stack, f"127.0.0.1:{port}")
-    await TenantServiceStub(channel).CreateTenant(
-        CreateTenantRequest(tenant_id=TENANT, bot_port=callee_port),
-        wait_for_ready=True,
-        timeout=LIMIT_S,
-    )
-    direct = await _channel(stack, f"127.0.0.1:{callee_port}")
+    mesh = await stack.enter_async_context(protocol_mesh(folder / "hop", 1))
+    (callee,) = mesh.tenants.values()
+    direct, channel = await _channel(stack, callee), await _channel(stack, mesh.address)
     ways.found.append(Way("stub", _send(direct)))
-    ways.found.append(Way("gateway to stub", _send(channel), (gateway.pid,)))
+    ways.found.append(Way("gateway to stub", _send(channel), (mesh.gateway_pid,)))
     try:
-        proxy = stack.enter_context(
-            references.nginx(folder / "nginx", f"127.0.0.1:{callee_port}")
-        )
+        proxy = stack.enter_context(references.nginx(folder / "nginx", callee))
     except MissingError as why:
         ways.missing["nginx"] = str(why)
     else:

@@ -7,7 +7,7 @@ const http = require("node:http");
 const axios = require("axios");
 const express = require("express");
 
-const bots = new Map([["bench", `http://127.0.0.1:${process.argv[2]}`]]);
+const bots = new Map([["bench-0", `http://127.0.0.1:${process.argv[2]}`]]);
 const client = axios.create({
   httpAgent: new http.Agent({ keepAlive: true, maxSockets: Infinity }),
   proxy: false,
