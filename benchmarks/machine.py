@@ -51,8 +51,7 @@ class Machine:
         """For people."""
         return [
             f"{self.date}, commit {self.commit}",
-            f"{self.processor}, {self.cores} cores, {self.memory_gb:.1f} GiB, "
-            f"Linux {self.kernel}",
+            f"{self.processor}, {self.cores} cores, {self.memory_gb:.1f} GiB, Linux {self.kernel}",
             f"Python {self.python}, grpcio {self.grpcio}, neonize {self.neonize}",
         ]
 

@@ -209,10 +209,10 @@ class Mesh:
         return {tenant: pid for tenant, pid in found.items() if processes.is_alive(pid)}
 
     def spawned_by(self) -> str:
-        """How its botnodes were made: a forked one is not the host's own child."""
-        host = self.part("host")
-        parents = {processes.parent(pid) for pid in self.botnodes().values()}
-        return "exec" if parents <= {host} else "fork"
+        """How its botnodes were made: who forks them is a child of the host's that is none."""
+        host, botnodes = self.part("host"), self.botnodes().values()
+        children = [pid for pid in processes.descendants(host) if processes.parent(pid) == host]
+        return "fork" if any(pid not in botnodes for pid in children) else "exec"
 
     # -- what it says
 
@@ -253,9 +253,7 @@ class Mesh:
                 lines += [f"{path.name}: {line}" for line in path.read_text().splitlines()[-4:]]
         return "\n".join(lines)
 
-    async def _channel(
-        self, address: str, options: Sequence[tuple[str, int]]
-    ) -> grpc.aio.Channel:
+    async def _channel(self, address: str, options: Sequence[tuple[str, int]]) -> grpc.aio.Channel:
         channel = grpc.aio.insecure_channel(address, options=options)
         self._stack.push_async_callback(channel.close)
         return channel

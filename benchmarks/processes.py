@@ -181,8 +181,8 @@ def _fields(pid: int) -> list[str]:
 
 def _children() -> Mapping[int, list[int]]:
     found: defaultdict[int, list[int]] = defaultdict(list)
-    for name in os.listdir("/proc"):
-        if name.isdigit():
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
             with contextlib.suppress(OSError):
-                found[parent(int(name))].append(int(name))
+                found[parent(int(folder.name))].append(int(folder.name))
     return found

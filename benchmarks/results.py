@@ -12,9 +12,9 @@ _HEAD = """# Benchmarks
 Written by `make bench`; [docs/PERFORMANCE.md](../docs/PERFORMANCE.md) says what the figures mean.
 """
 _COLUMNS = """\
-"sandbox" and "others" are processor time in cores while a figure was measured: of the stand-in for WhatsApp,
-and of what has nothing to do with the benchmark ("!" where that is enough to spoil absolute figures). MB are
-2^20 bytes.
+"sandbox" and "others" are processor time in cores while a figure was measured: of the stand-in for
+WhatsApp, and of what has nothing to do with the benchmark ("!" where that is enough to spoil
+absolute figures). MB are 2^20 bytes.
 """
 
 

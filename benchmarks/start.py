@@ -57,7 +57,7 @@ def _whole(mesh: Mesh, started: Started) -> list[Figure]:
             "s",
             Target(8, Sense.BELOW),
             load=taken.load,
-            note=f"{mesh.spawned_by()}; sandbox took {taken.cpu_s['sandbox']:.1f} s of processor time in it",
+            note=f"{mesh.spawned_by()}; sandbox took {taken.cpu_s['sandbox']:.1f} s of a processor",
         ),
         Figure(
             NAME,
@@ -73,10 +73,8 @@ def _whole(mesh: Mesh, started: Started) -> list[Figure]:
 
 
 async def _first_codes(mesh: Mesh) -> Figure:
-    took = []
     with span(mesh.parts) as taken:
-        for number in range(FIRST_CODES):
-            took.append(await _first_code(mesh, f"new-{number:02}"))
+        took = [await _first_code(mesh, f"new-{number:02}") for number in range(FIRST_CODES)]
     return Figure(
         NAME,
         "StartTenant to the first QR code, p50",

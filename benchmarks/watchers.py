@@ -44,7 +44,9 @@ class Watchers:
         calls = []
         for address in addresses:
             channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
-            calls.append((await self._stack.enter_async_context(channel)).unary_stream(self._method))
+            calls.append(
+                (await self._stack.enter_async_context(channel)).unary_stream(self._method)
+            )
         limit = asyncio.Semaphore(AT_ONCE)
         wanted = self._begun + len(requests)
         for number, request in enumerate(requests):
