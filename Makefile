@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test chaos lint format protos check-protos docs buf breaking truth lock wheel clean
+.PHONY: help setup run demo test chaos bench bench-growth lint format protos check-protos docs buf breaking truth lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,12 @@ test: setup ## all tests
 chaos: setup ## break a mesh under load at random (DURATION=600 SEED= TENANTS=4 DISCOVERY=embedded)
 	@DURATION=$(DURATION) SEED=$(SEED) TENANTS=$(TENANTS) DISCOVERY=$(DISCOVERY) FROM=$(FROM) \
 		GRPC_VERBOSITY=ERROR $(BIN)/python -m tests.chaos
+
+bench: setup ## measure what a mesh costs, into benchmarks/RESULTS.md (ONLY=memory,hop for parts)
+	@GRPC_VERBOSITY=ERROR $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+bench-growth: setup ## 100,000 messages each way through one tenant (some 40 minutes)
+	@GRPC_VERBOSITY=ERROR $(BIN)/python -m benchmarks --only growth-whole
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff format --check .

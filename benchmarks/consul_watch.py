@@ -1,38 +1,33 @@
 """What discovery in Consul costs: the shape of the gateway's watch, and the checks of botnodes.
 
-    .venv/bin/python benchmarks/consul_watch.py [TENANTS]
+    python -m benchmarks.consul_watch [TENANTS]
 
 On a real agent with 1,000 tenants registered as botnodes register: what one answer of each shape
 costs, then the watch itself (start, how late a change is, processor time at several rates of
 change), then the checks. Shares of a processor are of one core, as ratios to an agent at rest.
 """
 
-# ruff: noqa: E402 - the tests lend their agent, from a folder that is no package
-
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "tests"))
-
-from consul_agent import ConsulAgent
-
-from registry.discovery.consul import ConsulDiscovery, ConsulSettings
+from benchmarks.processes import cpu_s
+from registry.discovery.consul import ConsulDiscovery
 from registry.discovery.consul_names import EntryNames, encode_route
-from registry.discovery.consul_service import ALIVE_SERVICE, HOSTED, EntryTiming
-from registry.discovery.port import Route, Snapshot
+from registry.discovery.consul_service import HOSTED, EntryTiming
+from registry.discovery.consul_settings import ConsulSettings
+from registry.discovery.port import ALIVE_SERVICE, Route, RouteChange, Snapshot
+from tests.consul_agent import ConsulAgent
 
 MESH = "bench"
 NEVER = "87600h"
@@ -46,21 +41,10 @@ SHAPES = {
 CHECKED = 100
 
 
-class Process:
-    """A process whose processor time is read from outside."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-
-    def cpu_s(self) -> float:
-        """Seconds of processor time so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def share(self, seconds: float) -> Callable[[], float]:
-        """Per cent of a core since now, when it is called `seconds` later."""
-        before = self.cpu_s()
-        return lambda: (self.cpu_s() - before) / seconds * 100
+def share(pid: int, seconds: float) -> Callable[[], float]:
+    """Per cent of a core that a process took since now, when it is called `seconds` later."""
+    before = cpu_s(pid)
+    return lambda: (cpu_s(pid) - before) / seconds * 100
 
 
 def get(agent: ConsulAgent, path: str) -> bytes:
@@ -160,7 +144,9 @@ def measure_watch(agent: ConsulAgent, sessions: list[str]) -> None:
     with ExitStack() as stack:
         started = time.monotonic()
         child = subprocess.Popen(
-            [sys.executable, __file__, "--watch", agent.address], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "benchmarks.consul_watch", "--watch", agent.address],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         stack.callback(child.wait)
         stack.callback(child.kill)
@@ -170,11 +156,10 @@ def measure_watch(agent: ConsulAgent, sessions: list[str]) -> None:
         print(f"\nThe watch with {count} tenants")
         print(f"  process start to first picture {first['at'] - started:5.2f} s", end="")
         print(f", of it the picture {first['took']:.3f} s")
-        gateway, consul = Process(child.pid), Process(agent.pid)
         print("  changes a second    gateway %   Consul %   late by ms: p50    p99")
         for rate in (0, 1, 10, 50):
             seconds = 8.0
-            shares = [gateway.share(seconds), consul.share(seconds)]
+            shares = [share(child.pid, seconds), share(agent.pid, seconds)]
             lags = drive(agent, sessions, child.stdout, rate, seconds)
             late = f"{lags[0]:17.1f}{lags[1]:7.1f}" if lags else ""
             print(f"  {rate:16}{shares[0]():13.1f}{shares[1]():11.1f}{late}")
@@ -193,7 +178,7 @@ def drive(
         put(agent, tenant(number), sessions[number], port)
         known[f"127.0.0.1:{port}"] = time.monotonic()
     time.sleep(max(0.0, start + seconds - time.monotonic()))
-    lags = []
+    lags: list[float] = []
     while len(lags) < len(known):
         change = json.loads(told.readline())
         if change.get("address") in known:
@@ -206,11 +191,13 @@ def drive(
 
 async def watch(address: str) -> None:
     """The gateway's watch in a process of its own; tells on stdout what it hears, and when."""
-    consul = ConsulDiscovery(ConsulSettings(address=address), MESH)
+    consul = ConsulDiscovery(ConsulSettings.load(address=address), MESH)
     start = time.monotonic()
-    async with aclosing(consul.routes().watch()) as changes:
+    changes = cast("AsyncGenerator[Snapshot | RouteChange, None]", consul.routes().watch())
+    async with aclosing(changes):
         async for change in changes:
             now = time.monotonic()
+            said: dict[str, object]
             if isinstance(change, Snapshot):
                 said = {"at": now, "routes": len(change.routes), "took": now - start}
             else:
@@ -220,12 +207,13 @@ async def watch(address: str) -> None:
 
 def measure_checks(folder: Path) -> None:
     with running(folder, "checks") as agent:
-        child = subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.consul_watch", "--serve"], stdout=subprocess.PIPE
+        )
         try:
             assert child.stdout is not None
             port = int(child.stdout.readline())
-            consul, server = Process(agent.pid), Process(child.pid)
-            rest = consul.share(5.0)
+            rest = share(agent.pid, 5.0)
             time.sleep(5)
             print(
                 f"\nChecks of {CHECKED} botnodes      Consul %   botnodes %   (Consul at rest ",
@@ -244,7 +232,7 @@ def measure_checks(folder: Path) -> None:
                     }
                     agent.call("PUT", "/v1/agent/check/register", check)
                 time.sleep(2)
-                shares = [consul.share(12.0), server.share(12.0)]
+                shares = [share(agent.pid, 12.0), share(child.pid, 12.0)]
                 time.sleep(12)
                 print(f"  every {interval_s:.0f} s{shares[0]():25.1f}{shares[1]():13.1f}")
         finally:

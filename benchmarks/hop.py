@@ -2,7 +2,8 @@
 
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 
 from benchmarks.calls import Tally, calls
 from benchmarks.figure import Figure, Load, Sense, Target
@@ -20,10 +21,12 @@ ALONE, SOME, MANY = CALLS
 WARM_UP = 300
 P50_TIMES, RATE_TIMES, CPU_US = 2.0, 0.5, 450.0
 
+EXPRESS = "Express and axios to bot"
+
 Tallies = dict[tuple[str, int], Tally]
 
 
-async def measure(world: World) -> AsyncIterator[Figure]:
+async def measure(world: World) -> AsyncGenerator[Figure, None]:
     """All ways in turns, another one first in each round."""
     mesh, _ = await world.mesh(1)
     async with all_ways(mesh, world.data.parent) as ways:
@@ -60,8 +63,8 @@ def _figures(tallies: Tallies, ways: Ways, load: Load) -> list[Figure]:
         found.append(Figure.skipped(NAME, "the old design", ways.missing["Express"]))
     else:
         said = f"Express gateway, axios, Express bot ({ways.versions['Express']})"
-        found += table.against("gateway to stub", "Express gateway to bot", "Express", said)
-        found.append(table.reference("Express gateway to bot", "Express bot"))
+        found += table.against("gateway to stub", EXPRESS, said)
+        found.append(table.reference(EXPRESS, "Express bot"))
     if "nginx" in ways.missing:
         found.append(Figure.skipped(NAME, "nginx grpc_pass", ways.missing["nginx"]))
     else:
@@ -69,104 +72,80 @@ def _figures(tallies: Tallies, ways: Ways, load: Load) -> list[Figure]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
 class _Lines:
-    def __init__(self, tallies: Tallies, load: Load) -> None:
-        self._tallies = tallies
-        self._load = load
+    tallies: Tallies
+    load: Load
 
     def hop(self, way: str, direct: str, request: str) -> list[Figure]:
         """What the gateway makes of a call."""
-        cpu = max(self._tallies[way, callers].cpu_us for callers in CALLS)
-        course = ", ".join(f"{self._tallies[way, n].cpu_us:.0f} with {n}" for n in CALLS)
-        limit = Target(P50_TIMES, of_ratio=True)
+        cpu = max(self.tallies[way, callers].cpu_us for callers in CALLS)
+        course = ", ".join(f"{self.tallies[way, n].cpu_us:.0f} with {n}" for n in CALLS)
+        times = Target(P50_TIMES, of_ratio=True)
+        at_least = Target(RATE_TIMES, Sense.AT_LEAST, of_ratio=True)
+        alone = self._line("p50", ALONE, way, direct, times)
         return [
-            self._p50(way, direct, ALONE, limit, f"{request}; ambition: 1.25"),
-            self._p50(way, direct, SOME, limit),
-            self._p99(way, direct, ALONE, None),
-            self._rate(way, direct, Target(RATE_TIMES, Sense.AT_LEAST, of_ratio=True)),
+            alone.with_note(f"{request}; ambition: 1.25"),
+            self._line("p50", SOME, way, direct, times),
+            self._line("p99", ALONE, way, direct),
+            self._line("rate", MANY, way, direct, at_least),
             Figure(
                 NAME,
                 f"{way}: the gateway's processor time of a call",
                 cpu,
                 "us",
                 Target(CPU_US, Sense.BELOW),
-                load=self._load,
+                load=self.load,
                 note=f"callers: {course}",
             ),
         ]
 
-    def against(self, way: str, other: str, short: str, said: str) -> list[Figure]:
-        """The gateway against another design's."""
+    def against(self, way: str, other: str, said: str) -> list[Figure]:
+        """The gateway against another design's, which must lose everywhere."""
         less = Target(1, Sense.BELOW, of_ratio=True)
         more = Target(1, Sense.AT_LEAST, of_ratio=True)
-        found = [self._p50(way, other, ALONE, less, said, short)]
-        for callers in (ALONE, SOME):
-            found.append(self._p99(way, other, callers, less, short))
-        found.insert(1, self._p50(way, other, SOME, less, "", short))
-        return [*found, self._rate(way, other, more, short)]
+        return [
+            self._line("p50", ALONE, way, other, less).with_note(said),
+            self._line("p50", SOME, way, other, less),
+            self._line("p99", ALONE, way, other, less),
+            self._line("p99", SOME, way, other, less),
+            self._line("rate", MANY, way, other, more),
+        ]
 
     def reference(self, way: str, direct: str, said: str = "") -> Figure:
         """What another proxy makes of a call; nothing that we promise."""
-        alone, many = self._tallies[way, ALONE], self._tallies[way, MANY]
-        rate = many.rate / self._tallies[direct, MANY].rate
+        alone, many = self.tallies[way, ALONE], self.tallies[way, MANY]
+        rate = many.rate / self.tallies[direct, MANY].rate
         told = f"p99 {alone.p99_us:,.0f} us; {MANY} callers: {many.rate:,.0f} a second, "
         told += f"{rate:.2f} x {direct}, {many.cpu_us:.0f} us of processor time"
-        return self._p50(way, direct, ALONE, None, "; ".join(filter(None, (said, told))))
-
-    def _p50(
-        self,
-        way: str,
-        other: str,
-        callers: int,
-        target: Target | None,
-        note: str = "",
-        short: str = "",
-    ) -> Figure:
-        mine, theirs = self._tallies[way, callers], self._tallies[other, callers]
-        return self._line(
-            f"{way}: p50, {_callers(callers)}", mine, mine.p50_us, theirs.p50_us, "us", target,
-            short or other, note,
-        )  # fmt: skip # one value beside the other
-
-    def _p99(
-        self, way: str, other: str, callers: int, target: Target | None, short: str = ""
-    ) -> Figure:
-        mine, theirs = self._tallies[way, callers], self._tallies[other, callers]
-        return self._line(
-            f"{way}: p99, {_callers(callers)}", mine, mine.p99_us, theirs.p99_us, "us", target,
-            short or other,
-        )  # fmt: skip # one value beside the other
-
-    def _rate(self, way: str, other: str, target: Target | None, short: str = "") -> Figure:
-        mine, theirs = self._tallies[way, MANY], self._tallies[other, MANY]
-        return self._line(
-            f"{way}: calls a second, {_callers(MANY)}", mine, mine.rate, theirs.rate, "/s",
-            target, short or other,
-        )  # fmt: skip # one value beside the other
+        return self._line("p50", ALONE, way, direct).with_note(
+            "; ".join(filter(None, (said, told)))
+        )
 
     def _line(
-        self,
-        name: str,
-        tally: Tally,
-        value: float,
-        reference: float,
-        unit: str,
-        target: Target | None,
-        against: str,
-        note: str = "",
+        self, what: str, callers: int, way: str, other: str, target: Target | None = None
     ) -> Figure:
+        """One measure of a way beside the same of another one."""
+        words, unit, read = _MEASURES[what]
+        mine = self.tallies[way, callers]
         return Figure(
             NAME,
-            name,
-            value,
+            f"{way}: {words}, {_callers(callers)}",
+            read(mine),
             unit,
             target,
-            reference,
-            against,
-            count=tally.count,
-            load=self._load,
-            note=note,
+            read(self.tallies[other, callers]),
+            other,
+            count=mine.count,
+            load=self.load,
         )
+
+
+_MEASURES: dict[str, tuple[str, str, Callable[[Tally], float]]] = {
+    "p50": ("p50", "us", lambda tally: tally.p50_us),
+    "p99": ("p99", "us", lambda tally: tally.p99_us),
+    "rate": ("calls a second", "/s", lambda tally: tally.rate),
+}
 
 
 def _callers(count: int) -> str:

@@ -1,7 +1,7 @@
 """What connected tenants take of a processor while nothing happens."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from benchmarks.figure import Figure, Sense, Target
 from benchmarks.mesh import Manner, Mesh
@@ -18,7 +18,7 @@ LIMIT_PERCENT = 10.0
 PARTS = ("botnodes", "fork parent", "host", "gateway", "botmesh up", "Consul")
 
 
-async def measure(world: World) -> AsyncIterator[Figure]:
+async def measure(world: World) -> AsyncGenerator[Figure, None]:
     """A minute in which nobody calls, with either discovery."""
     mesh, _ = await world.mesh(ALL)
     yield await _minute(mesh)

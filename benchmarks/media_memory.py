@@ -5,39 +5,27 @@ this process as the caller. Prints how far the peak of each process's memory (PS
 /proc/PID/smaps_rollup, sampled) lies above what it had before. The reference is the same for unary
 calls of the same count: what any traffic costs.
 
-    python benchmarks/media_memory.py [--mebibytes 100] [--piece 65536]
+    python -m benchmarks.media_memory [--mebibytes 100] [--piece 65536]
 """
 
 import argparse
 import asyncio
-import contextlib
 import hashlib
 import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc.aio
 
+from benchmarks.processes import free_port, pss_mb, running
 from botmesh.v1 import media_pb2, media_pb2_grpc, tenant_pb2, tenant_pb2_grpc
 
 TENANT = "bench"
-ROOT = Path(__file__).parent.parent
 SAMPLE_S = 0.02
 AT_ONCE = 4
 LIMIT_S = 600
-
-
-def pss_mib(pid: int) -> float:
-    """A process's share of memory."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 class Peaks:
@@ -48,14 +36,14 @@ class Peaks:
 
     async def during(self, work: Callable[[], Awaitable[None]]) -> tuple[dict[str, float], float]:
         """Peak growth in MiB by process, and how long the work took in seconds."""
-        before = {name: pss_mib(pid) for name, pid in self._processes.items()}
+        before = {name: pss_mb(pid) for name, pid in self._processes.items()}
         peak = dict(before)
         started = time.perf_counter()
         task = asyncio.ensure_future(work())
         while not task.done():
             await asyncio.wait({task}, timeout=SAMPLE_S)
             for name, pid in self._processes.items():
-                peak[name] = max(peak[name], pss_mib(pid))
+                peak[name] = max(peak[name], pss_mb(pid))
         task.result()
         took = time.perf_counter() - started
         return {name: peak[name] - before[name] for name in before}, took
@@ -132,40 +120,14 @@ async def compare(caller: Caller, peaks: Peaks, size: int) -> None:
         print(f"{name:25}  {growth['gateway']:7.1f}  {growth['botnode']:8.1f}{rate}", flush=True)
 
 
-@contextmanager
-def running(*command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process for the length of the block."""
-    process = subprocess.Popen(
-        [sys.executable, *command],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def main(size: int, piece: int) -> None:
     """Start the processes and compare."""
     gateway_port, bot_port = free_port(), free_port()
     with tempfile.TemporaryDirectory() as folder:
         mesh = {"BOTMESH_DATA_DIR": folder, "BOTMESH_MESH": "bench"}
         with (
-            running("-m", "gateway", BOTMESH_GATEWAY_PORT=str(gateway_port), **mesh) as gateway,
-            running(
-                "-m", "botnode", TENANT_ID=TENANT, BOT_API_PORT=str(bot_port), **mesh
-            ) as botnode,
+            running("gateway", BOTMESH_GATEWAY_PORT=str(gateway_port), **mesh) as gateway,
+            running("botnode", TENANT_ID=TENANT, BOT_API_PORT=str(bot_port), **mesh) as botnode,
         ):
             async with grpc.aio.insecure_channel(f"127.0.0.1:{gateway_port}") as channel:
                 await tenant_pb2_grpc.TenantServiceStub(channel).CreateTenant(

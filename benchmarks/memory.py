@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import grpc.aio
 
@@ -26,7 +26,7 @@ START_S = 30.0
 AROUND = ("fork parent", "host", "gateway", "botmesh up", "Consul", "sandbox")
 
 
-async def measure(world: World) -> AsyncIterator[Figure]:
+async def measure(world: World) -> AsyncGenerator[Figure, None]:
     """Tenants in a mesh, and one on its own."""
     mesh, _ = await world.mesh(HALF)
     yield await _per_tenant(mesh, Target(18))

@@ -127,7 +127,7 @@ class Mesh:
         with span(self.parts) as taken:
             began = time.monotonic()
             with self.folder.with_suffix(".out").open("wb") as output:
-                self._process = subprocess.Popen(
+                self._process = subprocess.Popen(  # noqa: ASYNC220 - a fork is short
                     command,
                     env={**env, **self.manner.environment()},
                     stdin=subprocess.DEVNULL,

@@ -12,14 +12,13 @@ where they are fewer, they move on until each tenant had its turn. Prints the ra
 with the processor time of every part, and the disk's own fdatasync beside them; then looks whether
 the phones have received each accepted message exactly once.
 
-    .venv/bin/python benchmarks/outbox_cost.py [--sends 192] [--rounds 3] [--data-dir FOLDER]
+    python -m benchmarks.outbox_cost [--sends 192] [--rounds 3] [--data-dir FOLDER]
 """
 
 import argparse
 import asyncio
 import itertools
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -29,10 +28,12 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from machine import Disk, Processors
-from send_ways import Mesh, Way, recipient, ways
-from sends import Job, Outcome
-from straight_sender import MOST_CALLERS
+from benchmarks.calls import quantile
+from benchmarks.disk import Disk
+from benchmarks.processes import Processors
+from benchmarks.send_ways import Mesh, Way, recipient, ways
+from benchmarks.sends import Job, Outcome
+from benchmarks.straight_sender import MOST_CALLERS
 
 TENANTS = (1, 10)
 CALLERS = (1, 8, MOST_CALLERS)
@@ -68,8 +69,7 @@ class Tally:
 
 def quantiles_ms(seconds: list[float]) -> tuple[float, float]:
     """The median and the 99th percentile."""
-    cuts = statistics.quantiles(seconds, n=100)
-    return cuts[49] * 1000, cuts[98] * 1000
+    return quantile(seconds, 50) * 1000, quantile(seconds, 99) * 1000
 
 
 def stages(tenants: int, callers: int) -> list[Stage]:

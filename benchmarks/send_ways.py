@@ -1,7 +1,5 @@
 """A sandbox with botnodes and straight senders in it, and the ways to send through them."""
 
-# ruff: noqa: E402 - the tests lend their botnode, from a folder that is no package
-
 import asyncio
 import os
 import socket
@@ -16,13 +14,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
 import grpc
 import grpc.aio
-from sends import Job, Outcome
 
+from benchmarks.processes import ROOT
+from benchmarks.sends import Job, Outcome
 from botmesh.sandbox.v1 import sandbox_pb2
 from botmesh.sandbox.v1.sandbox_pb2_grpc import SandboxServiceStub
 from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2
@@ -50,9 +46,10 @@ class Sender:
         ours, theirs = socket.socketpair()
         self.pipe = Connection(ours.detach())
         with theirs, folder.with_suffix(".log").open("wb") as log:
-            script = str(ROOT / "benchmarks" / "straight_sender.py")
+            module = "benchmarks.straight_sender"
             self.process = subprocess.Popen(
-                [sys.executable, script, str(theirs.fileno()), str(folder)],
+                [sys.executable, "-m", module, str(theirs.fileno()), str(folder)],
+                cwd=ROOT,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

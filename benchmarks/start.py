@@ -5,7 +5,7 @@ import os
 import signal
 import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import grpc.aio
 
@@ -24,6 +24,7 @@ from botmesh.v1 import (
     SendMessageRequest,
     StartTenantRequest,
     StreamQRRequest,
+    StreamQRResponse,
     TextContent,
 )
 
@@ -35,7 +36,7 @@ LIMIT_S = 30.0
 HELD_S = 60
 
 
-async def measure(world: World) -> AsyncIterator[Figure]:
+async def measure(world: World) -> AsyncGenerator[Figure, None]:
     """A whole mesh, one tenant more, one process again, and the end of all."""
     mesh, started = await world.mesh(ALL, fresh=True)
     for figure in _whole(mesh, started):
@@ -96,7 +97,7 @@ async def _first_code(mesh: Mesh, tenant: str) -> float:
     steps = mesh.bots.StreamQR(StreamQRRequest(tenant_id=tenant), timeout=LIMIT_S)
     step = await steps.read()
     took = time.monotonic() - began
-    if not step.HasField("code"):
+    if not isinstance(step, StreamQRResponse) or not step.HasField("code"):
         raise BenchError(f"the first pairing step is no code: {step}")
     steps.cancel()
     delete = DeleteTenantRequest(tenant_id=tenant, delete_data=True)

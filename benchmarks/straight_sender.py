@@ -4,32 +4,28 @@ A process of its own, as a botnode is: the same `NeonizeWhatsApp` on a session o
 that keeps nothing, no store. It sends for threads of its own, and for callers of a minimal gRPC
 server.
 
-    .venv/bin/python benchmarks/straight_sender.py FD FOLDER      (started by outbox_cost.py)
+    python -m benchmarks.straight_sender FD FOLDER      (started by outbox_cost.py)
 """
-
-# ruff: noqa: E402 - run as a script, the packages are one folder up
 
 import asyncio
 import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+import grpc
 
-
-from sends import Job, Outcome
-
+from benchmarks.sends import Job, Outcome
 from botmesh.rpc.server import bind, create_server
-from botmesh.v1 import bot_pb2, bot_pb2_grpc, message_pb2
+from botmesh.v1 import bot_pb2, message_pb2
 from botnode import trust
 from botnode.folder import TenantFolder
-from botnode.ports import Connected, QrCode, SendError, Signal
+from botnode.ports import Connected, Original, QrCode, SendError, Signal
 from botnode.recipient import canonical_jid
 from botnode.whatsapp import NeonizeWhatsApp
 
@@ -39,13 +35,16 @@ MOST_CALLERS = 64
 class NoInbox:
     """Keeps nothing."""
 
-    def message(self, _: Any) -> None: ...
-    def receipt(self, _: Any) -> None: ...
-    def caught_up(self) -> None: ...
+    def message(self, message: Any) -> None: ...
+    def receipt(self, receipt: Any) -> None: ...
+    def notice(self, kind: str, event: bytes, about: Any = None) -> None: ...
     def untraceable(self) -> None: ...
 
+    def originals(self, whatsapp_id: str) -> Sequence[Original]:  # noqa: ARG002 - the port's
+        return ()
 
-class Servicer(bot_pb2_grpc.BotServiceServicer):
+
+class Servicer:
     """SendMessage straight through the adapter."""
 
     def __init__(self, whatsapp: NeonizeWhatsApp) -> None:
@@ -72,6 +71,15 @@ class Servicer(bot_pb2_grpc.BotServiceServicer):
                 state=message_pb2.MESSAGE_STATE_SENT,
             )
         )
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """For a server."""
+        send = grpc.unary_unary_rpc_method_handler(
+            self.SendMessage,
+            request_deserializer=bot_pb2.SendMessageRequest.FromString,
+            response_serializer=bot_pb2.SendMessageResponse.SerializeToString,
+        )
+        return grpc.method_handlers_generic_handler("botmesh.v1.BotService", {"SendMessage": send})
 
 
 def send_all(whatsapp: NeonizeWhatsApp, jobs: list[Job]) -> list[Outcome]:
@@ -113,7 +121,7 @@ async def serve(parent: Connection, folder: Path) -> None:
         if isinstance(signal, QrCode):
             parent.send(signal.code)
     server = create_server([])
-    bot_pb2_grpc.add_BotServiceServicer_to_server(Servicer(whatsapp), server)
+    server.add_generic_rpc_handlers((Servicer(whatsapp).handlers(),))
     port = bind(server, "127.0.0.1", 0)
     await server.start()
     parent.send(port)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from google.protobuf.empty_pb2 import Empty
@@ -40,7 +40,7 @@ ROUNDED_S = 0.0005
 EVENTS, CODES = (f"/botmesh.v1.BotService/{name}" for name in ("StreamEvents", "StreamQR"))
 
 
-async def measure(world: World) -> AsyncIterator[Figure]:
+async def measure(world: World) -> AsyncGenerator[Figure, None]:
     """Memory first, while the gateway is fresh; then items, straight and through it in turns."""
     mesh, _ = await world.mesh(TENANTS, fresh=True)
     yield await _memory(mesh)

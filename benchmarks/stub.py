@@ -11,9 +11,10 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 
+import grpc
+
 from botmesh.rpc.server import bind, create_server
 from botmesh.v1 import (
-    BotServiceServicer,
     Message,
     MessageContent,
     MessageState,
@@ -23,14 +24,13 @@ from botmesh.v1 import (
     StreamEventsRequest,
     StreamEventsResponse,
     TextContent,
-    add_BotServiceServicer_to_server,
 )
 
 EVENTS_PER_S = 50.0
 BODY = "Sí, ¿lo tienen también en azul?".ljust(80, ".")
 
 
-class Stub(BotServiceServicer):
+class Stub:
     """Takes every message for sent, and has events."""
 
     def __init__(self) -> None:
@@ -72,6 +72,24 @@ class Stub(BotServiceServicer):
         finally:
             consumers.discard(queue)
 
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """For a server."""
+        return grpc.method_handlers_generic_handler(
+            "botmesh.v1.BotService",
+            {
+                "SendMessage": grpc.unary_unary_rpc_method_handler(
+                    self.SendMessage,
+                    request_deserializer=SendMessageRequest.FromString,
+                    response_serializer=SendMessageResponse.SerializeToString,
+                ),
+                "StreamEvents": grpc.unary_stream_rpc_method_handler(
+                    self.StreamEvents,
+                    request_deserializer=StreamEventsRequest.FromString,
+                    response_serializer=StreamEventsResponse.SerializeToString,
+                ),
+            },
+        )
+
     async def happen(self) -> None:
         """Let something happen to the tenants that somebody listens to."""
         for sequence in itertools.count(1):
@@ -107,7 +125,7 @@ async def serve(count: int) -> None:
     """Serve until it is ended."""
     server = create_server([])
     stub = Stub()
-    add_BotServiceServicer_to_server(stub, server)
+    server.add_generic_rpc_handlers((stub.handlers(),))
     ports = [bind(server, "127.0.0.1", 0) for _ in range(count)]
     await server.start()
     print(*ports, flush=True)

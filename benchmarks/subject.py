@@ -1,6 +1,6 @@
 """What a benchmark is about, and how it is run."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from benchmarks.figure import Figure
@@ -20,5 +20,5 @@ class Subject:
 
     name: str
     tenants: int
-    measure: Callable[[World], AsyncIterator[Figure]]
+    measure: Callable[[World], AsyncGenerator[Figure, None]]
     in_suite: bool = True

@@ -48,7 +48,7 @@ async def measured(subject: Subject, world: World, say: Callable[[str], None]) -
     """A subject's figures; the last one says why where it broke off."""
     found: list[Figure] = []
     try:
-        async with aclosing(subject.measure(world)) as figures:  # type: ignore[type-var]  # all are generators
+        async with aclosing(subject.measure(world)) as figures:
             async for figure in figures:
                 found.append(figure)
                 shown = "" if figure.value is None else f"{number(figure.value)} {figure.unit}"

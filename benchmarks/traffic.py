@@ -13,6 +13,7 @@ from botmesh.v1 import (
     MessageState,
     SendMessageRequest,
     StreamEventsRequest,
+    StreamEventsResponse,
     TextContent,
 )
 
@@ -74,6 +75,8 @@ class Traffic:
             came = 0
             while came < count:
                 item = await asyncio.wait_for(events.read(), CALL_S)
+                if not isinstance(item, StreamEventsResponse):
+                    raise BenchError(f"the events of {self._tenant_id} ended")
                 if item.event.HasField("message_received"):
                     came += 1
                     ahead.release()

@@ -41,7 +41,7 @@ class Watchers:
 
         A connection is made for each address that is named, so that one may be named twice.
         """
-        calls = []
+        calls: list[Any] = []
         for address in addresses:
             channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
             calls.append(

@@ -100,7 +100,7 @@ async def _add_express(ways: Ways, stack: AsyncExitStack) -> None:
     session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
     ways.found.append(Way("Express bot", _post(session, old.bot_url)))
     ways.found.append(
-        Way("Express gateway to bot", _post(session, old.gateway_url), (old.gateway_pid,))
+        Way("Express and axios to bot", _post(session, old.gateway_url), (old.gateway_pid,))
     )
     ways.versions["Express"] = old.versions
 
