@@ -50,8 +50,8 @@ async def measure(world: World, count: int) -> AsyncGenerator[Figure, None]:
         "MB",
         Target(LIMIT_MB, Sense.BELOW) if is_whole else None,
         load=taken.load,
-        note=f"{told}; {mesh.spawned_by()}; {seen[0][1]:.1f} MB before, after {WARM_UP} each way to "
-        f"warm up; course {course}; {done / taken.seconds:.0f} a second each way; pacing off",
+        note=f"{told}; {mesh.spawned_by()}; {seen[0][1]:.1f} MB before, after {WARM_UP} each way "
+        f"to warm up; course {course}; {done / taken.seconds:.0f} a second each way; pacing off",
     )
 
 
