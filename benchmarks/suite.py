@@ -56,7 +56,7 @@ async def measured(subject: Subject, world: World, say: Callable[[str], None]) -
     except asyncio.CancelledError:
         raise
     except Exception as error:  # noqa: BLE001 - said in the table, and the exit status is 1
-        why = " ".join(f"{type(error).__name__}: {_innermost(error)}".split())
+        why = " ".join(_innermost(error).split())
         found.append(Figure.failed(subject.name, "broke off", why))
         say(f"  {subject.name} broke off: {why}")
         await world.stop()  # what is left of it is not what the next one wants
