@@ -3,11 +3,14 @@
 import argparse
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import structlog
 
 from benchmarks import growth, hop, idle, memory, results, start, streams, suite, table
 from benchmarks.figure import Verdict
@@ -59,6 +62,8 @@ def main() -> int:
     given = parse(sys.argv[1:])
     chosen: list[Subject] = [subject for subject in SUBJECTS if subject.name in given.only]
     signal.signal(signal.SIGTERM, _end)
+    # The registry and the data directory are opened here as well, and would tell of it.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with contextlib.ExitStack() as stack:
         folder = given.folder or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="botmesh-bench-"))
