@@ -18,8 +18,7 @@ def main() -> None:
     # structlog would load it for tracebacks in colour.
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None: as if it were not there
 
-    from importlib.metadata import version  # noqa: PLC0415 - after rich was hidden
-
+    from botmesh import __version__  # noqa: PLC0415 - after rich was hidden
     from botmesh.rpc import lifecycle, logging  # noqa: PLC0415 - after rich was hidden
     from botnode.app import Botnode  # noqa: PLC0415 - after rich was hidden
     from botnode.output import CapturedOutput  # noqa: PLC0415 - after rich was hidden
@@ -33,7 +32,7 @@ def main() -> None:
 
     async def run(stop: lifecycle.StopSignal) -> None:
         output.start()
-        await Botnode(settings, stop, version("botmesh")).run()
+        await Botnode(settings, stop, __version__).run()
 
     status = lifecycle.run(run)
     with contextlib.suppress(OSError):  # a full disk

@@ -2,15 +2,13 @@
 
 import ipaddress
 import re
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
-
-from pydantic import Field, field_validator, model_validator
 
 from botmesh.errors import MeshError
 from botmesh.rpc.names import is_tenant_id
 from botmesh.rpc.proxy_url import check_proxy_url
-from botmesh.rpc.settings import MeshSettings
+from botmesh.rpc.variables import MeshVariables, VariableError, flag, number, variable, whole
 from botnode.media import MOST_BYTES, Keeping
 from botnode.media_fetcher import FetchLimit
 from botnode.media_http import proxy_of_environment
@@ -22,192 +20,175 @@ DEFAULT_MESH = "default"
 _MB = 1024 * 1024
 
 
-class BotnodeSettings(MeshSettings):
+def _tenant_id(text: str) -> str:
+    if not is_tenant_id(text):
+        raise ValueError("must be 1 to 63 of a-z, 0-9 and '-', not at the ends")
+    return text
+
+
+def _host(text: str) -> str:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError as error:
+        raise ValueError("must be an IP address") from error
+    if address.is_unspecified:
+        raise ValueError("must be the address that gateways call, not a wildcard")
+    return text
+
+
+def _proxy_url(text: str) -> str:
+    try:
+        return check_proxy_url(text) if text else text
+    except MeshError as error:
+        raise ValueError(error.violations[0].description) from None
+
+
+def _root_key(text: str) -> str | None:
+    if text and not re.fullmatch(rf"[0-9a-fA-F]{{{2 * ROOT_KEY_BYTES}}}", text):
+        raise ValueError(f"must be {ROOT_KEY_BYTES} bytes in hex")
+    return text or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BotnodeSettings(MeshVariables):
     """One tenant's process. `TENANT_ID` is all that is required."""
 
-    tenant_id: str = Field(validation_alias="TENANT_ID", description="The tenant to serve.")
-    tenant_name: str = Field(
-        "", validation_alias="TENANT_NAME", description="The name that people know it by."
-    )
-    port: int = Field(
+    tenant_id: str = variable("The tenant to serve.", name="TENANT_ID", read=_tenant_id)
+    tenant_name: str = variable("The name that people know it by.", "", name="TENANT_NAME")
+    port: int = variable(
+        "Where its gRPC server listens; 0 picks a free port.",
         0,
-        ge=0,
-        le=65535,
-        validation_alias="BOT_API_PORT",
-        description="Where its gRPC server listens; 0 picks a free port.",
+        name="BOT_API_PORT",
+        read=whole(0, 65535),
     )
-    host: str = Field(
-        "127.0.0.1",
-        validation_alias="BOT_API_HOST",
-        description="The address that its gRPC server listens on, and that gateways call: "
+    host: str = variable(
+        "The address that its gRPC server listens on, and that gateways call: "
         "an address of this machine, not a wildcard.",
+        "127.0.0.1",
+        name="BOT_API_HOST",
+        read=_host,
     )
-    expect_account: str | None = Field(
+    expect_account: str | None = variable(
+        "The number that the tenant must have: a new folder is then refused.", None
+    )
+    re_pair: bool = variable(
+        "Pair again although the account's store is missing.", False, read=flag
+    )
+    liveness_fd: int | None = variable(
+        "A pipe that the parent holds open; the process stops when it ends. Set by the parent.",
         None,
-        description="The number that the tenant must have: a new folder is then refused.",
+        read=whole(0),
     )
-    re_pair: bool = Field(False, description="Pair again although the account's store is missing.")
-    liveness_fd: int | None = Field(
-        None,
-        ge=0,
-        description="A pipe that the parent holds open; the process stops when it ends. "
-        "Set by the parent.",
-    )
-    status_fd: int | None = Field(None, ge=0, description="Inherited pipe for status lines.")
-    pacing_messages_per_minute: int = Field(
-        30,
-        ge=0,
-        le=10_000,
-        description="How many messages a tenant sends in a minute at most, unless it is set "
+    status_fd: int | None = variable("Inherited pipe for status lines.", None, read=whole(0))
+    pacing_messages_per_minute: int = variable(
+        "How many messages a tenant sends in a minute at most, unless it is set "
         "itself; 0 for any number. See [docs/PACING.md](docs/PACING.md).",
+        30,
+        read=whole(0, 10_000),
     )
-    pacing_new_chats_per_day: int = Field(
-        50,
-        ge=0,
-        le=100_000,
-        description="With how many people a tenant may begin a chat in 24 hours, unless it is set "
+    pacing_new_chats_per_day: int = variable(
+        "With how many people a tenant may begin a chat in 24 hours, unless it is set "
         "itself; 0 for any number.",
+        50,
+        read=whole(0, 100_000),
     )
-    pacing_least_pause_s: float = Field(
-        0.5,
-        ge=0,
-        le=60,
-        description="How long a tenant rests between two messages at least, unless it is set "
+    pacing_least_pause_s: float = variable(
+        "How long a tenant rests between two messages at least, unless it is set "
         "itself; the first 5 of a minute go out without.",
+        0.5,
+        read=number(0, 60),
     )
-    pacing_most_pause_s: float = Field(
-        1.5,
-        ge=0,
-        le=60,
-        description="And at most; in between it is drawn at random. Where one of the two alone is "
+    pacing_most_pause_s: float = variable(
+        "And at most; in between it is drawn at random. Where one of the two alone is "
         "set, the other's default gives way to it.",
+        1.5,
+        read=number(0, 60),
     )
-    pacing_rate_limit_pause_s: float = Field(
-        60,
-        ge=0,
-        le=86_400,
-        description="For how long nothing is sent after WhatsApp's 429; it doubles, up to 15 times "
+    pacing_rate_limit_pause_s: float = variable(
+        "For how long nothing is sent after WhatsApp's 429; it doubles, up to 15 times "
         "as much. With 0 only the message itself waits.",
+        60,
+        read=number(0, 86_400),
     )
-    pacing_reach_out_pause_s: float = Field(
-        21_600,
-        ge=0,
-        le=604_800,
-        description="For how long no chat is begun after WhatsApp's 463; it doubles, up to 8 times "
+    pacing_reach_out_pause_s: float = variable(
+        "For how long no chat is begun after WhatsApp's 463; it doubles, up to 8 times "
         "as much. With 0 only the message itself fails.",
+        21_600,
+        read=number(0, 604_800),
     )
-    proxy_url: str = Field(
-        "",
-        repr=False,
-        description="The tenant's own proxy on the way to WhatsApp, `http://`, `https://` or "
+    proxy_url: str = variable(
+        "The tenant's own proxy on the way to WhatsApp, `http://`, `https://` or "
         "`socks5://`, instead of HTTPS_PROXY. Set by the host from what the tenant is set to.",
+        "",
+        read=_proxy_url,
+        secret=True,
     )
-    sandbox_root_key: str | None = Field(
+    sandbox_root_key: str | None = variable(
+        "Hex of the root key of a sandbox that stands in for WhatsApp.",
         None,
-        repr=False,
-        description="Hex of the root key of a sandbox that stands in for WhatsApp.",
+        read=_root_key,
+        secret=True,
     )
-    https_proxy: str | None = Field(
+    https_proxy: str | None = variable(
+        "The proxy on the way to WhatsApp; read by the library itself.",
         None,
-        validation_alias="HTTPS_PROXY",
-        description="The proxy on the way to WhatsApp; read by the library itself.",
+        name="HTTPS_PROXY",
+        secret=True,
     )
-    media_upload_keep_days: int = Field(
-        7,
-        ge=1,
-        le=3650,
-        description="How long uploaded media is kept after it was last used, in days.",
+    media_upload_keep_days: int = variable(
+        "How long uploaded media is kept after it was last used, in days.", 7, read=whole(1, 3650)
     )
-    media_received_keep_days: int = Field(
-        30, ge=1, le=3650, description="How long received media is kept, in days."
+    media_received_keep_days: int = variable(
+        "How long received media is kept, in days.", 30, read=whole(1, 3650)
     )
-    media_fetch_limit_mb: int = Field(
-        100,
-        ge=0,
-        le=2048,
-        description="Received media up to this size is fetched on receipt, in MiB; 0 fetches "
+    media_fetch_limit_mb: int = variable(
+        "Received media up to this size is fetched on receipt, in MiB; 0 fetches "
         "nothing until DownloadMedia asks for it (then up to 100).",
+        100,
+        read=whole(0, 2048),
     )
-    media_tenant_limit_mb: int = Field(
-        2048,
-        ge=0,
-        le=1_048_576,
-        description="So much received media a tenant has before no more is fetched on receipt, in "
+    media_tenant_limit_mb: int = variable(
+        "So much received media a tenant has before no more is fetched on receipt, in "
         "MiB: it then waits for DownloadMedia, or for room.",
+        2048,
+        read=whole(0, 1_048_576),
     )
-    media_keep_free_mb: int = Field(
-        256,
-        ge=32,
-        le=1_048_576,
-        description="What media leaves free on the disk, in MiB, of a small disk a tenth: there "
+    media_keep_free_mb: int = variable(
+        "What media leaves free on the disk, in MiB, of a small disk a tenth: there "
         "messages come and go on.",
+        256,
+        read=whole(32, 1_048_576),
     )
-    media_unfinished_keep_hours: int = Field(
+    media_unfinished_keep_hours: int = variable(
+        "How long an upload that is not whole may rest before it is forgotten, in hours.",
         24,
-        ge=1,
-        le=8760,
-        description="How long an upload that is not whole may rest before it is forgotten, in "
-        "hours.",
+        read=whole(1, 8760),
     )
 
-    @field_validator("tenant_id")
-    @classmethod
-    def _tenant_id(cls, value: str) -> str:
-        if not is_tenant_id(value):
-            raise ValueError("must be 1 to 63 of a-z, 0-9 and '-', not at the ends")
-        return value
+    def __post_init__(self) -> None:
+        """Check what belongs together.
 
-    @field_validator("host")
-    @classmethod
-    def _host(cls, value: str) -> str:
-        try:
-            address = ipaddress.ip_address(value)
-        except ValueError as error:
-            raise ValueError("must be an IP address") from error
-        if address.is_unspecified:
-            raise ValueError("must be the address that gateways call, not a wildcard")
-        return value
-
-    @field_validator("proxy_url")
-    @classmethod
-    def _proxy_url(cls, value: str) -> str:
-        try:
-            return check_proxy_url(value) if value else value
-        except MeshError as error:
-            raise ValueError(error.violations[0].description) from None
-
-    @field_validator("sandbox_root_key")
-    @classmethod
-    def _root_key(cls, value: str | None) -> str | None:
-        if value and not re.fullmatch(rf"[0-9a-fA-F]{{{2 * ROOT_KEY_BYTES}}}", value):
-            raise ValueError(f"must be {ROOT_KEY_BYTES} bytes in hex")
-        return value or None
-
-    @model_validator(mode="after")
-    def _no_sandbox_by_default(self) -> Self:
+        Raises:
+            VariableError: it does not fit.
+        """
         if self.sandbox_root_key and self.mesh == DEFAULT_MESH:
-            raise ValueError(
+            raise VariableError(
                 "BOTMESH_SANDBOX_ROOT_KEY is set, but BOTMESH_MESH is "
                 f"'{DEFAULT_MESH}', which is for real WhatsApp"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _pauses_in_order(self) -> Self:
         least_s, most_s = self._pauses_s
         if most_s < least_s:
-            raise ValueError(
+            raise VariableError(
                 "BOTMESH_PACING_MOST_PAUSE_S is less than BOTMESH_PACING_LEAST_PAUSE_S"
             )
-        return self
 
     @property
     def _pauses_s(self) -> tuple[float, float]:
         """The shortest and the longest; where one alone is set, the other's default gives way."""
         least_s, most_s = self.pacing_least_pause_s, self.pacing_most_pause_s
-        if "pacing_least_pause_s" not in self.model_fields_set:
+        if "pacing_least_pause_s" not in self.given:
             return min(least_s, most_s), most_s
-        if "pacing_most_pause_s" not in self.model_fields_set:
+        if "pacing_most_pause_s" not in self.given:
             return least_s, max(least_s, most_s)
         return least_s, most_s
 

@@ -1,4 +1,8 @@
-"""The tables of node.db. Times are milliseconds since 1970, UTC."""
+"""The tables of node.db. Times are milliseconds since 1970, UTC.
+
+Indexes are partial in SQLite alone, and none of them is unique: `postgresql_where` would load that
+dialect too, 2 MB in every botnode.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -103,7 +107,6 @@ messages = Table(
         "state",
         "position",
         sqlite_where=text("state = 1"),
-        postgresql_where=text("state = 1"),
     ),
     Index("ix_messages_create_ms", "create_ms", "message_id"),
     Index("ix_messages_recipient_jid_create_ms", "recipient_jid", "create_ms", "message_id"),
@@ -112,13 +115,11 @@ messages = Table(
         "ix_messages_earlier_whatsapp_id",
         "earlier_whatsapp_id",
         sqlite_where=text("earlier_whatsapp_id <> ''"),
-        postgresql_where=text("earlier_whatsapp_id <> ''"),
     ),
     Index(
         "ix_messages_media_id",
         "media_id",
         sqlite_where=text("media_id IS NOT NULL"),
-        postgresql_where=text("media_id IS NOT NULL"),
     ),
 )
 
@@ -161,7 +162,6 @@ chats = Table(
         "account",
         "begin_ms",
         sqlite_where=text("begin_ms IS NOT NULL"),
-        postgresql_where=text("begin_ms IS NOT NULL"),
     ),
 )
 
@@ -268,7 +268,6 @@ group_readers = Table(
         "ix_group_readers_unknown",
         "create_ms",
         sqlite_where=text("message_id = ''"),
-        postgresql_where=text("message_id = ''"),
     ),
 )
 
@@ -286,7 +285,6 @@ events = Table(
         "ix_events_message_id",
         "message_id",
         sqlite_where=text("message_id IS NOT NULL"),
-        postgresql_where=text("message_id IS NOT NULL"),
     ),
 )
 

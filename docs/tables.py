@@ -8,12 +8,14 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from botmesh.errors import REASONS
 from botmesh.rpc.settings import MeshSettings, variable_of
+from botmesh.rpc.variables import MeshVariables, variables_of
 from botmesh.up.settings import UpSettings
 from botnode.host.settings import HostSettings
 from botnode.settings import BotnodeSettings
@@ -23,7 +25,7 @@ from registry.discovery.consul_settings import ConsulSettings
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 # A process -> its settings. Those of MeshSettings are listed once, for all.
-PROCESSES: dict[str, type[BaseSettings]] = {
+PROCESSES: dict[str, type[BaseSettings | MeshVariables]] = {
     "all": MeshSettings,
     "gateway": GatewaySettings,
     "host": HostSettings,
@@ -44,16 +46,26 @@ def settings_table() -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     rows: dict[tuple[str, str, str], list[str]] = {}
     for process, settings in PROCESSES.items():
-        for name, field in settings.model_fields.items():
-            if name not in settings.__annotations__:
-                continue  # inherited: it has a row already
-            default = "" if field.is_required() else _shown(field.default)
-            text = inspect.cleandoc(field.description or "")
-            rows.setdefault((variable_of(settings, name), default, text), []).append(process)
+        for row in _rows(settings):
+            rows.setdefault(row, []).append(process)
     for (variable, default, text), processes in rows.items():
         yield f"| `{variable}` | {', '.join(processes)} | {default} | {text} |"
     for variable, (default, text) in COMMAND.items():
         yield f"| `{variable}` | `botmesh` | {default} | {text} |"
+
+
+def _rows(settings: type[Any]) -> Iterator[tuple[str, str, str]]:
+    """Variable, default and text of each field that a class adds; what it inherits has a row."""
+    if issubclass(settings, MeshVariables):
+        for name, found in variables_of(settings).items():
+            if name in settings.__annotations__:
+                yield found.name, _shown(found.default), found.text
+        return
+    for name, field in settings.model_fields.items():
+        if name in settings.__annotations__:
+            default = "" if field.is_required() else _shown(field.default)
+            text = inspect.cleandoc(field.description or "")
+            yield variable_of(settings, name), default, text
 
 
 def reasons_table() -> Iterator[str]:

@@ -9,6 +9,7 @@ from unittest.mock import MagicMock
 
 from google.protobuf import json_format
 
+from botmesh.rpc.variables import variables_of
 from botmesh.v1 import GetSessionRequest, UpdateTenantRequest
 from botnode.pacing import BURST, KEPT_PART, MOST_GROWTH, MOST_IN_A_ROW
 from botnode.settings import BotnodeSettings
@@ -38,7 +39,7 @@ def test_both_examples_set_the_same_pace() -> None:
 
 
 def test_the_values_are_those_of_the_code() -> None:
-    usual = {name: field.default for name, field in BotnodeSettings.model_fields.items()}
+    usual = {name: field.default for name, field in variables_of(BotnodeSettings).items()}
     assert f"| `messages_per_minute` | {usual['pacing_messages_per_minute']} |" in DOC
     assert f"| `new_chats_per_day` | {usual['pacing_new_chats_per_day']} |" in DOC
     pauses = usual["pacing_least_pause_s"], usual["pacing_most_pause_s"]

@@ -3,14 +3,16 @@
 import pytest
 
 from botmesh.rpc import environment
+from botmesh.rpc.variables import variables_of
 from botnode.media_fetcher import FetchLimit
 from botnode.settings import BotnodeSettings
 
 
 def test_a_host_passes_on_what_is_set_for_media() -> None:
-    fields = [name for name in BotnodeSettings.model_fields if name.startswith("media_")]
-    assert fields
-    assert {f"BOTMESH_{name.upper()}" for name in fields} <= set(environment.BOTNODE)
+    variables = variables_of(BotnodeSettings)
+    names = {found.name for field, found in variables.items() if field.startswith("media_")}
+    assert names
+    assert names <= set(environment.BOTNODE)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,7 @@ def test_what_is_fetched(
     monkeypatch.setenv("TENANT_ID", "shop")
     if limit_mb is not None:
         monkeypatch.setenv("BOTMESH_MEDIA_FETCH_LIMIT_MB", limit_mb)
-    assert BotnodeSettings().fetch_limit == limit
+    assert BotnodeSettings.read().fetch_limit == limit
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_one_pause_alone_moves_the_other(
         monkeypatch.delenv(f"BOTMESH_PACING_{name}_PAUSE_S", raising=False)
         if value is not None:
             monkeypatch.setenv(f"BOTMESH_PACING_{name}_PAUSE_S", value)
-    pace = BotnodeSettings().pace
+    pace = BotnodeSettings.read().pace
     assert (pace.least_pause_ms, pace.most_pause_ms) == pauses_ms
 
 
@@ -61,4 +63,4 @@ def test_pauses_that_are_both_set_are_in_order(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("BOTMESH_PACING_LEAST_PAUSE_S", "2")
     monkeypatch.setenv("BOTMESH_PACING_MOST_PAUSE_S", "1")
     with pytest.raises(ValueError, match="BOTMESH_PACING_MOST_PAUSE_S is less than"):
-        BotnodeSettings()
+        BotnodeSettings.read()
