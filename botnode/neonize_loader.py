@@ -32,6 +32,7 @@ HEAVY = (
     "magic",
     "phonenumbers",
     "requests",
+    "segno",
     "tqdm",
 )
 
