@@ -1,5 +1,7 @@
 """What a botnode tells the host that started it: JSON lines on an inherited pipe."""
 
+import asyncio
+import contextlib
 import json
 import os
 from typing import Any
@@ -11,6 +13,10 @@ from botnode.session import Session
 
 log = structlog.get_logger(__name__)
 
+# How often it is shown that the event loop turns. A host that saw nothing for a little longer asks.
+BEAT_S = 3.0
+_ALIVE = b'{"event":"alive"}\n'
+
 
 class StatusPipe:
     """The write end of the pipe; without one, nothing is told."""
@@ -18,6 +24,7 @@ class StatusPipe:
     def __init__(self, fd: int | None, identity: Identity) -> None:
         self._fd = fd
         self._identity = identity
+        self._beating: asyncio.TimerHandle | None = None
         if fd is not None:
             os.set_inheritable(fd, False)
             os.set_blocking(fd, False)
@@ -31,6 +38,8 @@ class StatusPipe:
             epoch=epoch,
             pid=os.getpid(),
         )
+        if self._beating is None:
+            self._beat()
 
     def session(self, session: Session) -> None:
         """The session moved."""
@@ -45,6 +54,14 @@ class StatusPipe:
     def stopping(self) -> None:
         """The process ends now."""
         self._tell(event="stopping")
+
+    def _beat(self) -> None:
+        """Show that the event loop turns, again and again."""
+        if self._fd is None:
+            return
+        with contextlib.suppress(OSError):  # nobody reads: a line that matters will tell
+            os.write(self._fd, _ALIVE)
+        self._beating = asyncio.get_running_loop().call_later(BEAT_S, self._beat)
 
     def _tell(self, **line: Any) -> None:
         if self._fd is None:

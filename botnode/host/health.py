@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import grpc
@@ -58,19 +60,53 @@ class GrpcProbe:
         await self._channel.close()
 
 
-async def wait_until_hung(probe: Probe, interval_s: float, timeout_s: float) -> None:
-    """Returns when the process has not answered several times in a row; closes the probe."""
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """When a process is asked whether it answers, in seconds.
+
+    Attributes:
+        silence_s: it has shown no sign of life for so long.
+        thorough_s: so long after it was asked last it is asked all the same: a sign of life says
+            that its event loop turns, an answer that its server does.
+    """
+
+    silence_s: float
+    thorough_s: float
+
+
+async def wait_until_hung(
+    connect: Callable[[], Probe],
+    heard_at: Callable[[], float],
+    doubts: Doubts,
+    timeout_s: float,
+) -> None:
+    """Returns when the process has not answered several times in a row.
+
+    Args:
+        connect: makes a way to ask it, once that is needed.
+        heard_at: when it gave its last sign of life, by the event loop's clock.
+        doubts: when to ask.
+        timeout_s: how long an answer may take.
+    """
+    loop = asyncio.get_running_loop()
+    probe: Probe | None = None
+    asked_at = loop.time()
     misses = 0
     try:
         while misses <= MISSES_ALLOWED:
             if not misses:
-                await asyncio.sleep(interval_s)
-            loop = asyncio.get_running_loop()
+                sign_at = max(heard_at(), asked_at)
+                due = min(sign_at + doubts.silence_s, asked_at + doubts.thorough_s)
+                if (wait_s := due - loop.time()) > 0:
+                    await asyncio.sleep(wait_s)
+                    continue
+            probe = probe or connect()
             asked_at = loop.time()
             misses = 0 if await probe.answers(timeout_s) else misses + 1
             if misses:
                 # A refused connection fails faster than a silent one; give both the same time.
                 await asyncio.sleep(max(0.0, asked_at + timeout_s - loop.time()))
     finally:
-        with contextlib.suppress(Exception):
-            await probe.close()
+        if probe is not None:
+            with contextlib.suppress(Exception):
+                await probe.close()

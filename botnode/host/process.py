@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from botnode.host.health import Probe, wait_until_hung
+from botnode.host.health import Doubts, Probe, wait_until_hung
 from botnode.host.spawner import Child
 from botnode.host.status import Ready, SessionChanged, Status, StatusError, parse
 from botnode.host.timing import Timing
@@ -35,10 +35,12 @@ class Process:
         self.address: str | None = None
         self.instance: str | None = None
         self._wake = wake
+        self._heard_at = 0.0
         self.logging_out: asyncio.Task[bool] | None = None
         self._pinging: asyncio.Task[None] | None = None
 
     def said(self, line: bytes) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
         try:
             status = parse(line)
         except StatusError as error:
@@ -61,13 +63,15 @@ class Process:
     def ping(
         self, connect: Callable[[str], Probe], timing: Timing, condemn: Callable[[], None]
     ) -> None:
-        """Ask it again and again whether it answers; `condemn` is called when it does not."""
+        """Ask whether it answers when it is silent; `condemn` is called when it does not."""
         if self._pinging is not None or self.address is None:
             return
+        doubts = Doubts(timing.ping_interval_s, timing.thorough_ping_s)
 
         async def watch(address: str) -> None:
-            probe = connect(address)
-            await wait_until_hung(probe, timing.ping_interval_s, timing.ping_timeout_s)
+            await wait_until_hung(
+                lambda: connect(address), lambda: self._heard_at, doubts, timing.ping_timeout_s
+            )
             condemn()
 
         self._pinging = asyncio.create_task(watch(self.address), name="health")

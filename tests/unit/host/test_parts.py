@@ -17,7 +17,7 @@ from botnode.host.backoff import Backoff
 from botnode.host.environment import common_environment, tenant_environment
 from botnode.host.exits import Verdict, in_words, judge
 from botnode.host.gate import StartGate
-from botnode.host.health import wait_until_hung
+from botnode.host.health import Doubts, wait_until_hung
 from botnode.host.runfile import RunFiles, mark_of, start_ticks
 from botnode.host.status import (
     MAX_LINE_BYTES,
@@ -194,8 +194,29 @@ async def test_only_silence_twice_in_a_row_is_hung() -> None:
     answers = [True, False, True, False, False, True]
     probe = FakeProbe(answers)
     async with asyncio.timeout(2):
-        await wait_until_hung(probe, interval_s=0.001, timeout_s=0.001)
+        await wait_until_hung(lambda: probe, lambda: 0.0, Doubts(0.001, 60), timeout_s=0.001)
     assert (answers, probe.closed) == ([True], True)
+
+
+async def test_who_shows_signs_of_life_is_not_asked() -> None:
+    """Only now and then: its event loop may turn while its server is stuck."""
+    loop = asyncio.get_running_loop()
+    probe = FakeProbe([True, False, False])
+    begun_at = loop.time()
+    async with asyncio.timeout(2):
+        await wait_until_hung(lambda: probe, loop.time, Doubts(0.001, 0.05), timeout_s=0.001)
+    assert loop.time() - begun_at >= 0.1  # it was asked twice when its time had come
+    assert probe.closed
+
+
+async def test_nobody_is_connected_to_before_there_is_a_doubt() -> None:
+    loop = asyncio.get_running_loop()
+    waiting = asyncio.create_task(
+        wait_until_hung(lambda: pytest.fail("asked"), loop.time, Doubts(0.001, 60), 0.001)
+    )
+    await asyncio.wait({waiting}, timeout=0.02)
+    assert not waiting.done()
+    waiting.cancel()
 
 
 class TestChildLog:
