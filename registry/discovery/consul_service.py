@@ -47,7 +47,8 @@ class EntryTiming:
     remove_limit_s: float = 3.0
 
 
-HOSTED = EntryTiming(check_interval_s=8.0)
+# For a host that dies or hangs together with its botnodes, on a machine whose agent lives on.
+HOSTED = EntryTiming(check_interval_s=30.0)
 
 FORGET_DEAD_AFTER = "1h"
 

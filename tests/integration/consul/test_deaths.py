@@ -29,11 +29,8 @@ async def test_one_that_is_killed_is_out_of_the_table_within_two_seconds(world: 
     await eventually(lambda: picture.instances("shop") == ["proc0002"])
 
 
-@pytest.mark.parametrize("hosted", [False, True])
-async def test_one_that_hangs_is_out_of_the_table_and_comes_back(
-    world: World, *, hosted: bool
-) -> None:
-    process = world.process(hosted=hosted)
+async def test_one_that_hangs_is_out_of_the_table_and_comes_back(world: World) -> None:
+    process = world.process()
     await process.until("registered")
     picture = await world.watch()
     process.signal(signal.SIGSTOP)
