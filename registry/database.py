@@ -27,11 +27,20 @@ from sqlalchemy.orm import Session
 
 from botmesh.rpc.lifecycle import ConfigError, StartError
 from migrations import HEAD
+from registry.file_watch import FileWatch
 from registry.models import RegistryRow
 
 log = structlog.get_logger(__name__)
 
 BUSY_TIMEOUT_S = 10
+# How often it is asked whether anything changed: where the kernel does not say so, and where it
+# does, in case that it missed something, as it does where another machine writes.
+UNWATCHED_POLL_S = 0.1
+WATCHED_POLL_S = 5.0
+COUNTER_POLL_S = 0.15
+# Of the looks after a write; the disk may take about a second to keep it.
+FIRST_PAUSE_S = 0.002
+LONGEST_PAUSE_S = 0.5
 # Any number that no other program on the same PostgreSQL uses: "botmesh" in hexadecimal ASCII.
 UPGRADE_LOCK = 0x626F746D657368
 _BEGIN = "botmesh_begin"
@@ -46,15 +55,10 @@ class RegistryUnreachableError(StartError):
 
 
 class ChangeGate(Protocol):
-    """Tells cheaply whether anything may have changed since it was last asked."""
+    """Tells cheaply when anything may have changed since it was last asked."""
 
-    @property
-    def interval_s(self) -> float:
-        """How often to ask: what asking costs decides."""
-        ...
-
-    async def moved(self) -> bool:
-        """True at the first call, and then once after each commit of anybody."""
+    async def until_moved(self) -> None:
+        """Returns at once at the first call, and then once after each commit of anybody."""
         ...
 
     def close(self) -> None:
@@ -131,18 +135,42 @@ class Database:
 
 
 class _DataVersionGate:
-    """SQLite's own counter of other connections' commits: no query, no transaction, no thread."""
+    """SQLite's own counter of other connections' commits: no query, no transaction, no thread.
 
-    interval_s = 0.1
+    It is read when the kernel says that the database's files were written.
+    """
 
     def __init__(self, path: str) -> None:
         try:
+            self._files: FileWatch | None = FileWatch(Path(path))
+        except OSError as error:
+            log.warning("registry_polled", why=str(error))
+            self._files = None
+        try:
             self._connection = sqlite3.connect(path, check_same_thread=False, timeout=0.25)
         except sqlite3.Error as error:
+            self._close_files()
             raise DBAPIError.instance("connect", None, error, sqlite3.Error) from error
         self._version: int | None = None
 
-    async def moved(self) -> bool:
+    async def until_moved(self) -> None:
+        while not self._moved():
+            if self._files is None:
+                await asyncio.sleep(UNWATCHED_POLL_S)
+            elif await self._files.written(WATCHED_POLL_S) and await self._moves_soon():
+                return
+
+    async def _moves_soon(self) -> bool:
+        """A commit counts a little after its last byte was written: once the disk has it."""
+        pause_s = FIRST_PAUSE_S
+        while not self._moved():
+            if pause_s > LONGEST_PAUSE_S:
+                return False
+            await asyncio.sleep(pause_s)
+            pause_s *= 2
+        return True
+
+    def _moved(self) -> bool:
         try:
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error as error:
@@ -152,13 +180,17 @@ class _DataVersionGate:
         return moved
 
     def close(self) -> None:
+        self._close_files()
         self._connection.close()
+
+    def _close_files(self) -> None:
+        if self._files is not None:
+            self._files.close()
+            self._files = None
 
 
 class _CounterGate:
     """The registry's own counter, asked for over a connection that stays open."""
-
-    interval_s = 0.15
 
     def __init__(self, engine: Engine) -> None:
         self._connection: Connection = engine.connect().execution_options(
@@ -166,11 +198,10 @@ class _CounterGate:
         )
         self._seq: int | None = None
 
-    async def moved(self) -> bool:
-        seq = await asyncio.to_thread(self._read)
-        moved = seq != self._seq
+    async def until_moved(self) -> None:
+        while (seq := await asyncio.to_thread(self._read)) == self._seq:  # noqa: ASYNC110 - far off
+            await asyncio.sleep(COUNTER_POLL_S)
         self._seq = seq
-        return moved
 
     def _read(self) -> int:
         return self._connection.scalars(select(RegistryRow.updated_seq)).one()

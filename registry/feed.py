@@ -12,6 +12,8 @@ from registry.repository import TenantRepository
 from registry.tenant import Tenant
 
 RETRY_INTERVAL_S = 1.0
+# Changes that come one upon the other are read together.
+LEAST_PAUSE_S = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -71,11 +73,11 @@ class TenantFeed:
 
     async def _follow(self, gate: ChangeGate, seq: int | None) -> AsyncIterator[FeedChange]:
         while True:
-            if await gate.moved():
-                change = await asyncio.to_thread(self._read, seq)
-                seq = change.seq
-                yield change
-            await asyncio.sleep(gate.interval_s)
+            await gate.until_moved()
+            change = await asyncio.to_thread(self._read, seq)
+            seq = change.seq
+            yield change
+            await asyncio.sleep(LEAST_PAUSE_S)
 
     def _read(self, seq: int | None) -> FeedChange:
         with self._database.reading() as session:

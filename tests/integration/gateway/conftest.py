@@ -13,7 +13,8 @@ from botmesh.rpc.interceptors import ErrorInterceptor
 from botmesh.rpc.server import bind, create_server
 from gateway import deadline
 from gateway.app import Gateway
-from registry.database import ChangeGate, Database
+from registry import feed
+from registry.database import Database
 from registry.discovery.embedded import EmbeddedRouteWatch
 from registry.feed import TenantFeed
 from registry.service import Tenants
@@ -22,15 +23,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from far_side import MESH, SECRET, FarSide
 from gateway_harness import GatewayUnderTest
-
-
-class QuickDatabase(Database):
-    """Asks for changes so often that no test waits for them."""
-
-    def change_gate(self) -> ChangeGate:
-        gate = super().change_gate()
-        gate.interval_s = 0.01
-        return gate
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +34,11 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def database(tmp_path: Path, migrated: Path) -> Iterator[Database]:
+def database(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    # No test waits for the changes to be read.
+    monkeypatch.setattr(feed, "LEAST_PAUSE_S", 0.01)
     shutil.copy(migrated, tmp_path)
-    database = QuickDatabase.open(f"sqlite:///{tmp_path / migrated.name}", MESH)
+    database = Database.open(f"sqlite:///{tmp_path / migrated.name}", MESH)
     yield database
     database.close()
 
