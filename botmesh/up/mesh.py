@@ -46,36 +46,48 @@ class Mesh:
         Raises:
             StartError: a part ended or did not answer in time.
         """
-        if self._discovery.agent:
-            await self._start_agent()
-        network = passed_on(environment.NETWORK)
-        if self._settings.sandbox:
-            network = (await self._start_sandbox()).environment()
+        # Launched in this order, and stopped in reverse; but they get ready side by side.
+        agent = await self._launch_agent() if self._discovery.agent else None
+        sandbox = await self._launch_sandbox() if self._settings.sandbox else None
         gateway = await self._start("gateway", env=passed_on(("BOTMESH_GATEWAY_GRACE_S",)))
+        if agent is not None:
+            await self._agent_answers(agent)
+        network = passed_on(environment.NETWORK)
+        if sandbox is not None:
+            network = (await self._sandbox_answers(sandbox)).environment()
+        # The registry's tables are there from now on.
         await gateway.until_ready(START_LIMIT_S)
         gateway.keep_running()
         own = passed_on((*environment.HOST, *environment.BOTNODE, *environment.GO))
         host = await self._start("botnode.host", env=own | network, stop_limit_s=HOST_STOP_LIMIT_S)
         host.keep_running()
 
+    @property
+    def _sandbox_folder(self) -> Path:
+        return self._data.path / "sandbox"
+
     async def stop(self) -> None:
         """Stop everything, the host and its botnodes first."""
         await self._stack.aclose()
 
-    async def _start_agent(self) -> None:
+    async def _launch_agent(self) -> Child:
         # It knows nothing of our pipe.
-        child = await self._run("consul", self._discovery.agent, env={}, dies_with_us=True)
+        return await self._run("consul", self._discovery.agent, env={}, dies_with_us=True)
+
+    async def _agent_answers(self, child: Child) -> None:
         settings = ConsulSettings.load(address=self._discovery.env["CONSUL_HTTP_ADDR"])
         await child.until(answering(settings, self._settings.mesh), START_LIMIT_S)
         child.keep_running()
 
-    async def _start_sandbox(self) -> Addresses:
-        folder = self._data.path / "sandbox"
-        child = await self._start(
+    async def _launch_sandbox(self) -> Child:
+        return await self._start(
             "sandbox",
-            env={"BOTMESH_SANDBOX_DATA_DIR": str(folder)},
+            env={"BOTMESH_SANDBOX_DATA_DIR": str(self._sandbox_folder)},
             liveness_variable="BOTMESH_SANDBOX_DIE_WITH_FD",
         )
+
+    async def _sandbox_answers(self, child: Child) -> Addresses:
+        folder = self._sandbox_folder
         found = await child.until(_written_by(child, folder), START_LIMIT_S)
         child.keep_running()
         return found
