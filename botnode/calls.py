@@ -1,7 +1,8 @@
 """What every service of a botnode asks of a call: that it is for this tenant, and in time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+import contextlib
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ class TenantCalls:
         self.machine = machine
         self._tenant: Tenant | None = None
         self._stopping = asyncio.Event()
+        self._streams: set[asyncio.Task[Any]] = set()
 
     def serve(self, tenant: Tenant) -> None:
         """The lease is held: answer everything from now on."""
@@ -34,6 +36,8 @@ class TenantCalls:
     def stop(self) -> None:
         """End the streams that are open."""
         self._stopping.set()
+        for task in self._streams:
+            task.cancel()
 
     @property
     def holder(self) -> Tenant | None:
@@ -100,6 +104,29 @@ class TenantCalls:
         finally:
             stopping.cancel()
             doing.cancel()
+
+    @contextlib.contextmanager
+    def open_until_stop(self) -> Iterator[None]:
+        """The running task serves a stream without an end: it ends with SHUTTING_DOWN.
+
+        An open stream would hold up the server's end for its whole grace. An item that is on its
+        way then comes again after the cursor.
+
+        Raises:
+            MeshError: SHUTTING_DOWN when the process stops.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - servicers run in tasks
+        self._streams.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise  # the caller hung up
+            task.uncancel()
+            raise _stopping() from None
+        finally:
+            self._streams.discard(task)
 
     async def until_stop(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """The items until the process stops, then SHUTTING_DOWN.

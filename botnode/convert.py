@@ -216,15 +216,21 @@ def _left(dies_at: float, time: float) -> Duration:
     return left
 
 
-def event_to_pb(item: StoredEvent | Cursor, tenant_id: str) -> bot_pb2.StreamEventsResponse:
-    """An item of the event stream."""
-    if isinstance(item, Cursor):
-        return bot_pb2.StreamEventsResponse(head=_cursor_to_pb(item))
-    event = event_pb2.Event.FromString(item.payload)
-    event.cursor.CopyFrom(_cursor_to_pb(item.cursor))
-    event.tenant_id = tenant_id
-    event.create_time.FromDatetime(item.create_time)
-    return bot_pb2.StreamEventsResponse(event=event)
+def stream_item(
+    tenant_id: str,
+) -> Callable[[StoredEvent | Cursor], bot_pb2.StreamEventsResponse]:
+    """How consumers get an item of the event stream."""
+
+    def encode(item: StoredEvent | Cursor) -> bot_pb2.StreamEventsResponse:
+        if isinstance(item, Cursor):
+            return bot_pb2.StreamEventsResponse(head=_cursor_to_pb(item))
+        event = event_pb2.Event.FromString(item.payload)
+        event.cursor.CopyFrom(_cursor_to_pb(item.cursor))
+        event.tenant_id = tenant_id
+        event.create_time.FromDatetime(item.create_time)
+        return bot_pb2.StreamEventsResponse(event=event)
+
+    return encode
 
 
 def timestamp(moment: datetime | None) -> Timestamp | None:

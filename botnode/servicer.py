@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from botmesh.errors import invalid
@@ -78,14 +78,13 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         message = await tenant.outbox.cancel(message_id)
         return bot_pb2.CancelMessageResponse(message=self._message_pb(message))
 
-    async def StreamQR(
-        self, request: bot_pb2.StreamQRRequest, context: Context
-    ) -> AsyncIterator[bot_pb2.StreamQRResponse]:
+    async def StreamQR(self, request: bot_pb2.StreamQRRequest, context: Context) -> None:
         self._calls.check(request, context)
         loop = asyncio.get_running_loop()
-        async with aclosing(self._calls.until_stop(self._steps(self._calls.tenant()))) as steps:
-            async for step in steps:
-                yield convert.step_to_pb(step, loop.time())
+        with self._calls.open_until_stop():
+            async with aclosing(self._steps(self._calls.tenant())) as steps:
+                async for step in steps:
+                    await context.write(convert.step_to_pb(step, loop.time()))
 
     async def _steps(self, tenant: Tenant) -> AsyncGenerator[Step, None]:
         session = tenant.machine.current
@@ -129,16 +128,13 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         await self._calls.tenant().line.log_out(force=request.force)
         return bot_pb2.LogOutResponse(session=self._session_pb())
 
-    async def StreamEvents(
-        self, request: bot_pb2.StreamEventsRequest, context: Context
-    ) -> AsyncIterator[bot_pb2.StreamEventsResponse]:
+    async def StreamEvents(self, request: bot_pb2.StreamEventsRequest, context: Context) -> None:
         self._calls.check(request, context)
         start = convert.start_of(request)
-        async with aclosing(
-            self._calls.until_stop(self._calls.tenant().events.follow(start))
-        ) as items:
-            async for item in items:
-                yield convert.event_to_pb(item, self._calls.identity.tenant_id)
+        with self._calls.open_until_stop():
+            async with aclosing(self._calls.tenant().events.follow(start)) as items:
+                async for item in items:
+                    await context.write(item)
 
     # -- shared
 

@@ -94,7 +94,7 @@ class Tenant:
         self._storage = Storage(folder.path, self._store.touch, media.storage)
         self._storage.observe(self._on_storage)
         self._rows = MessageRows(convert.message_event(identity.tenant_id))
-        self.events = EventLog(self._store, owned.log_id)
+        self.events = EventLog(self._store, owned.log_id, convert.stream_item(identity.tenant_id))
         self.pacer = Pacer(pace or Pace(), self._rows)
         loop = asyncio.get_running_loop()
         inbox = StoredInbox(

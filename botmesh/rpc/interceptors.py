@@ -2,8 +2,10 @@
 
 import asyncio
 import hmac
+import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import grpc
@@ -101,11 +103,22 @@ class _Call:
     def streaming(self, behavior: Callable[..., Any] | None) -> Callable[..., Any]:
         assert behavior is not None  # noqa: S101 - the kind of handler says which one is set
 
-        async def wrapper(raw: Any, context: Context) -> AsyncIterator[Any]:
+        writes = inspect.iscoroutinefunction(behavior)
+
+        async def wrapper(raw: Any, context: Context) -> None:
             line = _Line(self._method, context, quiet=self._quiet)
             try:
-                async for response in behavior(self._request(raw, line), context):
-                    yield response
+                if writes:
+                    await behavior(self._request(raw, line), context)
+                else:
+                    async with aclosing(behavior(self._request(raw, line), context)) as responses:
+                        async for response in responses:
+                            await context.write(response)
+            except grpc.aio.InternalError:
+                # Core could not send: the caller is gone, and core is about to say so.
+                error = asyncio.CancelledError()
+                await line.fail(error)
+                raise error from None
             except BaseException as error:
                 await line.fail(error)
                 raise
