@@ -5,7 +5,6 @@ import math
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -110,15 +109,13 @@ class BotServicer:
         return unary
 
     def _stream(self, method: Method) -> Any:
-        drain = self._drain
+        forward, drain = self._streams.forward, self._drain
 
-        async def stream(request: bytes, context: Context) -> AsyncIterator[bytes]:
+        async def stream(request: bytes, context: Context) -> None:
             call = self._read(method, request, context, math.inf)
             task = drain.enter(stream=True)
             try:
-                async with aclosing(self._streams.forward(call)) as responses:
-                    async for response in responses:
-                        yield response
+                await forward(call, context.write)
             except ForwardedError as error:
                 await _pass_on(error, context)
             except asyncio.CancelledError:

@@ -4,11 +4,11 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import grpc.aio
 
@@ -24,6 +24,9 @@ from registry.discovery.port import Route
 
 # As long as a botnode shows codes; each restart of one begins its own count anew.
 PAIRING_LIMIT_S = 30 * 60.0
+
+Write = Callable[[bytes], Awaitable[None]]
+Responses: TypeAlias = "grpc.aio.UnaryStreamCall[bytes, bytes]"
 
 
 class Resumption(Protocol):
@@ -167,8 +170,12 @@ class StreamForwarder:
         self._luck = luck
         self._sleep = sleep
 
-    async def forward(self, call: Call) -> AsyncGenerator[bytes, None]:
-        """The botnode's responses, and its successors' after it, as they came.
+    async def forward(self, call: Call, write: Write) -> None:
+        """Hand on the botnode's responses, and its successors' after it, as they come.
+
+        Args:
+            call: the caller's.
+            write: sends the caller one response; returns when there is room for another.
 
         Raises:
             ForwardedError: the botnode's own error.
@@ -181,13 +188,12 @@ class StreamForwarder:
         while True:
             try:
                 route = await self._resolver.wait(call.tenant_id, patience.until())
-                responses = self._open(call, route, resumption.request(), attempt)
-                async with aclosing(responses):
-                    async for response in responses:
+                async with self._open(call, route, resumption.request(), attempt) as responses:
+                    while (response := await responses.read()) is not grpc.aio.EOF:
                         course.start_over()
                         patience.start_over()
                         if resumption.is_news(response):
-                            yield response
+                            await write(response)
             except grpc.aio.AioRpcError as error:
                 failure = course.note(error, route.address)
                 decision = course.decide(patience.until() - time.monotonic())
@@ -200,9 +206,10 @@ class StreamForwarder:
             attempt += 1
             await self._sleep(decision.pause_s)
 
+    @asynccontextmanager
     async def _open(
         self, call: Call, route: Route, request: bytes, attempt: int
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncIterator[Responses]:
         remaining_s = call.remaining_s()
         link = self._channels.take(route.address)
         responses = link.stream(call.method.path)(
@@ -211,8 +218,7 @@ class StreamForwarder:
             metadata=self._credentials.metadata(call, attempt),
         )
         try:
-            async for response in responses:
-                yield response
+            yield responses
         finally:
             responses.cancel()
             self._channels.give_back(link)

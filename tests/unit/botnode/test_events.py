@@ -13,16 +13,18 @@ from botnode.ownership import Owned
 from botnode.store import Store
 from botnode.tables import events
 
+Log = EventLog[StoredEvent | Cursor]
 
-async def append(store: Store, log: EventLog, count: int) -> None:
+
+async def append(store: Store, log: Log, count: int) -> None:
     for _ in range(count):
         head = await store.write(lambda tx: tx.append_event("k", "+52", b"p"))
         log.grow(head)
 
 
 @pytest.fixture
-def log(store: Store, owned: Owned) -> EventLog:
-    return EventLog(store, owned.log_id, head_every_s=0.05)
+def log(store: Store, owned: Owned) -> Log:
+    return EventLog(store, owned.log_id, lambda item: item, head_every_s=0.05)
 
 
 async def take(items: AsyncGenerator[StoredEvent | Cursor, None], count: int) -> list[int]:
@@ -38,7 +40,7 @@ async def take(items: AsyncGenerator[StoredEvent | Cursor, None], count: int) ->
 
 @pytest.mark.parametrize(("start", "first"), [(Oldest(), 1), (Latest(), 6), (0, 1), (3, 4), (5, 6)])
 async def test_where_it_starts(
-    store: Store, log: EventLog, owned: Owned, start: Start | int, first: int
+    store: Store, log: Log, owned: Owned, start: Start | int, first: int
 ) -> None:
     await append(store, log, 5)
     chosen = Cursor(owned.log_id, start) if isinstance(start, int) else start
@@ -50,7 +52,7 @@ async def test_where_it_starts(
 
 
 async def test_the_head_comes_again_when_nothing_happens(
-    store: Store, log: EventLog, owned: Owned
+    store: Store, log: Log, owned: Owned
 ) -> None:
     await append(store, log, 2)
     items = log.follow(Latest())
@@ -61,7 +63,7 @@ async def test_the_head_comes_again_when_nothing_happens(
 
 @pytest.mark.parametrize("cursor", [("another", 1), ("", 6), ("", -1)])
 async def test_a_cursor_of_another_log(
-    store: Store, log: EventLog, owned: Owned, cursor: tuple[str, int]
+    store: Store, log: Log, owned: Owned, cursor: tuple[str, int]
 ) -> None:
     await append(store, log, 5)
     with pytest.raises(MeshError) as error:
@@ -69,7 +71,7 @@ async def test_a_cursor_of_another_log(
     assert error.value.reason is Reason.EVENT_LOG_CHANGED
 
 
-async def test_a_cursor_behind_what_is_kept(store: Store, log: EventLog, owned: Owned) -> None:
+async def test_a_cursor_behind_what_is_kept(store: Store, log: Log, owned: Owned) -> None:
     await append(store, log, 5)
     await store.write(lambda tx: tx.connection.execute(delete(events).where(events.c.sequence < 4)))
     with pytest.raises(MeshError) as error:
@@ -82,7 +84,7 @@ async def test_a_cursor_behind_what_is_kept(store: Store, log: EventLog, owned: 
         await items.aclose()
 
 
-async def test_sequences_go_on_after_everything_was_removed(store: Store, log: EventLog) -> None:
+async def test_sequences_go_on_after_everything_was_removed(store: Store, log: Log) -> None:
     await append(store, log, 3)
     await store.write(lambda tx: tx.connection.execute(delete(events)))
     items = log.follow(Oldest())
@@ -93,7 +95,7 @@ async def test_sequences_go_on_after_everything_was_removed(store: Store, log: E
 
 
 async def test_a_slow_reader_misses_nothing(
-    store: Store, log: EventLog, monkeypatch: pytest.MonkeyPatch
+    store: Store, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events_module, "PAGE", 3)
     items = log.follow(Oldest())
@@ -106,7 +108,7 @@ async def test_a_slow_reader_misses_nothing(
 
 
 async def test_a_reader_whom_retention_overtook_is_told_and_given_no_gap(
-    store: Store, log: EventLog, owned: Owned, monkeypatch: pytest.MonkeyPatch
+    store: Store, log: Log, owned: Owned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events_module, "PAGE", 2)
     await append(store, log, 6)
@@ -123,8 +125,8 @@ async def test_a_reader_whom_retention_overtook_is_told_and_given_no_gap(
     await oldest.aclose()
 
 
-async def test_a_new_log_knows_its_head(store: Store, log: EventLog, owned: Owned) -> None:
+async def test_a_new_log_knows_its_head(store: Store, log: Log, owned: Owned) -> None:
     await append(store, log, 4)
-    later = EventLog(store, owned.log_id)
+    later = EventLog(store, owned.log_id, lambda item: item)
     await later.load()
     assert await anext(later.follow(Latest())) == Cursor(owned.log_id, 4)
