@@ -78,7 +78,9 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         message = await tenant.outbox.cancel(message_id)
         return bot_pb2.CancelMessageResponse(message=self._message_pb(message))
 
-    async def StreamQR(self, request: bot_pb2.StreamQRRequest, context: Context) -> None:
+    async def StreamQR(  # type: ignore[override]  # gRPC's other way: it writes
+        self, request: bot_pb2.StreamQRRequest, context: Context
+    ) -> None:
         self._calls.check(request, context)
         loop = asyncio.get_running_loop()
         with self._calls.open_until_stop():
@@ -128,7 +130,9 @@ class BotServicer(bot_pb2_grpc.BotServiceServicer):
         await self._calls.tenant().line.log_out(force=request.force)
         return bot_pb2.LogOutResponse(session=self._session_pb())
 
-    async def StreamEvents(self, request: bot_pb2.StreamEventsRequest, context: Context) -> None:
+    async def StreamEvents(  # type: ignore[override]  # gRPC's other way: it writes
+        self, request: bot_pb2.StreamEventsRequest, context: Context
+    ) -> None:
         self._calls.check(request, context)
         start = convert.start_of(request)
         with self._calls.open_until_stop():

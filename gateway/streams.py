@@ -4,20 +4,21 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import grpc.aio
 
 from botmesh.errors import MeshError, Reason
-from botmesh.v1 import bot_pb2, event_pb2, media_pb2
+from botmesh.v1 import bot_pb2, media_pb2
 from gateway.call import Call
 from gateway.channels import Channels
 from gateway.course import Course
 from gateway.credentials import Credentials
+from gateway.events import EventForwarder, Write
 from gateway.forwarder import Luck, Sleep
 from gateway.resolver import Resolver
 from registry.discovery.port import Route
@@ -25,7 +26,6 @@ from registry.discovery.port import Route
 # As long as a botnode shows codes; each restart of one begins its own count anew.
 PAIRING_LIMIT_S = 30 * 60.0
 
-Write = Callable[[bytes], Awaitable[None]]
 Responses: TypeAlias = "grpc.aio.UnaryStreamCall[bytes, bytes]"
 
 
@@ -91,33 +91,6 @@ class Pairing:
         return True
 
 
-class Events:
-    """StreamEvents: goes on after the last event that was passed on."""
-
-    def __init__(self, request: bytes) -> None:
-        self._request = bot_pb2.StreamEventsRequest.FromString(request)
-        self._raw = request
-        self._started = False
-
-    def request(self) -> bytes:
-        """The caller's request, moved to where the stream stands."""
-        return self._request.SerializeToString() if self._started else self._raw
-
-    def is_news(self, response: bytes) -> bool:
-        """Everything is."""
-        item = bot_pb2.StreamEventsResponse.FromString(response)
-        if item.HasField("event"):
-            self._go_on_after(item.event.cursor)
-        elif not self._started and self._request.WhichOneof("start") in (None, "latest"):
-            # Whoever starts at the newest end starts after the head that is told first.
-            self._go_on_after(item.head)
-        return True
-
-    def _go_on_after(self, cursor: event_pb2.EventCursor) -> None:
-        self._request.after.CopyFrom(cursor)
-        self._started = True
-
-
 class Download:
     """DownloadMedia: goes on behind the last byte that was passed on."""
 
@@ -147,8 +120,9 @@ class Download:
         return False
 
 
+EVENTS = "StreamEvents"
 RESUMPTIONS: Mapping[str, Callable[[bytes], Resumption]] = MappingProxyType(
-    {"StreamQR": Pairing, "StreamEvents": Events, "DownloadMedia": Download}
+    {"StreamQR": Pairing, "DownloadMedia": Download}
 )
 
 
@@ -169,6 +143,7 @@ class StreamForwarder:
         self._credentials = credentials
         self._luck = luck
         self._sleep = sleep
+        self._events = EventForwarder(self.follow, luck=luck, sleep=sleep)
 
     async def forward(self, call: Call, write: Write) -> None:
         """Hand on the botnode's responses, and its successors' after it, as they come.
@@ -181,7 +156,22 @@ class StreamForwarder:
             ForwardedError: the botnode's own error.
             MeshError: what the gateway has to say itself.
         """
-        resumption = RESUMPTIONS.get(call.method.name, Again)(call.request)
+        if call.method.name == EVENTS:
+            await self._events.forward(call, write)
+        else:
+            await self.follow(call, RESUMPTIONS.get(call.method.name, Again)(call.request), write)
+
+    async def follow(
+        self,
+        call: Call,
+        resumption: Resumption,
+        write: Write,
+        is_enough: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """The same from where a stream stands. True if it was enough, False if the stream ended.
+
+        `is_enough` is asked after each response.
+        """
         course = Course(call, self._luck)
         patience = _Patience(call)
         attempt = 1
@@ -189,11 +179,13 @@ class StreamForwarder:
             try:
                 route = await self._resolver.wait(call.tenant_id, patience.until())
                 async with self._open(call, route, resumption.request(), attempt) as responses:
-                    while (response := await responses.read()) is not grpc.aio.EOF:
+                    while (response := await _read(responses)) is not None:
                         course.start_over()
                         patience.start_over()
                         if resumption.is_news(response):
                             await write(response)
+                        if is_enough():
+                            return True
             except grpc.aio.AioRpcError as error:
                 failure = course.note(error, route.address)
                 decision = course.decide(patience.until() - time.monotonic())
@@ -202,7 +194,7 @@ class StreamForwarder:
                 if failure.stale:
                     self._resolver.mark_stale(route, failure.retry_after_s)
             else:
-                return
+                return False
             attempt += 1
             await self._sleep(decision.pause_s)
 
@@ -222,6 +214,12 @@ class StreamForwarder:
         finally:
             responses.cancel()
             self._channels.give_back(link)
+
+
+async def _read(responses: Responses) -> bytes | None:
+    """The next response, None at the end."""
+    response: Any = await responses.read()
+    return None if response is grpc.aio.EOF else response
 
 
 class _Patience:

@@ -5,8 +5,9 @@ from google.protobuf.empty_pb2 import Empty
 
 from botmesh.errors import MeshError, Reason
 from botmesh.v1 import bot_pb2, event_pb2, media_pb2, session_pb2
+from gateway.event_feed import EventPlace
 from gateway.policy import POLICIES
-from gateway.streams import PAIRING_LIMIT_S, RESUMPTIONS, Download, Events, Pairing
+from gateway.streams import PAIRING_LIMIT_S, RESUMPTIONS, Download, Pairing
 
 
 def _code(text: str) -> bytes:
@@ -23,7 +24,7 @@ def _head(sequence: int) -> bytes:
     return bot_pb2.StreamEventsResponse(head=cursor).SerializeToString()
 
 
-def _asked(events: Events) -> bot_pb2.StreamEventsRequest:
+def _asked(events: EventPlace) -> bot_pb2.StreamEventsRequest:
     return bot_pb2.StreamEventsRequest.FromString(events.request())
 
 
@@ -71,7 +72,7 @@ def test_pairing_is_not_resumed_for_ever() -> None:
 
 def test_events_go_on_after_the_last_one_passed_on() -> None:
     request = bot_pb2.StreamEventsRequest(tenant_id="a", oldest=Empty())
-    events = Events(request.SerializeToString())
+    events = EventPlace(request.SerializeToString())
     assert events.request() == request.SerializeToString()
     assert events.is_news(_head(9))
     # The head told first is not where a consumer stands who began with the oldest.
@@ -94,7 +95,7 @@ def test_events_go_on_after_the_last_one_passed_on() -> None:
 def test_events_from_the_newest_end_go_on_after_the_head_told_first(
     request_: bot_pb2.StreamEventsRequest,
 ) -> None:
-    events = Events(request_.SerializeToString())
+    events = EventPlace(request_.SerializeToString())
     events.is_news(_head(9))
     assert _asked(events).after.sequence == 9
     events.is_news(_event(10))
@@ -105,7 +106,7 @@ def test_events_from_the_newest_end_go_on_after_the_head_told_first(
 def test_events_after_a_cursor_keep_it_until_one_came() -> None:
     after = event_pb2.EventCursor(log_id="log", sequence=4)
     request = bot_pb2.StreamEventsRequest(tenant_id="a", after=after)
-    events = Events(request.SerializeToString())
+    events = EventPlace(request.SerializeToString())
     events.is_news(_head(9))
     assert _asked(events).after.sequence == 4
 
