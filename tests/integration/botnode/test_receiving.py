@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.exc import DatabaseError
 
-from botmesh.errors import Reason
+from botmesh.errors import MeshError, Reason
 from botmesh.v1 import MessageContent, PollContent, UndecryptableMessage, bot_pb2, event_pb2
 from botnode import receipts
 from botnode.ports import MessageKey, Original, Receipt, ReceiptKind, ReceivedMessage
@@ -133,6 +133,22 @@ async def test_following_live(node: Node) -> None:
     assert event.cursor.sequence == 3
     assert event.cursor.log_id == head.log_id
     call.cancel()
+
+
+async def test_streams_end_with_the_process_and_with_their_consumers(node: Node) -> None:
+    request = bot_pb2.StreamEventsRequest(tenant_id="shop")
+    streams = [node.stub.StreamEvents(request, metadata=node.metadata) for _ in range(3)]
+    for stream in streams:
+        await stream.read()
+    streams.pop().cancel()
+    events, calls = node.tenant.events, node.services._calls
+    await eventually(lambda: (events._followers, len(calls._streams)) == (2, 2))
+    node.services.stop()
+    for stream in streams:
+        with pytest.raises(MeshError) as caught, typed_errors():
+            await stream.read()
+        assert caught.value.reason is Reason.SHUTTING_DOWN
+    assert (events._followers, calls._streams) == (0, set())
 
 
 async def test_going_on_after_a_cursor_over_a_restart(

@@ -8,6 +8,7 @@ import far_side
 import grpc
 import grpc.aio
 import pytest
+from event_log import EventLog
 from far_side import FarSide, eventually
 from gateway_harness import GatewayUnderTest
 from google.protobuf.empty_pb2 import Empty
@@ -17,41 +18,7 @@ from botmesh.rpc import metadata
 from botmesh.v1 import bot_pb2, event_pb2, session_pb2, tenant_pb2
 
 StartFar = Callable[..., Awaitable[FarSide]]
-LOG = "log-1"
 WATCHING = bot_pb2.StreamQRRequest(tenant_id="a")
-
-
-class EventLog:
-    """A botnode's event log, as StreamEvents serves it; `grow` adds an event."""
-
-    def __init__(self, head: int) -> None:
-        self.head = head
-        self._changed = asyncio.Condition()
-        self.asked: list[bot_pb2.StreamEventsRequest] = []
-
-    async def grow(self, count: int = 1) -> None:
-        async with self._changed:
-            self.head += count
-            self._changed.notify_all()
-
-    async def serve(self, raw: bytes, context: Any) -> AsyncIterator[bytes]:
-        request = bot_pb2.StreamEventsRequest.FromString(raw)
-        self.asked.append(request)
-        start = request.WhichOneof("start")
-        after = {"after": request.after.sequence, "oldest": 0}.get(str(start), self.head)
-        if start == "after" and request.after.log_id != LOG:
-            raise MeshError(Reason.EVENT_LOG_CHANGED, "another log")
-        head = event_pb2.EventCursor(log_id=LOG, sequence=self.head)
-        yield bot_pb2.StreamEventsResponse(head=head).SerializeToString()
-        while True:
-            while after < self.head:
-                after += 1
-                cursor = event_pb2.EventCursor(log_id=LOG, sequence=after)
-                event = event_pb2.Event(cursor=cursor, tenant_id="a")
-                yield bot_pb2.StreamEventsResponse(event=event).SerializeToString()
-            async with self._changed:
-                while after >= self.head:
-                    await self._changed.wait()
 
 
 def _qr(*steps: bot_pb2.StreamQRResponse, then: BaseException | None = None) -> Any:

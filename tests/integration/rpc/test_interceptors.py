@@ -1,5 +1,6 @@
 """The interceptors on a real server, called over a real channel."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -18,15 +19,24 @@ from botmesh.rpc.server import PortTakenError, add_health_and_reflection, bind, 
 from botmesh.v1 import (
     BotServiceServicer,
     BotServiceStub,
+    Event,
     GetSessionRequest,
     GetSessionResponse,
+    MessageContent,
+    ReceivedMessage,
+    StreamEventsRequest,
+    StreamEventsResponse,
     StreamQRRequest,
     StreamQRResponse,
+    TextContent,
     add_BotServiceServicer_to_server,
 )
 
 SECRET = "s3cret"
 KNOWN = ((metadata.SECRET, SECRET),)
+LARGE = Event(
+    message_received=ReceivedMessage(content=MessageContent(text=TextContent(body="x" * 10_000)))
+)
 
 
 class Servicer(BotServiceServicer):
@@ -44,6 +54,15 @@ class Servicer(BotServiceServicer):
     ) -> AsyncIterator[StreamQRResponse]:
         yield StreamQRResponse()
         raise MeshError(Reason.PAIRING_TIMED_OUT, "nobody scanned")
+
+    async def StreamEvents(  # type: ignore[override]  # gRPC's other way: it writes
+        self, request: StreamEventsRequest, context: Any
+    ) -> None:
+        await context.write(StreamEventsResponse())
+        if request.tenant_id != "endless":
+            raise MeshError(Reason.EVENT_LOG_CHANGED, "another log")
+        while True:
+            await context.write(StreamEventsResponse(event=LARGE))
 
 
 @pytest.fixture
@@ -100,6 +119,38 @@ async def test_an_error_ends_a_stream_after_its_items(channel: grpc.aio.Channel)
     _, error = await _fails(call.read())
     assert error is not None
     assert error.reason is Reason.PAIRING_TIMED_OUT
+
+
+async def test_an_error_ends_a_stream_that_writes(
+    channel: grpc.aio.Channel, lines: LogCapture
+) -> None:
+    request = StreamEventsRequest(tenant_id="shop")
+    call = BotServiceStub(channel).StreamEvents(request, metadata=KNOWN)
+    assert await call.read() == StreamEventsResponse()
+    _, error = await _fails(call.read())
+    assert error is not None
+    assert error.reason is Reason.EVENT_LOG_CHANGED
+    (line,) = lines.entries
+    assert (line["code"], line["reason"], line["tenant_id"]) == (
+        "FAILED_PRECONDITION",
+        "EVENT_LOG_CHANGED",
+        "shop",
+    )
+
+
+async def test_a_stream_ends_with_its_caller(channel: grpc.aio.Channel, lines: LogCapture) -> None:
+    call = BotServiceStub(channel).StreamEvents(
+        StreamEventsRequest(tenant_id="endless"), metadata=KNOWN
+    )
+    for _ in range(3):
+        await call.read()
+    call.cancel()
+    async with asyncio.timeout(5):
+        while not lines.entries:  # noqa: ASYNC110 - a log is no event
+            await asyncio.sleep(0.005)
+    assert [(line["event"], line["code"]) for line in lines.entries] == [
+        ("rpc_finished", "CANCELLED")
+    ]
 
 
 async def test_bytes_that_are_no_message_are_an_invalid_request(channel: grpc.aio.Channel) -> None:

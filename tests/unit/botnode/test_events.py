@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from unittest import mock
 
 import pytest
 from sqlalchemy import delete
 
 from botmesh.errors import MeshError, Reason
+from botnode import event_tail
 from botnode import events as events_module
 from botnode.events import Cursor, EventLog, Latest, Oldest, Start, StoredEvent
 from botnode.ownership import Owned
@@ -130,3 +132,110 @@ async def test_a_new_log_knows_its_head(store: Store, log: Log, owned: Owned) ->
     later = EventLog(store, owned.log_id, lambda item: item)
     await later.load()
     assert await anext(later.follow(Latest())) == Cursor(owned.log_id, 4)
+
+
+async def followers(log: Log, count: int) -> list[AsyncGenerator[StoredEvent | Cursor, None]]:
+    """Consumers who wait for what comes."""
+    found = [log.follow(Latest()) for _ in range(count)]
+    for items in found:
+        await anext(items)
+    return found
+
+
+async def test_a_new_event_is_read_and_encoded_once_for_all(
+    store: Store, owned: Owned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[StoredEvent | Cursor] = []
+
+    def encode(item: StoredEvent | Cursor) -> StoredEvent | Cursor:
+        encoded.append(item)
+        return item
+
+    log = EventLog(store, owned.log_id, encode)
+    following = await followers(log, 20)
+    encoded.clear()
+    reads = mock.AsyncMock(wraps=store.read)
+    monkeypatch.setattr(store, "read", reads)
+    waiting = [asyncio.ensure_future(take(items, 2)) for items in following]
+    await asyncio.sleep(0)
+    for _ in range(2):
+        await append(store, log, 1)
+    assert await asyncio.gather(*waiting) == [[1, 2]] * 20
+    assert (len(encoded), reads.await_count) == (2, 2)
+    for items in following:
+        await items.aclose()
+
+
+@pytest.mark.parametrize("bound", ["MOST_EVENTS", "MOST_BYTES"])
+async def test_a_reader_whom_the_others_left_behind_reads_from_disk(
+    store: Store, log: Log, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(event_tail, bound, 3)
+    slow, quick = await followers(log, 2)
+    for sequence in range(1, 11):
+        await append(store, log, 1)
+        assert await take(quick, 1) == [sequence]
+        assert len(log._tail._items) <= 3
+    assert await take(slow, 10) == list(range(1, 11))
+    await append(store, log, 1)
+    assert await take(slow, 1) == await take(quick, 1) == [11]
+    await slow.aclose()
+    await quick.aclose()
+
+
+async def test_what_readers_held_is_given_back(store: Store, log: Log) -> None:
+    following = await followers(log, 3)
+    await append(store, log, 2)
+    assert await take(following[0], 2) == [1, 2]
+    assert len(log._tail._items) == 2
+    for items in following:
+        await items.aclose()
+    assert log._followers == 0
+    assert not log._tail._items
+    assert log._timer is not None
+    assert log._timer.cancelled()
+    await append(store, log, 1)  # nobody reads it
+    assert log._filling is None
+    again = log.follow(Latest())
+    assert await anext(again) == Cursor(log._log_id, 3)
+    await again.aclose()
+
+
+async def test_the_head_is_told_to_all_when_nothing_happened_for_long_enough(
+    store: Store, owned: Owned
+) -> None:
+    log: Log = EventLog(store, owned.log_id, lambda item: item, head_every_s=3600)
+    following = await followers(log, 3)
+    await append(store, log, 1)
+    for items in following:
+        assert await take(items, 1) == [1]
+    waiting = [asyncio.ensure_future(anext(items)) for items in following]
+    await asyncio.sleep(0)
+    log._beat()  # an event came less than an hour ago
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in waiting)
+    log._told_at -= 3600
+    log._beat()
+    async with asyncio.timeout(2):
+        assert await asyncio.gather(*waiting) == [Cursor(owned.log_id, 1)] * 3
+    for items in following:
+        await items.aclose()
+
+
+async def test_readers_meet_an_error_of_the_disk_themselves(
+    store: Store, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following = await followers(log, 2)
+    waiting = [asyncio.ensure_future(take(items, 1)) for items in following]
+    await asyncio.sleep(0)
+    failing = mock.AsyncMock(side_effect=OSError("the disk"))
+    head = await store.write(lambda tx: tx.append_event("k", "+52", b"p"))
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "read", failing)
+        log.grow(head)
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(error) for error in ended] == [OSError] * 2
+    assert log._followers == 0
+    later = log.follow(Cursor(log._log_id, 0))
+    assert await take(later, 1) == [1]
+    await later.aclose()
