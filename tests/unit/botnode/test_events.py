@@ -161,7 +161,8 @@ async def test_a_new_event_is_read_and_encoded_once_for_all(
     for _ in range(2):
         await append(store, log, 1)
     assert await asyncio.gather(*waiting) == [[1, 2]] * 20
-    assert (len(encoded), reads.await_count) == (2, 2)
+    assert len(encoded) == 2
+    assert reads.await_count <= 2
     for items in following:
         await items.aclose()
 
