@@ -56,13 +56,13 @@ class EventForwarder:
         place = EventPlace(call.request)
         self._calls[call.tenant_id] += 1
         try:
-            while True:
-                if not await self._follow(
-                    call, place, write, lambda: self._find(call, place) is not None
-                ):
+            while await self._follow(
+                call, place, write, lambda: self._find(call, place) is not None
+            ):
+                feed = self._find(call, place)
+                if feed is not None and not await self._read(feed, place, write):
+                    await self._follow(call, place, write, lambda: False)
                     return
-                if (feed := self._find(call, place)) is not None:
-                    await self._read(feed, place, write)
         finally:
             self._calls[call.tenant_id] -= 1
             if not self._calls[call.tenant_id]:
@@ -102,8 +102,10 @@ class EventForwarder:
         if self._feeds.get(feed.tenant_id) is feed:
             del self._feeds[feed.tenant_id]
 
-    async def _read(self, feed: EventFeed, place: EventPlace, write: Write) -> None:
+    async def _read(self, feed: EventFeed, place: EventPlace, write: Write) -> bool:
         """Hand on what a feed brings, until the consumer has to go on by himself.
+
+        False if the feed has ended, and he shall find out why.
 
         Raises:
             MeshError: there is no botnode, or this gateway stops.
@@ -122,3 +124,4 @@ class EventForwarder:
         if feed.has_ended:
             # All its readers come to ask the botnode at the same time.
             await self._sleep(self._luck() * LONGEST_PAUSE_S)
+        return not feed.has_ended

@@ -13,7 +13,7 @@ from gateway_harness import GatewayUnderTest
 from google.protobuf.empty_pb2 import Empty
 
 from botmesh.errors import MeshError, Reason, from_rpc_error
-from botmesh.v1 import bot_pb2, event_pb2
+from botmesh.v1 import bot_pb2, bot_pb2_grpc, event_pb2
 from gateway import event_feed
 from gateway.events import EventForwarder
 
@@ -114,7 +114,15 @@ async def test_who_does_not_read_holds_nobody_up_and_misses_nothing(
     mesh: GatewayUnderTest, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_feed, "MOST_EVENTS", 4)
-    slow, *others = await _shared(mesh, log, 5)
+    options = [("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{mesh.port}", options=options) as channel:
+        slow = bot_pb2_grpc.BotServiceStub(channel).StreamEvents(LATEST)
+        await _next(slow)
+        await _leave_behind(slow, await _shared(mesh, log, 4), log)
+
+
+async def _leave_behind(slow: Any, others: list[Any], log: EventLog) -> None:
+    assert await _events(slow, 1) == [6]
     log.body = "x" * 50_000
     for _ in range(30):  # more than any window holds
         await log.grow()

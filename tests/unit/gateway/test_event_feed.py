@@ -59,6 +59,12 @@ async def test_each_event_comes_once_wherever_a_reader_stood(feed: EventFeed) ->
     assert feed._bytes == 0
 
 
+async def waits(reader: FeedReader) -> bool:
+    waiting = asyncio.ensure_future(reader.next())
+    await asyncio.sleep(0)
+    return waiting.cancel()
+
+
 async def test_a_reader_waits_for_what_comes(feed: EventFeed) -> None:
     reader = FeedReader(feed, place(5))
     waiting = asyncio.ensure_future(reader.next())
@@ -107,9 +113,11 @@ async def test_heads_are_for_who_has_all_events(feed: EventFeed) -> None:
     feed.add(head(5))  # where the feed begins: each reader was told by a stream of his own
     feed.add(event(6))
     assert await taken(reader, 1) == [event(6)]
+    assert await waits(reader)
     feed.add(head(6))
-    assert await taken(reader, 1) == [head(6)]
-    feed.add(head(5))  # what its botnode had to say before
+    assert await taken(reader, 1) == await taken(ahead, 1) == [head(6)]
+    feed.add(head(5))  # what a botnode says that has not read all yet
+    assert await waits(reader)
     feed.add(event(7))
     assert await taken(reader, 1) == await taken(ahead, 1) == [event(7)]
 
