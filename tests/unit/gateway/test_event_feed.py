@@ -111,6 +111,7 @@ async def test_who_is_too_slow_is_told_and_costs_no_more(
 async def test_heads_are_for_who_has_all_events(feed: EventFeed) -> None:
     reader, ahead = FeedReader(feed, place(5)), FeedReader(feed, place(6))
     feed.add(head(5))  # where the feed begins: each reader was told by a stream of his own
+    assert await waits(reader)
     feed.add(event(6))
     assert await taken(reader, 1) == [event(6)]
     assert await waits(reader)
