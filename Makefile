@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test chaos bench bench-growth lint format protos check-protos docs buf breaking truth lock wheel clean
+.PHONY: help setup run demo test test-exec chaos bench bench-growth lint format protos check-protos docs buf breaking truth lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,10 @@ demo: setup ## pair, send, receive, kill and recover, by script
 # A file's tests share their processes, so a file stays together; tests/conftest.py says which comes first.
 test: setup ## all tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+test-exec: setup ## the tests that involve a host again, each botnode a program of its own
+	@BOTMESH_SPAWN=exec $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+		tests/integration/host tests/e2e/host tests/e2e/mesh
 
 chaos: setup ## break a mesh under load at random (DURATION=600 SEED= TENANTS=4 DISCOVERY=embedded)
 	@DURATION=$(DURATION) SEED=$(SEED) TENANTS=$(TENANTS) DISCOVERY=$(DISCOVERY) FROM=$(FROM) \

@@ -1,10 +1,16 @@
-"""Imports neonize without what a botnode does not need.
+"""Imports neonize without what a botnode does not need, and without starting Go.
 
 `import neonize` pulls in `magic` (fails on a machine without libmagic), PIL, requests, httpx, bs4
 and more: some 30 MB per tenant, for features like stickers. Here these names become stand-ins
 during the import; a stand-in loads the real thing when it is first used.
+
+The import itself runs no Go code: what it says of the Go library is noted, and the library is
+loaded by `load`. So a process can import neonize, and fork others that then load the library: one
+in which Go had started could not be forked.
 """
 
+import ctypes
+import functools
 import importlib
 import logging
 import sys
@@ -116,13 +122,97 @@ def _shown(text: str) -> str:
     return shorten_number(hide_secrets(text))
 
 
+class _Prototype:
+    """What is said of a function of the library before that is loaded."""
+
+    argtypes: Any = None
+    restype: Any = ctypes.c_int
+    errcheck: Any = None
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, *_: Any) -> Any:
+        if self._name != "GetVersion":
+            raise RuntimeError(f"{self._name}: the library is not loaded yet")
+        return _version_wanted()  # the real one is asked for it when it is loaded
+
+    def apply(self, function: Any) -> None:
+        function.argtypes, function.restype = self.argtypes, self.restype
+        if self.errcheck is not None:
+            function.errcheck = self.errcheck
+
+
+class _GoLibrary:
+    """In the place of neonize's `ctypes.CDLL`: loads the library when it is told to.
+
+    A function is looked up when it is first used: most of them never are.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._opened: ctypes.CDLL | None = None
+        self._prototypes: dict[str, _Prototype] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if self._opened is None:
+            return self._prototypes.setdefault(name, _Prototype(name))
+        function = getattr(self._opened, name)
+        if (prototype := self._prototypes.get(name)) is not None:
+            prototype.apply(function)
+        setattr(self, name, function)
+        return function
+
+    def open(self) -> None:
+        """Load the library, which starts Go in this process. Idempotent.
+
+        Raises:
+            OSError: it cannot be loaded.
+            RuntimeError: it is of another version than its Python part.
+        """
+        if self._opened is not None:
+            return
+        self._opened = ctypes.CDLL(self._name)
+        if (found := self.GetVersion()) != (wanted := _version_wanted()):
+            raise RuntimeError(f"{self._name} is of version {found!r}, not {wanted!r}")
+
+
+def _version_wanted() -> bytes:
+    download = importlib.import_module("neonize.download")
+    return str(download.__GONEONIZE_VERSION__).encode()
+
+
 def load() -> Library:
-    """Import neonize lean, which starts Go in this process; leave logging as it was."""
+    """Import neonize lean and load its library, which starts Go in this process."""
+    library = import_lean()
+    library.binder.gocode.open()
+    return library
+
+
+def import_lean() -> Library:
+    """Import neonize lean; no Go code runs until `load` is called. Leaves logging as it was."""
     with importing:
-        return _load()
+        return _import_lean()
 
 
-def _load() -> Library:
+@functools.cache
+def _import_lean() -> Library:
+    real = ctypes.CDLL
+
+    def noting(name: Any, *args: Any, **kwargs: Any) -> Any:
+        is_its_own = Path(str(name)).parent.name == "neonize"
+        return _GoLibrary(str(name)) if is_its_own else real(name, *args, **kwargs)
+
+    ctypes.CDLL = noting  # type: ignore[misc, assignment]  # for the time of the import
+    try:
+        return _without_heavy()
+    finally:
+        ctypes.CDLL = real  # type: ignore[misc]  # as it was
+
+
+def _without_heavy() -> Library:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     absent = [name for name in (*HEAVY, *UNWANTED) if name not in sys.modules]
@@ -143,7 +233,9 @@ def _import() -> Library:
     client = importlib.import_module("neonize.client")
     binder = importlib.import_module("neonize._binder")
     # Its thread for Go's log is not needed: `Library.write_log` takes the lines directly.
-    importlib.import_module("neonize.utils.log")._log_queue.put(None)  # noqa: SLF001 - no other way
+    own_log = importlib.import_module("neonize.utils.log")
+    own_log._log_queue.put(None)  # noqa: SLF001 - no other way
+    own_log._thread.join()  # noqa: SLF001 - the same
     return Library(
         new_client=client.NewClient,
         binder=binder,

@@ -9,7 +9,10 @@ from botnode.tables import SCHEMA_VERSION, chats, inbound, messages, meta, metad
 
 def upgrade(connection: Connection) -> None:
     """Make what is missing; what there is stays as it is."""
-    existing = set(inspect(connection).get_table_names())
+    found = inspect(connection)
+    if found.has_table(meta.name) and _is_current(connection):
+        return
+    existing = set(found.get_table_names())
     metadata.create_all(connection)
     for table in metadata.sorted_tables:
         if table.name in existing:
@@ -17,6 +20,12 @@ def upgrade(connection: Connection) -> None:
             _add_indexes(connection, table)
     if "messages" in existing and "chats" not in existing:
         _note_chats(connection)
+
+
+def _is_current(connection: Connection) -> bool:
+    """Whether all this was done by a botmesh with this schema: looking at each table takes time."""
+    version = select(meta.c.schema_version)
+    return connection.execute(version).scalar_one_or_none() == SCHEMA_VERSION
 
 
 # That one of unknown outcome began a chat is assumed of new ones, too.

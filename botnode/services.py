@@ -38,7 +38,7 @@ class Services:
 
     def __init__(self, identity: Identity, machine: SessionMachine) -> None:
         self._calls = TenantCalls(identity, machine)
-        self._bot = BotServicer(self._calls)
+        self.bot = BotServicer(self._calls)
         self._chat = ChatServicer(self._calls)
         self._contact = ContactServicer(self._calls)
         self._groups = GroupServicer(self._calls)
@@ -46,7 +46,7 @@ class Services:
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Let a server serve them; it must not be started yet."""
-        bot_pb2_grpc.add_BotServiceServicer_to_server(self._bot, server)
+        bot_pb2_grpc.add_BotServiceServicer_to_server(self.bot, server)
         chat_pb2_grpc.add_ChatServiceServicer_to_server(self._chat, server)
         contact_pb2_grpc.add_ContactServiceServicer_to_server(self._contact, server)
         group_pb2_grpc.add_GroupServiceServicer_to_server(self._groups, server)

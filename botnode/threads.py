@@ -2,23 +2,26 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
+_Calls: TypeAlias = "SimpleQueue[Callable[[], None] | None]"
 
 
 class DaemonThread:
-    """One thread that makes blocking calls, one after the other."""
+    """One thread that makes blocking calls, one after the other, as long as somebody has it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._calls: _Calls = SimpleQueue()
         self._thread: threading.Thread | None = None
+        weakref.finalize(self, self._calls.put, None)
 
     async def run(self, call: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
         """Make a call, when those before it are done. Cancelling leaves it to itself.
@@ -28,15 +31,19 @@ class DaemonThread:
             undo: gives back what the call got if nobody waits for it any more.
         """
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread = threading.Thread(
+                target=_work, args=(self._calls,), name=self._name, daemon=True
+            )
             self._thread.start()
         outcome: Future[T] = Future()
         self._calls.put(partial(_settle, outcome, call, undo))
         return await _outcome(outcome, undo)
 
-    def _work(self) -> None:
-        while True:
-            self._calls.get()()
+
+def _work(calls: _Calls) -> None:
+    while (call := calls.get()) is not None:
+        call()
+        del call  # whatever it holds
 
 
 async def in_daemon_thread(

@@ -15,14 +15,17 @@ from botmesh.rpc.datadir import DataDir
 from botmesh.rpc.lifecycle import StopSignal, watch_liveness
 from botnode.host.environment import common_environment
 from botnode.host.exec_spawner import ExecSpawner
+from botnode.host.fork_spawner import ForkSpawner
 from botnode.host.gate import StartGate
 from botnode.host.health import GrpcProbe
 from botnode.host.host import Host
 from botnode.host.lock import HostLock
 from botnode.host.log_out import log_out
+from botnode.host.orphans import Orphans
 from botnode.host.reports import Reports
 from botnode.host.runfile import RunFiles
 from botnode.host.settings import HostSettings
+from botnode.host.spawner import Spawner
 from botnode.host.supervisor import Services
 from botnode.host.timing import Timing
 from registry.database import Database
@@ -32,6 +35,9 @@ from registry.feed import TenantFeed
 from registry.service import Tenants
 
 BOTNODE = (sys.executable, "-m", "botnode")
+FORKSERVER = (sys.executable, "-m", "botnode.forkserver")
+# No tenant's id begins so: botnodes have their logs beside it.
+FORKSERVER_LOG = "_forkserver.log"
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +47,7 @@ async def run(
     stop: StopSignal,
     *,
     command: Sequence[str] = BOTNODE,
+    forkserver: Sequence[str] = FORKSERVER,
     timing: Timing | None = None,
 ) -> None:
     """Run a host until it is told to stop.
@@ -48,7 +55,8 @@ async def run(
     Args:
         settings: from the environment.
         stop: ends it in an orderly way.
-        command: how a botnode is started.
+        command: how a botnode is started as a program.
+        forkserver: how the process is started that others are forked from.
         timing: other durations than the usual ones.
 
     Raises:
@@ -62,21 +70,42 @@ async def run(
     data_dir = DataDir.open(settings.data_dir, settings.mesh)
     data_dir.tenants.mkdir(mode=0o700, exist_ok=True)
     lock = HostLock(data_dir.path)
+    spawner = _spawner(settings.spawn, data_dir, command, forkserver, timing)
     try:
+        spawner.start()
         database = await asyncio.to_thread(
             Database.open, settings.database_url or data_dir.registry_url, settings.mesh
         )
         try:
             async with _announced(settings) as announced:
                 services = _services(
-                    settings, data_dir, database, announced, command, timing=timing
+                    settings, data_dir, database, announced, spawner, timing=timing
                 )
                 log.info("host_started", host_id=data_dir.host_id, mesh=data_dir.mesh)
                 await Host(TenantFeed(database), services).run(stop)
         finally:
             database.close()
     finally:
+        spawner.close()
         lock.release()
+
+
+def _spawner(
+    how: str, data_dir: DataDir, command: Sequence[str], forkserver: Sequence[str], timing: Timing
+) -> Spawner:
+    environment = common_environment(data_dir, os.environ)
+    if how == "exec":
+        return ExecSpawner(command, environment)
+    orphans = Orphans()
+    return ForkSpawner(
+        forkserver,
+        environment,
+        ExecSpawner(command, environment, born=orphans.adopt, reaped=orphans.forget),
+        orphans,
+        data_dir.logs / FORKSERVER_LOG,
+        ready_limit_s=timing.forkserver_limit_s,
+        fork_limit_s=timing.fork_limit_s,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -111,7 +140,7 @@ def _services(
     data_dir: DataDir,
     database: Database,
     announced: Sequence[Withdrawal],
-    command: Sequence[str],
+    spawner: Spawner,
     *,
     timing: Timing,
 ) -> Services:
@@ -126,7 +155,7 @@ def _services(
         reports=reports,
         registration=partial(EmbeddedRegistration, reports),
         withdrawal=_Everywhere(EmbeddedWithdrawal(reports), *announced),
-        spawner=ExecSpawner(command, common_environment(data_dir, os.environ)),
+        spawner=spawner,
         gate=StartGate(
             slots, slot_limit_s=timing.start_slot_limit_s, jitter_s=timing.start_jitter_s
         ),

@@ -1,17 +1,13 @@
 """Starts each botnode as a program of its own."""
 
-import asyncio
 import contextlib
 import os
-import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from botnode.host.child import WatchedChild
 from botnode.host.childlog import open_log
 from botnode.host.spawner import Child, Listener, Order
-from botnode.host.status import LineBuffer
-
-_READ_BYTES = 64 * 1024
 
 
 class ExecSpawner:
@@ -21,19 +17,31 @@ class ExecSpawner:
     only write end, so the kernel closes it when this process dies.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        born: Callable[[int], None] = lambda _: None,
+        reaped: Callable[[int], None] = lambda _: None,
+    ) -> None:
         """Prepare for any number of processes.
 
         Args:
             command: the program and its arguments.
             environment: what every process gets, whole: nothing is inherited beside it.
+            born: hears of each process that is started, before anything else can happen.
+            reaped: and when it was reaped.
         """
         self._command = list(command)
         self._environment = dict(environment)
-        self._liveness_read, self._liveness_write = os.pipe()
+        self._born, self._reaped = born, reaped
+        self.liveness_fd, self._liveness_write = os.pipe()
 
-    def spawn(self, order: Order, listener: Listener) -> Child:
-        """Start a process on the running event loop."""
+    def start(self) -> None:
+        """There is nothing to prepare."""
+
+    async def spawn(self, order: Order, listener: Listener) -> Child:
         status_read, status_write = os.pipe()
         try:
             log = open_log(order.log_path)
@@ -41,11 +49,12 @@ class ExecSpawner:
                 process = self._popen(order, status_write, log)
             finally:
                 os.close(log)
+            self._born(process.pid)
             try:
-                return _ExecChild(process, status_read, listener)
+                return WatchedChild(process.pid, lambda: self._wait(process), status_read, listener)
             except BaseException:
                 process.kill()
-                process.wait()
+                self._wait(process)
                 raise
         except BaseException:
             os.close(status_read)
@@ -53,11 +62,16 @@ class ExecSpawner:
         finally:
             os.close(status_write)
 
+    def _wait(self, process: "subprocess.Popen[bytes]") -> int:
+        returncode = process.wait()
+        self._reaped(process.pid)
+        return returncode
+
     def _popen(self, order: Order, status_write: int, log: int) -> "subprocess.Popen[bytes]":
         environment = {
             **self._environment,
             **order.environment,
-            "BOTMESH_LIVENESS_FD": str(self._liveness_read),
+            "BOTMESH_LIVENESS_FD": str(self.liveness_fd),
             "BOTMESH_STATUS_FD": str(status_write),
         }
         return subprocess.Popen(
@@ -67,80 +81,12 @@ class ExecSpawner:
             stdout=log,
             stderr=log,
             close_fds=True,
-            pass_fds=(self._liveness_read, status_write),
+            pass_fds=(self.liveness_fd, status_write),
             start_new_session=True,
         )
 
     def close(self) -> None:
-        """Close the liveness pipe."""
-        for fd in (self._liveness_read, self._liveness_write):
+        for fd in (self.liveness_fd, self._liveness_write):
             with contextlib.suppress(OSError):
                 os.close(fd)
-        self._liveness_read = self._liveness_write = -1
-
-
-class _ExecChild:
-    """A process and its status pipe.
-
-    Its death shows on a pidfd at once, without a thread per process and without a signal handler.
-    """
-
-    def __init__(
-        self, process: "subprocess.Popen[bytes]", status_read: int, listener: Listener
-    ) -> None:
-        self._process = process
-        self._listener = listener
-        self._status = status_read
-        self._lines = LineBuffer()
-        self._loop = asyncio.get_running_loop()
-        self._pidfd: int | None = os.pidfd_open(process.pid)
-        os.set_blocking(status_read, False)
-        self._loop.add_reader(status_read, self._read)
-        self._loop.add_reader(self._pidfd, self._reap)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def terminate(self) -> None:
-        if self._pidfd is not None:
-            signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
-
-    def kill(self) -> None:
-        if self._pidfd is not None:
-            self._kill_group()
-
-    def _kill_group(self) -> None:
-        # Only before the process is reaped: until then its id, which is also its group's, is not
-        # given to another.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-    def _read(self) -> bool:
-        """Take what is in the pipe; False when there is no more."""
-        try:
-            data = os.read(self._status, _READ_BYTES)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        if not data:
-            self._loop.remove_reader(self._status)
-            return False
-        for line in self._lines.feed(data):
-            self._listener.said(line)
-        return True
-
-    def _reap(self) -> None:
-        pidfd, self._pidfd = self._pidfd, None
-        if pidfd is None:
-            return
-        self._loop.remove_reader(pidfd)
-        os.close(pidfd)
-        self._kill_group()  # helpers that it left behind
-        returncode = self._process.wait()
-        while self._read():
-            pass
-        self._loop.remove_reader(self._status)
-        os.close(self._status)
-        self._listener.ended(returncode)
+        self.liveness_fd = self._liveness_write = -1

@@ -1,5 +1,7 @@
 """What the host is told by its environment."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from botmesh.rpc.settings import MeshSettings
@@ -18,6 +20,11 @@ class HostSettings(MeshSettings):
         ge=0,
         description="How many botnodes a host starts at the same time; 0: as many as there are "
         "processors.",
+    )
+    spawn: Literal["fork", "exec"] = Field(
+        "fork",
+        description="How a host starts botnodes: `fork`, from a process that has loaded what all "
+        "of them need, so that they share its memory; or `exec`, each as a program of its own.",
     )
     liveness_fd: int | None = Field(
         None,

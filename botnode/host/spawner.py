@@ -57,8 +57,18 @@ class Spawner(Protocol):
     given, and gets no signal from the terminal.
     """
 
-    def spawn(self, order: Order, listener: Listener) -> Child:
+    def start(self) -> None:
+        """Prepare what the first process needs, on the running event loop; waits for nothing.
+
+        Raises:
+            OSError: no process can be started here, ever.
+        """
+        ...
+
+    async def spawn(self, order: Order, listener: Listener) -> Child:
         """Start a process; does not wait until it answers.
+
+        When it is cancelled, no process runs that nobody watches.
 
         Raises:
             OSError: no process could be started.
@@ -66,5 +76,5 @@ class Spawner(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the liveness pipe: whatever still runs ends."""
+        """Let go of the liveness pipe: whatever still runs ends. Idempotent."""
         ...

@@ -23,7 +23,7 @@ from botnode.host.plan import Action, Decision, Progress, Situation, Wanted
 from botnode.host.process import Process
 from botnode.host.reports import Reports
 from botnode.host.runfile import RunFiles, mark_of
-from botnode.host.spawner import Order, Spawner
+from botnode.host.spawner import Child, Order, Spawner
 from botnode.host.status import Ready, SessionChanged, Status, Stopping
 from botnode.host.tenant_folder import FolderInUseError, remove_folder
 from botnode.host.timing import Timing
@@ -79,6 +79,7 @@ class Supervisor:
         self._situation.backoff = Backoff(limit_s=services.timing.backoff_limit_s)
         self._account = tenant.account
         self._wake = asyncio.Event()
+        self._closing = asyncio.Event()
         self._process: Process | None = None
         self._slot: Slot | None = None
         self._reported: Observed = {}
@@ -103,6 +104,7 @@ class Supervisor:
     def close(self) -> None:
         """Stop the botnode; `run` returns once it is dead. The tenant stays."""
         self._situation.closing = True
+        self._closing.set()
         self._wake.set()
 
     async def run(self) -> None:
@@ -139,7 +141,7 @@ class Supervisor:
             case Action.QUEUE:
                 await self._queue()
             case Action.START:
-                self._start(wanted)
+                await self._start(wanted)
             case Action.LOG_OUT:
                 self._log_out()
             case Action.TERMINATE:
@@ -267,14 +269,14 @@ class Supervisor:
         sandbox = self._services.data_dir.is_sandbox
         return tenant_environment(self._tenant, self._account, sandbox=sandbox)
 
-    def _start(self, wanted: Wanted) -> None:
+    async def _start(self, wanted: Wanted) -> None:
         process = Process(self._services.registration(), self._wake.set, size(self.log_path))
         order = Order(self.tenant_id, self._environment(), self.log_path)
         plan.begin(wanted, self._situation, self._now())
         # The slot is spent: the next start asks for one of its own.
         self._situation.has_slot = False
         try:
-            process.child = self._services.spawner.spawn(order, process)
+            child = await self._spawn(order, process)
         except OSError as error:
             services = self._services
             plan.end(
@@ -288,9 +290,28 @@ class Supervisor:
             self._log.error("botnode_not_started", error=str(error))
             self._leave_gate()
             return
-        self._process = process
-        self._mark(process.child.pid, None)
-        self._log.info("botnode_started", pid=process.child.pid, generation=wanted.generation)
+        if child is None:
+            self._situation.child = None
+            return
+        self._process, process.child = process, child
+        self._mark(child.pid, None)
+        self._log.info("botnode_started", pid=child.pid, generation=wanted.generation)
+
+    async def _spawn(self, order: Order, process: Process) -> Child | None:
+        """Start a process; None when the host is stopped meanwhile.
+
+        Raises:
+            OSError: no process was started.
+        """
+        closing = asyncio.ensure_future(self._closing.wait())
+        spawning = asyncio.ensure_future(self._services.spawner.spawn(order, process))
+        try:
+            await asyncio.wait({closing, spawning}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closing.cancel()
+            spawning.cancel()  # nothing happens to it when it is done
+            await asyncio.wait({spawning})
+        return None if spawning.cancelled() else spawning.result()
 
     def _mark(self, pid: int, instance: str | None) -> None:
         mark = mark_of(pid, instance)

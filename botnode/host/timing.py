@@ -18,6 +18,10 @@ class Timing:
     start_slot_limit_s: float = 10.0
     # Spread of the starts that wait for one another.
     start_jitter_s: float = 0.05
+    # From the start of a forkserver until it takes orders: a second or two on a quiet machine.
+    forkserver_limit_s: float = 30.0
+    # What it may take over an order; mostly it is some milliseconds.
+    fork_limit_s: float = 5.0
     # From SIGTERM to SIGKILL; shorter when the host itself is being stopped.
     stop_limit_s: float = 8.0
     close_limit_s: float = 4.0

@@ -66,6 +66,16 @@ async def _pause_host(it: Hand) -> str:
     return await it.pause(it.world.parts["host"].pid, it.luck.uniform(*SHORT_PAUSE_S))
 
 
+async def _kill_forkserver(it: Hand) -> str:
+    it.target = "host"
+    return await it.signal_forkserver(signal.SIGKILL)
+
+
+async def _hang_forkserver(it: Hand) -> str:
+    it.target = "host"
+    return await it.signal_forkserver(signal.SIGSTOP)  # whoever wants a botnode of it kills it
+
+
 async def _kill_gateway(it: Hand) -> str:
     return await it.signal_part(it.luck.choice(("gateway-a", "gateway-b")), signal.SIGKILL)
 
@@ -231,6 +241,8 @@ FAULTS: Mapping[str, tuple[int, Act]] = {
     "host killed": (2, _kill_host),
     "host stopped": (1, _stop_host),
     "host paused": (2, _pause_host),
+    "forkserver killed": (2, _kill_forkserver),
+    "forkserver hung": (1, _hang_forkserver),
     "gateway killed": (5, _kill_gateway),
     "gateway stopped": (4, _stop_gateway),
     "gateway paused": (3, _pause_gateway),

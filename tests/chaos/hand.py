@@ -83,6 +83,14 @@ class Hand:
         os.kill(pid, number)
         return f"process {pid}"
 
+    async def signal_forkserver(self, number: int) -> str:
+        """Send what the host forks botnodes from a signal."""
+        pid = self.world.forkserver()
+        if pid is None:
+            return "there was none"
+        os.kill(pid, number)
+        return f"process {pid}"
+
     async def cut_line(self) -> str:
         """Cut a tenant's line."""
         phone = self.world.tenants[self.target or self.tenant()]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 import grpc.aio
+import psutil
 
 from botmesh.rpc import environment
 from botmesh.rpc.datadir import DataDir
@@ -33,8 +34,11 @@ from botmesh.v1 import (
     StreamQRRequest,
     TenantServiceStub,
 )
+from botnode.forkserver import server
+from botnode.host.runfile import RunMark
 from sandbox import addresses
 from tests.consul_agent import consul_binary
+from tests.spawning import SPAWNING
 from tests.unpaced import UNPACED
 
 if TYPE_CHECKING:
@@ -121,13 +125,21 @@ class World:
     def botnode(self, tenant_id: str) -> Botnode | None:
         """The process that serves a tenant now, as its host marked it; None between two."""
         try:
-            mark = json.loads((self.data.run / f"{tenant_id}.json").read_text())
-            env = Path(f"/proc/{mark['pid']}/environ").read_bytes().split(b"\0")
-        except (OSError, ValueError):
+            mark = RunMark(**json.loads((self.data.run / f"{tenant_id}.json").read_text()))
+        except (OSError, ValueError, TypeError):
             return None
         # Not another program that has got this process id since.
-        ours = {f"TENANT_ID={tenant_id}".encode(), f"BOTMESH_MESH={self.mesh}".encode()}
-        return Botnode(tenant_id, mark["pid"], mark["instance"] or "") if ours <= {*env} else None
+        is_running = mark.is_running()
+        return Botnode(tenant_id, mark.pid, mark.instance or "") if is_running else None
+
+    def forkserver(self) -> int | None:
+        """The process that the host forks botnodes from; None where there is none."""
+        pid = self.parts["host"].pid
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(pid).children() if pid is not None else []:
+                if child.name() == server.NAME:
+                    return int(child.pid)
+        return None
 
     async def is_connected(self, tenant_id: str, door: str) -> bool:
         """Whether a gateway reaches the tenant, and that is on WhatsApp."""
@@ -188,6 +200,7 @@ class World:
             "BOTMESH_LOG_FORMAT": "json",
             "BOTMESH_DISCOVERY": self._discovery,
             **UNPACED,
+            **SPAWNING,
         }
         if self._discovery == "consul":
             own["CONSUL_HTTP_ADDR"] = f"127.0.0.1:{self._consul_ports[0]}"

@@ -1,5 +1,6 @@
 """A host over real botnodes, in a sandbox."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -20,6 +22,7 @@ from registry.repository import TenantRepository
 from registry.service import Tenants
 from registry.tenant import Tenant
 from sandbox.launch import RunningSandbox
+from tests.spawning import SPAWNING
 from tests.unpaced import UNPACED
 
 ROOT = Path(__file__).parents[3]
@@ -51,6 +54,7 @@ class Hosted:
             "BOTMESH_MESH": "e2e-host",
             "BOTMESH_DATA_DIR": str(self.data_dir.path),
             **UNPACED,
+            **SPAWNING,
             **self._sandbox.environment(),
         }
         with (self.data_dir.path / "host.log").open("ab") as log:
@@ -60,6 +64,18 @@ class Hosted:
     def kill_host(self) -> None:
         self.host.kill()
         self.host.wait()
+
+    def kill_forkserver(self) -> None:
+        """Kill what botnodes are forked from; return once there is a new one."""
+        *_, killed = self._forkservers()
+        os.kill(killed, signal.SIGKILL)
+        deadline = time.monotonic() + LIMIT_S
+        while self._forkservers()[-1] == killed:
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.02)
+
+    def _forkservers(self) -> list[int]:
+        return [line["pid"] for line in self.logged() if line["event"] == "forkserver_started"]
 
     def stop_host(self) -> int:
         self.host.send_signal(signal.SIGTERM)
@@ -88,8 +104,13 @@ class Hosted:
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.02)
 
-    def log(self) -> str:
-        return (self.data_dir.path / "host.log").read_text()
+    def logged(self, name: str = "host.log") -> list[dict[str, Any]]:
+        """The lines of a log, without what the library printed in between."""
+        lines = self.log(name).splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def log(self, name: str = "host.log") -> str:
+        return (self.data_dir.path / name).read_text()
 
     def pair(self, tenant_id: str, phone: str) -> Tenant:
         """Let a phone scan the botnode's code."""

@@ -9,6 +9,7 @@ import pytest
 
 from registry.tenant import ObservedState, Tenant
 from tests.e2e.host.hosted import Hosted, is_alive, is_connected
+from tests.spawning import SPAWN
 
 pytestmark = pytest.mark.e2e
 
@@ -40,6 +41,10 @@ async def test_killed_hung_and_orphaned_botnodes_come_back_connected(
     first, other = paired
     assert (first.account, other.account) == tuple(phones)
 
+    if SPAWN == "fork":
+        hosted.kill_forkserver()
+        assert [hosted.get("a"), hosted.get("b")] == [first, other]
+
     os.kill(first.pid or 0, signal.SIGKILL)
     second = hosted.until("a", lambda t: is_new(t, first))
     assert second.epoch == first.epoch + 1
@@ -60,6 +65,10 @@ async def test_killed_hung_and_orphaned_botnodes_come_back_connected(
     assert time.monotonic() - started < 10
     # The same devices: nobody had to scan a code.
     assert [len(hosted.devices(phone)) for phone in phones] == [1, 1]
+
+    for tenant_id in "ab":
+        # Whatever a forked process has of the one that it was forked from.
+        assert {line["tenant_id"] for line in hosted.logged(f"logs/{tenant_id}.log")} == {tenant_id}
 
     started = time.monotonic()
     pids = [tenant.pid for tenant in map(hosted.get, "ab") if tenant is not None]

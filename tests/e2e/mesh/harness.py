@@ -31,7 +31,9 @@ from botmesh.v1 import (
     TenantServiceStub,
     TextContent,
 )
+from botnode.host.runfile import RunFiles
 from sandbox import addresses
+from tests.spawning import SPAWNING
 from tests.unpaced import UNPACED
 
 T = TypeVar("T")
@@ -69,7 +71,7 @@ class Mesh:
         self.env = {
             key: value for key, value in os.environ.items() if not key.startswith("BOTMESH_")
         } | {"BOTMESH_DATA_DIR": str(folder), "BOTMESH_GATEWAY": self.address}
-        self.env |= UNPACED
+        self.env |= UNPACED | SPAWNING
         if consul is None:
             self.env["BOTMESH_DISCOVERY"] = "embedded"
         else:
@@ -121,6 +123,11 @@ class Mesh:
     def processes_of(self, module: str) -> list[psutil.Process]:
         """Those that run a module, e.g. ``botnode.host``."""
         return [p for p in self.processes() if module in p.cmdline()]
+
+    def botnodes(self) -> set[int]:
+        """The process ids of the botnodes that run, as their host marked them."""
+        marks = RunFiles(self.folder / "run").read().values()
+        return {mark.pid for mark in marks if mark is not None and mark.is_running()}
 
     def run(self, *arguments: str, status: int = 0, given: str = "") -> str:
         """Run the command against this mesh; what it printed."""

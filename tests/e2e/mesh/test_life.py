@@ -76,12 +76,12 @@ def test_a_killed_botnode_is_back_and_nobody_else_notices(mesh: Mesh) -> None:
 
 def test_a_killed_host_is_replaced_and_no_botnode_is_orphaned(mesh: Mesh) -> None:
     (host,) = mesh.processes_of("botnode.host")
-    botnodes = {p.pid for p in mesh.processes_of("botnode")}
+    botnodes = mesh.botnodes()
     host.kill()
     eventually(lambda: not [p for p in botnodes if psutil.pid_exists(p)])
     for tenant_id in EXAMPLES:
         eventually(lambda tenant_id=tenant_id: _connected(mesh, tenant_id))
-    assert len(mesh.processes_of("botnode")) == 2
+    assert len(mesh.botnodes()) == 2
 
 
 def test_a_killed_gateway_is_replaced(mesh: Mesh) -> None:
@@ -120,7 +120,7 @@ def test_verbs_take_effect_while_the_host_runs(mesh: Mesh) -> None:
 
 def test_nothing_is_left_when_up_itself_is_killed(mesh: Mesh) -> None:
     """The last test of the file: it ends the mesh that the others share."""
-    assert len(mesh.processes_of("botnode")) >= len(EXAMPLES)
+    assert len(mesh.botnodes()) >= len(EXAMPLES)
     mesh.process.kill()
     mesh.process.wait()
     eventually(lambda: not mesh.processes())

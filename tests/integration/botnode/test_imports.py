@@ -6,10 +6,9 @@ import sys
 # A botnode of its own, before it loads the library, and after.
 _SCRIPT = """
 import sys
-from botnode import __main__ as program
+from botnode import __main__
 sys.modules["rich"] = None  # as its main does
-from botmesh.rpc import lifecycle, logging
-from botnode import app, neonize_loader, output, settings
+from botnode import neonize_loader, program
 started = {name for name, module in sys.modules.items() if module is not None}
 print(*started)
 neonize_loader.load()

@@ -1,4 +1,4 @@
-"""A botnode without WhatsApp.
+"""A botnode without WhatsApp, started as a program or forked (by `fake_forkserver`).
 
 It answers health checks, tells its host what a botnode tells, and misbehaves as the file
 DATA_DIR/fake/<tenant>.json says.
@@ -26,9 +26,12 @@ from botmesh.rpc.server import add_health_and_reflection, bind, create_server
 from botmesh.v1 import bot_pb2, bot_pb2_grpc
 from botnode.lease import FolderLease
 
-TENANT = os.environ["TENANT_ID"]
 DATA_DIR = Path(os.environ["BOTMESH_DATA_DIR"])
 FAKE = DATA_DIR / "fake"
+
+
+def fake_file(kind: str) -> Path:
+    return FAKE / f"{os.environ['TENANT_ID']}.{kind}"
 
 
 class Servicer(bot_pb2_grpc.BotServiceServicer):
@@ -37,7 +40,7 @@ class Servicer(bot_pb2_grpc.BotServiceServicer):
     ) -> bot_pb2.LogOutResponse:
         keys = dict(context.invocation_metadata())
         secret = keys.get(metadata.SECRET)
-        (FAKE / f"{TENANT}.logged_out").write_text(f"{request.tenant_id} {secret}")
+        fake_file("logged_out").write_text(f"{request.tenant_id} {secret}")
         return bot_pb2.LogOutResponse()
 
 
@@ -46,7 +49,7 @@ def say(**event: object) -> None:
 
 
 def behaviour() -> dict:
-    path = FAKE / f"{TENANT}.json"
+    path = fake_file("json")
     if not path.exists():
         return {}
     found = json.loads(path.read_text())
@@ -67,7 +70,7 @@ def free_port(wanted: int) -> int:
 
 def start_helper() -> None:
     helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    (FAKE / f"{TENANT}.helper").write_text(str(helper.pid))
+    fake_file("helper").write_text(str(helper.pid))
 
 
 def open_files() -> dict[int, str]:
@@ -87,14 +90,15 @@ async def main(stop: lifecycle.StopSignal) -> None:
     if "exit" in how:
         print(json.dumps({"event": "start_failed", "error": how.get("error", "")}), flush=True)
         os._exit(how["exit"])
-    folder = DATA_DIR / "tenants" / TENANT
+    tenant = os.environ["TENANT_ID"]
+    folder = DATA_DIR / "tenants" / tenant
     folder.mkdir(parents=True, exist_ok=True)
     lease = FolderLease(folder)
     await lease.acquire()
     fds = open_files()
     seen = {"env": dict(os.environ), "fds": fds, "sid": os.getsid(0), "pid": os.getpid()}
-    (FAKE / f"{TENANT}.seen").write_text(json.dumps(seen))
-    with (FAKE / f"{TENANT}.pids").open("a") as pids:
+    fake_file("seen").write_text(json.dumps(seen))
+    with fake_file("pids").open("a") as pids:
         pids.write(f"{os.getpid()}\n")
     if how.get("helper"):
         start_helper()
@@ -114,11 +118,15 @@ async def main(stop: lifecycle.StopSignal) -> None:
         say(event="session", state=state, phone_number=number, reason="")
     if "exit_when_ready" in how:
         os._exit(how["exit_when_ready"])
-    print(f"{TENANT} runs", flush=True)
+    print(f"{tenant} runs", flush=True)
     await stop.wait()
     say(event="stopping")
     await server.stop(0.1)
 
 
+def run() -> int:
+    return lifecycle.run(main)
+
+
 if __name__ == "__main__":
-    sys.exit(lifecycle.run(main))
+    sys.exit(run())

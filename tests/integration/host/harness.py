@@ -15,6 +15,7 @@ from botmesh.rpc.datadir import DataDir
 from registry.database import Database
 from registry.service import Tenants
 from registry.tenant import ObservedState, Tenant
+from tests.spawning import SPAWN
 
 ROOT = Path(__file__).parents[3]
 RUN_HOST = Path(__file__).with_name("run_host.py")
@@ -47,7 +48,9 @@ def is_alive(pid: int) -> bool:
 class Mesh:
     """A data directory, its registry, and a host when one was started."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, spawn: str = SPAWN) -> None:
+        """With `spawn` as BOTMESH_SPAWN."""
+        self.spawn = spawn
         self.data_dir = DataDir.open(path, "test")
         self.database = Database.open(self.data_dir.registry_url, "test")
         self.tenants = Tenants(self.database)
@@ -59,12 +62,14 @@ class Mesh:
     def start_host(
         self, *, parallel_starts: int = 0, liveness_fd: int | None = None, **timing: float
     ) -> subprocess.Popen[bytes]:
+        """Start a host; its durations are `timing`, then `TIMING`, then the usual ones."""
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "BOTMESH_MESH": "test",
             "BOTMESH_DATA_DIR": str(self.data_dir.path),
             "BOTMESH_SANDBOX_ROOT_KEY": "00",
+            "BOTMESH_SPAWN": self.spawn,
             "HTTPS_PROXY": "http://127.0.0.1:1",
             "SECRET_OF_THE_OPERATOR": "x",
             "BOTMESH_PARALLEL_STARTS": str(parallel_starts),

@@ -10,10 +10,13 @@ from botnode.host import app
 from botnode.host.settings import HostSettings
 from botnode.host.timing import Timing
 
-FAKE_BOTNODE = (sys.executable, str(Path(__file__).with_name("fake_botnode.py")))
+HERE = Path(__file__).parent
+FAKE_BOTNODE = (sys.executable, str(HERE / "fake_botnode.py"))
+FAKE_FORKSERVER = (sys.executable, str(HERE / "fake_forkserver.py"))
 
 if __name__ == "__main__":
     settings = HostSettings.load()
     logging.configure(settings.log_level, settings.log_format, process="host")
     timing = Timing(**json.loads(sys.argv[1]))
-    sys.exit(lifecycle.run(partial(app.run, settings, command=FAKE_BOTNODE, timing=timing)))
+    commands = {"command": FAKE_BOTNODE, "forkserver": FAKE_FORKSERVER}
+    sys.exit(lifecycle.run(partial(app.run, settings, **commands, timing=timing)))

@@ -1,0 +1,9 @@
+"""How the hosts of this test run start botnodes: BOTMESH_SPAWN, or the product's default."""
+
+import os
+
+from botnode.host.settings import HostSettings
+
+SPAWN = os.environ.get("BOTMESH_SPAWN") or HostSettings.model_fields["spawn"].default
+# For the environment of whatever starts a host.
+SPAWNING = {"BOTMESH_SPAWN": SPAWN}
