@@ -167,10 +167,11 @@ class BotServicer:
                 request_id = _agreed(request_id, value, "request_id")
             elif key == metadata.MESH and value != self._mesh:
                 raise invalid(metadata.MESH, f"this gateway's mesh is '{self._mesh}'")
+        bound = {"tenant_id": tenant_id[:63]}
         if method.policy.request_id:
             request_id = _checked_uuid(request_id) if request_id else str(uuid.uuid4())
-            structlog.contextvars.bind_contextvars(request_id=request_id)
-        structlog.contextvars.bind_contextvars(tenant_id=tenant_id[:63])
+            bound["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(**bound)
         remaining_s = context.time_remaining()
         if remaining_s is None:
             remaining_s = default_s

@@ -71,6 +71,8 @@ class Link:
         can say whether the request left.
         """
         state = self.channel.get_state(try_to_connect=True)
+        if state not in _UNDECIDED:
+            return True
         try:
             async with asyncio.timeout(timeout_s):
                 while state in _UNDECIDED:

@@ -77,15 +77,17 @@ def run(
     *,
     stop_limit_s: float = STOP_LIMIT_S,
     complain: Callable[[Exception], None] = complain,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> int:
     """Run ``main`` until it returns; give back the process's exit status.
 
     SIGTERM and SIGINT set the stop signal that ``main`` waits for. If it has not returned
     ``stop_limit_s`` seconds later, a watchdog ends the process. `StartError` and `ConfigError`
-    are told to ``complain``.
+    are told to ``complain``. The event loop is asyncio's own unless ``new_loop`` makes another.
     """
     try:
-        return asyncio.run(_run(main, stop_limit_s))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(_run(main, stop_limit_s))
     except ConfigError as error:
         complain(error)
         return EX_CONFIG

@@ -5,6 +5,7 @@ forgotten call site cannot leak one under a usual key.
 """
 
 import contextlib
+import json
 import logging
 import re
 import sys
@@ -64,7 +65,7 @@ def configure(level: str = "info", fmt: LogFormat = "auto", **bound: str) -> Non
         _hide_passwords,
     ]
     renderer: Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+        _as_json
         if as_json
         else structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
@@ -99,6 +100,14 @@ def _route_standard_library(shared: list[Processor], renderer: Processor, level:
     root.handlers[:] = [handler]
     # Libraries are chatty below warning; what they do is ours to report.
     root.setLevel(max(level, logging.WARNING))
+
+
+# One for all lines: making it takes longer than using it.
+_JSON = json.JSONEncoder(ensure_ascii=False, default=repr)
+
+
+def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return _JSON.encode(event)
 
 
 def _bind(bound: dict[str, str]) -> Processor:

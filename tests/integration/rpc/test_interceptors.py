@@ -227,3 +227,11 @@ async def test_a_taken_port_is_named() -> None:
         bind(second, "127.0.0.1", port)
     await first.stop(None)
     await second.stop(None)
+
+
+async def test_one_call_is_waited_for_however_many_methods_there_are(
+    channel: grpc.aio.Channel,
+) -> None:
+    await BotServiceStub(channel).GetSession(GetSessionRequest(), metadata=KNOWN)
+    coroutines = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
+    assert [name for name in coroutines if "._request_" in name] == ["AioServer._request_call"]
