@@ -7,6 +7,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from botmesh.rpc.interceptors import InterceptedHandlers, Interceptor
 from botmesh.rpc.lifecycle import StartError
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -34,9 +35,15 @@ class PortTakenError(StartError):
     """A port that was asked for is in use."""
 
 
-def create_server(interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
+def create_server(interceptors: Sequence[Interceptor]) -> grpc.aio.Server:
     """A server with the mesh's options; the first interceptor is the outermost."""
-    server = grpc.aio.server(interceptors=list(interceptors), options=list(OPTIONS))
+    server = grpc.aio.server(options=list(OPTIONS))
+    enter = server.add_generic_rpc_handlers
+
+    def enter_intercepted(handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        enter(tuple(InterceptedHandlers(handler, interceptors) for handler in handlers))
+
+    setattr(server, "add_generic_rpc_handlers", enter_intercepted)  # noqa: B010 - mypy: a method
     # Generated code enters each method twice. For each one that is "registered" grpc.aio keeps a
     # waiting call, and takes all of them up anew with every call that comes; the generic handlers,
     # entered beside them, serve the same methods from one.
