@@ -6,8 +6,8 @@ import sys
 
 from gateway.core_environment import CORE_ENVIRONMENT
 
-# A call makes a few hundred objects that end with it, and garbage in circles hardly ever; Python's
-# 700 would have each second call searched for it.
+# What a call makes ends with it, and is garbage in circles hardly ever. Python looks for that at
+# 700 to 2,000 new objects: with many calls under way, again and again through all of theirs.
 _GC_THRESHOLD = 20_000
 
 

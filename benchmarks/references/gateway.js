@@ -1,5 +1,6 @@
 // The gateway of the old design: looks the tenant's bot up in a table, and posts to it with axios.
-// It is a fair opponent: connections stay open on both sides, nothing is logged.
+// It is a fair opponent: connections stay open on both sides, and of each call it writes one line,
+// as botmesh's gateway does.
 "use strict";
 
 const http = require("node:http");
@@ -17,6 +18,22 @@ const client = axios.create({
 const app = express();
 app.disable("x-powered-by");
 app.use(express.json());
+app.use((request, response, next) => {
+  const began = process.hrtime.bigint();
+  response.on("finish", () => {
+    const line = {
+      event: "request_finished",
+      path: request.originalUrl,
+      tenant_id: request.body?.tenant_id,
+      request_id: request.body?.request_id,
+      status: response.statusCode,
+      duration_ms: Number(process.hrtime.bigint() - began) / 1e6,
+      timestamp: new Date().toISOString(),
+    };
+    process.stderr.write(`${JSON.stringify(line)}\n`);
+  });
+  next();
+});
 
 app.post("/tenants/:tenant/send", async (request, response) => {
   const bot = bots.get(request.params.tenant);
