@@ -33,7 +33,4 @@ def on_the_wire(timeout_s: float) -> float:
 
 def _unit(seconds: float) -> float:
     """One unit of the third digit; a millisecond at least."""
-    unit = 0.001
-    while seconds >= unit * 1000:
-        unit *= 10
-    return unit
+    return max(10.0 ** (math.floor(math.log10(seconds)) - 2), 0.001)

@@ -124,8 +124,6 @@ def _keep(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _shorten_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    if _NUMBER_KEYS.isdisjoint(event):
-        return event
     for key in _NUMBER_KEYS & event.keys():
         if event[key] is not None:
             event[key] = shorten_number(str(event[key]))
@@ -134,7 +132,6 @@ def _shorten_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _hide_passwords(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     for key in _ADDRESS_KEYS & event.keys():
-        # Most lines hold no address at all.
-        if isinstance(value := event[key], str) and "://" in value:
+        if isinstance(value := event[key], str):
             event[key] = hide_passwords(value)
     return event
