@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -107,10 +107,10 @@ class TenantCalls:
 
     @contextlib.contextmanager
     def open_until_stop(self) -> Iterator[None]:
-        """The running task serves a stream without an end: it ends with SHUTTING_DOWN.
+        """The running task serves a stream, however long: it ends with SHUTTING_DOWN.
 
         An open stream would hold up the server's end for its whole grace. An item that is on its
-        way then comes again after the cursor.
+        way then comes again, after the cursor or the offset.
 
         Raises:
             MeshError: SHUTTING_DOWN when the process stops.
@@ -127,33 +127,6 @@ class TenantCalls:
             raise _stopping() from None
         finally:
             self._streams.discard(task)
-
-    async def until_stop(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-        """The items until the process stops, then SHUTTING_DOWN.
-
-        An open stream would hold up the server's end for its whole grace.
-        """
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        following: asyncio.Future[T] | None = None
-        try:
-            while True:
-                following = asyncio.ensure_future(anext(items))
-                await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not following.done() or (stopping.done() and following.exception() is None):
-                    raise _stopping()  # an event that was not given comes again after the cursor
-                try:
-                    item = following.result()
-                except StopAsyncIteration:
-                    return
-                yield item
-        finally:
-            stopping.cancel()
-            if following is not None:
-                following.cancel()
-                await asyncio.wait({following})
-                if not following.cancelled():
-                    following.exception()  # seen: nobody waits for it any more
-            await items.aclose()
 
 
 def _stopping() -> MeshError:
