@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import sys
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 
 import grpc
@@ -27,6 +27,8 @@ from botmesh.v1 import (
 )
 
 EVENTS_PER_S = 50.0
+# What a consumer may ask for after the fact: a gateway opens a stream for all where each stands.
+KEPT = 64
 BODY = "Sí, ¿lo tienen también en azul?".ljust(80, ".")
 
 
@@ -34,8 +36,7 @@ class Stub:
     """Takes every message for sent, and has events."""
 
     def __init__(self) -> None:
-        self._consumers: defaultdict[str, set[asyncio.Queue[StreamEventsResponse]]]
-        self._consumers = defaultdict(set)
+        self._logs: defaultdict[str, _Log] = defaultdict(_Log)
 
     async def SendMessage(
         self,
@@ -59,18 +60,20 @@ class Stub:
         self,
         request: StreamEventsRequest,
         context: object,  # noqa: ARG002 - gRPC's signature
-    ) -> AsyncIterator[StreamEventsResponse]:
-        head = StreamEventsResponse()
-        head.head.log_id = "bench"
-        yield head
-        queue: asyncio.Queue[StreamEventsResponse] = asyncio.Queue()
-        consumers = self._consumers[request.tenant_id]
-        consumers.add(queue)
+    ) -> AsyncIterator[bytes]:
+        log = self._logs[request.tenant_id]
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        if request.HasField("after"):
+            for sequence, item in log.kept:
+                if sequence > request.after.sequence:
+                    queue.put_nowait(item)
+        log.consumers.add(queue)
         try:
+            yield log.head()
             while True:
                 yield await queue.get()
         finally:
-            consumers.discard(queue)
+            log.consumers.discard(queue)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """For a server."""
@@ -85,23 +88,43 @@ class Stub:
                 "StreamEvents": grpc.unary_stream_rpc_method_handler(
                     self.StreamEvents,
                     request_deserializer=StreamEventsRequest.FromString,
-                    response_serializer=StreamEventsResponse.SerializeToString,
                 ),
             },
         )
 
     async def happen(self) -> None:
         """Let something happen to the tenants that somebody listens to."""
-        for sequence in itertools.count(1):
+        for turn in itertools.count(1):
             await asyncio.sleep(1 / EVENTS_PER_S)
-            tenants = [tenant for tenant, queues in self._consumers.items() if queues]
-            if not tenants:
-                continue
-            tenant = tenants[sequence % len(tenants)]
-            item = _event(tenant, sequence)
-            item.event.create_time.FromNanoseconds(time.time_ns())
-            for queue in self._consumers[tenant]:
-                queue.put_nowait(item)
+            tenants = [tenant for tenant, log in self._logs.items() if log.consumers]
+            if tenants:
+                tenant = tenants[turn % len(tenants)]
+                self._logs[tenant].add(tenant)
+
+
+class _Log:
+    """One tenant's events, numbered without a gap, as consumers may rely on."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self.kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
+        self.consumers: set[asyncio.Queue[bytes]] = set()
+
+    def head(self) -> bytes:
+        item = StreamEventsResponse()
+        item.head.log_id = "bench"
+        item.head.sequence = self.sequence
+        return item.SerializeToString()
+
+    def add(self, tenant: str) -> None:
+        """Encoded once for all, as a botnode does."""
+        self.sequence += 1
+        event = _event(tenant, self.sequence)
+        event.event.create_time.FromNanoseconds(time.time_ns())
+        item = event.SerializeToString()
+        self.kept.append((self.sequence, item))
+        for queue in self.consumers:
+            queue.put_nowait(item)
 
 
 def _event(tenant: str, sequence: int) -> StreamEventsResponse:

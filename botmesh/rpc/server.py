@@ -19,6 +19,11 @@ FLOW: Sequence[tuple[str, int]] = (
     ("grpc.http2.lookahead_bytes", 262_144),
 )
 
+# What the streams of a caller hold that hangs, or vanished without a word, is given back: core asks
+# for a sign of life after so long without any, and waits so long for it.
+KEEPALIVE_S = 30.0
+KEEPALIVE_TIMEOUT_S = 20.0
+
 OPTIONS: Sequence[tuple[str, int]] = (
     # With SO_REUSEPORT two servers would share one port in silence.
     ("grpc.so_reuseport", 0),
@@ -35,9 +40,15 @@ class PortTakenError(StartError):
     """A port that was asked for is in use."""
 
 
-def create_server(interceptors: Sequence[Interceptor]) -> grpc.aio.Server:
+def create_server(
+    interceptors: Sequence[Interceptor],
+    *,
+    keepalive_s: float = KEEPALIVE_S,
+    keepalive_timeout_s: float = KEEPALIVE_TIMEOUT_S,
+) -> grpc.aio.Server:
     """A server with the mesh's options; the first interceptor is the outermost."""
-    server = grpc.aio.server(options=list(OPTIONS))
+    keepalive = _keepalive(keepalive_s, keepalive_timeout_s)
+    server = grpc.aio.server(options=[*OPTIONS, *keepalive])
     enter = server.add_generic_rpc_handlers
 
     def enter_intercepted(handlers: Iterable[grpc.GenericRpcHandler]) -> None:
@@ -53,6 +64,16 @@ def create_server(interceptors: Sequence[Interceptor]) -> grpc.aio.Server:
 
 def _leave_out(service: str, handlers: object) -> None:
     """What is called in place of `grpc.aio.Server.add_registered_method_handlers`."""
+
+
+def _keepalive(keepalive_s: float, timeout_s: float) -> Sequence[tuple[str, int]]:
+    timeout_ms = int(timeout_s * 1000)
+    return (
+        ("grpc.keepalive_time_ms", int(keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", timeout_ms),
+        # Without this one core waits a minute for the answer, whatever the line above says.
+        ("grpc.http2.ping_timeout_ms", timeout_ms),
+    )
 
 
 def bind(server: grpc.aio.Server, host: str, port: int) -> int:
