@@ -1,6 +1,7 @@
 """One botnode's new events for all consumers of its tenant: read once, handed to each."""
 
 import asyncio
+from collections import deque
 
 from botmesh.v1 import bot_pb2, event_pb2
 
@@ -9,6 +10,8 @@ MOST_EVENTS = 256
 MOST_BYTES = 256 * 1024
 # How far a reader may be before the feed, which is about to catch up with him.
 AHEAD = 16
+# How many readers are woken in one turn of the loop; the calls of other tenants wait no longer.
+AT_ONCE = 16
 
 
 class EventPlace:
@@ -75,7 +78,6 @@ class EventFeed:
         log_id: the log.
         last: the newest event that came.
         readers: how many there are.
-        told: set when there is something new; another one takes its place.
         beats: how many heads came that are for the readers.
         head: the last of them, and its sequence.
         error: why it ended, once it has; anything but a `MeshError` is for each reader to find out.
@@ -86,13 +88,14 @@ class EventFeed:
         self.log_id = log_id
         self.last = after
         self.readers = 0
-        self.told = asyncio.Event()
         self.beats = 0
         self.head = (b"", -1)
         self.has_ended = False
         self.error: Exception | None = None
         self._events: dict[int, _Kept] = {}
         self._bytes = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._due = 0
 
     def covers(self, place: EventPlace) -> bool:
         """Whether a consumer can go on here without a gap."""
@@ -158,9 +161,27 @@ class EventFeed:
     def _drop(self, sequence: int) -> None:
         self._bytes -= len(self._events.pop(sequence).response)
 
+    async def wait(self) -> None:
+        """Return when there is something new; who came first goes first."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter
+
     def _tell(self) -> None:
-        told, self.told = self.told, asyncio.Event()
-        told.set()
+        """Wake all who wait now."""
+        under_way = self._due
+        self._due = len(self._waiting)
+        if not under_way:
+            self._wake()
+
+    def _wake(self) -> None:
+        for _ in range(min(self._due, AT_ONCE)):
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+            self._due -= 1
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._wake)
 
 
 class _Kept:
@@ -204,7 +225,7 @@ class FeedReader:
                 if sequence >= place.sequence:
                     return head
             else:
-                await feed.told.wait()
+                await feed.wait()
 
     def leave(self) -> None:
         """The consumer goes."""

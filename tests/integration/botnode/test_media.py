@@ -515,3 +515,17 @@ async def test_a_stopping_botnode_ends_uploads_and_downloads(client: Client, fet
     assert (await failure_of(call)).reason is Reason.SHUTTING_DOWN
     assert (await error_of(waiting)).reason is Reason.SHUTTING_DOWN
     assert 100_000 in client.files.values()
+
+
+async def test_a_stopping_botnode_ends_a_download_under_way(client: Client) -> None:
+    content = bytes(8 * 1024 * 1024)  # more than may be on its way
+    request = media_pb2.DownloadMediaRequest(
+        tenant_id=client.tenant_id, media_id=(await client.upload(content)).media_id
+    )
+    call = client.stub.DownloadMedia(request, metadata=client.node.metadata, timeout=10)
+    items = aiter(call)
+    await anext(items)
+    client.node.services.stop()
+    with pytest.raises(MeshError) as caught, typed_errors():
+        [item async for item in items]
+    assert caught.value.reason is Reason.SHUTTING_DOWN

@@ -78,6 +78,33 @@ async def test_a_reader_waits_for_what_comes(feed: EventFeed) -> None:
     assert await waiting is None
 
 
+async def test_readers_are_woken_in_portions_and_in_turn(
+    feed: EventFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_feed, "AT_ONCE", 2)
+    readers = [FeedReader(feed, place(5)) for _ in range(7)]
+    got: list[tuple[int, bytes | None]] = []
+
+    async def read(number: int) -> None:
+        for _ in range(2):
+            got.append((number, await readers[number].next()))
+
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(2):
+        reading = [tasks.create_task(read(number)) for number in range(7)]
+        await asyncio.sleep(0)
+        reading[1].cancel()
+        feed.add(event(6))
+        await asyncio.sleep(0)
+        assert [number for number, _ in got] == [0]
+        feed.add(event(7))  # 0 waits again, behind those who wait for the one before
+        for upto in (3, 5, 6):
+            await asyncio.sleep(0)
+            assert sorted({number for number, _ in got}) == [0, *range(2, upto + 1)]
+    both = [(number, event(sequence)) for number in range(2, 7) for sequence in (6, 7)]
+    assert got == [(0, event(6)), *both, (0, event(7))]
+    assert not feed._waiting
+
+
 async def test_what_a_reader_leaves_behind_is_given_back(feed: EventFeed) -> None:
     staying, leaving = FeedReader(feed, place(5)), FeedReader(feed, place(5))
     for sequence in (6, 7, 8):
