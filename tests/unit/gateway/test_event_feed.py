@@ -86,8 +86,8 @@ async def test_readers_are_woken_in_portions_and_in_turn(
     got: list[tuple[int, bytes | None]] = []
 
     async def read(number: int) -> None:
-        for _ in range(2):
-            got.append((number, await readers[number].next()))
+        got.append((number, await readers[number].next()))
+        got.append((number, await readers[number].next()))
 
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(2):
         reading = [tasks.create_task(read(number)) for number in range(7)]
