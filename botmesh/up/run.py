@@ -24,7 +24,10 @@ from registry.discovery.consul_settings import ConsulSettings
 if TYPE_CHECKING:
     from botmesh.v1.tenant_pb2_grpc import TenantServiceAsyncStub
 
+# Between two looks at the tenants: while they change, and once they have stood still for a while.
 ASK_S = 0.5
+CALM_ASK_S = 2.0
+CALM_AFTER = 20
 # Parts stop one after the other, each within its own limit; this is over all of them.
 STOP_LIMIT_S = 30.0
 MOST_SHOWN = 1000
@@ -56,7 +59,7 @@ async def _run(settings: UpSettings, stop: StopSignal) -> None:
             await asyncio.wait({started})
         else:
             started.result()
-            await _show_until(told, settings, _introduction(settings, data, discovery), view)
+            await show_until(told, settings, _introduction(settings, data, discovery), view)
     finally:
         if stop.is_set():
             view.say("Stopping ...")
@@ -64,25 +67,30 @@ async def _run(settings: UpSettings, stop: StopSignal) -> None:
         view.close()
 
 
-async def _show_until(
+async def show_until(
     told: "asyncio.Future[None]", settings: UpSettings, introduction: list[str], view: View
 ) -> None:
+    """Show the tenants, each time that they changed, until `told` is done."""
     async with _channel(settings.gateway_address) as channel:
         if settings.sandbox:
             await examples.create_once(channel, settings.data_dir)
         for line in introduction:
             view.say(line)
         stub = TenantServiceStub(channel)
+        shown: list[Tenant] | None = None
         proposed = False
+        unchanged = 0
         while not told.done():
             tenants = await _tenants(stub)
-            if tenants is not None:
+            unchanged = unchanged + 1 if tenants is None or tenants == shown else 0
+            if tenants is not None and tenants != shown:
+                shown = tenants
                 view.show(tenants)
             if tenants and not proposed:
                 proposed = True
                 for line in guide.proposals(settings, _first_example(tenants)):
                     view.say(line)
-            await asyncio.wait({told}, timeout=ASK_S)
+            await asyncio.wait({told}, timeout=ASK_S if unchanged < CALM_AFTER else CALM_ASK_S)
 
 
 def _headline(settings: UpSettings) -> str:

@@ -112,6 +112,12 @@ class Hosted:
     def log(self, name: str = "host.log") -> str:
         return (self.data_dir.path / name).read_text()
 
+    def until_dead(self, pid: int | None, limit_s: float) -> None:
+        deadline = time.monotonic() + limit_s
+        while is_alive(pid):
+            assert time.monotonic() < deadline, f"{pid} lives after {limit_s} s\n{self.log()}"
+            time.sleep(0.02)
+
     def pair(self, tenant_id: str, phone: str) -> Tenant:
         """Let a phone scan the botnode's code."""
         tenant = self.until(tenant_id, lambda t: t.address is not None)

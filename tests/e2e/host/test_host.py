@@ -50,10 +50,9 @@ async def test_killed_hung_and_orphaned_botnodes_come_back_connected(
     assert second.epoch == first.epoch + 1
 
     os.kill(second.pid or 0, signal.SIGSTOP)
-    started = time.monotonic()
-    third = hosted.until("a", lambda t: is_new(t, second), 13)
+    hosted.until_dead(second.pid, 10)  # the next one's start takes what the machine lets it take
+    third = hosted.until("a", lambda t: is_new(t, second))
     assert third.last_exit == "signal 9 (SIGKILL): it did not answer its health check"
-    assert time.monotonic() - started < 13
     assert hosted.get("b") == other  # nobody else noticed
 
     started = time.monotonic()
