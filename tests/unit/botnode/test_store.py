@@ -344,3 +344,11 @@ async def test_a_read_is_a_snapshot(store: Store) -> None:
 
     assert await store.read(read) == (0, 0)
     assert await count(store) == 1
+
+
+async def test_a_busy_database_does_not_fill_memory_with_its_pages(store: Store) -> None:
+    def cache(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("PRAGMA cache_size").scalar_one())
+
+    assert await store.read(cache) == -store_module.CACHE_KIB
+    assert await store.write(lambda tx: cache(tx.connection)) == -store_module.CACHE_KIB
