@@ -60,7 +60,8 @@ class Crew:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._resting: list[SimpleQueue[_NamedCall]] = []
+        self._most = MOST_RESTING
+        self._resting: list[SimpleQueue[_NamedCall | None]] = []
 
     def make(self, call: Callable[[], None], name: str) -> None:
         """Make a call on a thread that has nothing else to do."""
@@ -78,17 +79,27 @@ class Crew:
         """How many threads have nothing to do."""
         return len(self._resting)
 
+    def dismiss(self) -> None:
+        """Let the threads end, and keep none in this process: it is to be forked."""
+        with self._lock:
+            self._most = 0
+            resting, self._resting = self._resting, []
+        for calls in resting:
+            calls.put(None)
+
     def forget(self) -> None:
         """Begin anew: in a forked process there are none of these threads."""
         self._lock = threading.Lock()
+        self._most = MOST_RESTING
         self._resting = []
 
-    def _work(self, calls: "SimpleQueue[_NamedCall]") -> None:
+    def _work(self, calls: "SimpleQueue[_NamedCall | None]") -> None:
         thread = threading.current_thread()
-        while True:
-            _make_as(thread, *calls.get())
+        while (call := calls.get()) is not None:
+            _make_as(thread, *call)
+            del call  # whatever it holds
             with self._lock:
-                if len(self._resting) >= MOST_RESTING:
+                if len(self._resting) >= self._most:
                     return
                 self._resting.append(calls)
 
@@ -99,8 +110,8 @@ def _make_as(thread: threading.Thread, name: str, call: Callable[[], None]) -> N
     thread.name = "resting"
 
 
-_crew = Crew()
-os.register_at_fork(after_in_child=_crew.forget)
+crew = Crew()
+os.register_at_fork(after_in_child=crew.forget)
 
 
 async def in_daemon_thread(
@@ -116,7 +127,7 @@ async def in_daemon_thread(
         undo: gives back what the call got if nobody waits for it any more.
     """
     outcome: Future[T] = Future()
-    _crew.make(partial(_settle, outcome, call, undo), name)
+    crew.make(partial(_settle, outcome, call, undo), name)
     return await _outcome(outcome, undo)
 
 

@@ -20,6 +20,7 @@ from botmesh.rpc.lifecycle import StartError
 from botmesh.rpc.variables import MeshVariables
 from botnode import neonize_loader
 from botnode.forkserver import rehearsal
+from botnode.threads import crew
 
 # How long the threads of the rehearsal may take to end.
 THREADS_LIMIT_S = 5.0
@@ -53,6 +54,7 @@ def freeze() -> None:
         StartError: a thread runs, with which this process cannot be forked.
     """
     gc.collect()
+    crew.dismiss()
     for thread in threading.enumerate():
         if thread is not threading.main_thread():
             thread.join(THREADS_LIMIT_S)

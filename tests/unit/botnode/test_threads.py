@@ -122,3 +122,18 @@ def test_a_forked_process_waits_for_no_thread_of_its_parent() -> None:
     calls.wait_for_resting(1)
     calls.crew.forget()
     assert calls.which() != before
+
+
+def test_a_process_that_is_to_be_forked_keeps_no_thread() -> None:
+    calls = Calls()
+    before = set(threading.enumerate())
+    calls.which()
+    calls.wait_for_resting(1)
+    calls.stick()
+    ours = set(threading.enumerate()) - before
+    calls.crew.dismiss()
+    calls.go_on.set()  # the one that rested, and the one that was at work
+    for thread in ours:
+        thread.join(5)
+    assert not [thread for thread in ours if thread.is_alive()]
+    assert calls.crew.resting == 0
