@@ -19,7 +19,7 @@ from botmesh.rpc import logging
 from botmesh.rpc.lifecycle import StartError
 from botmesh.rpc.variables import MeshVariables
 from botnode import neonize_loader
-from botnode.forkserver import rehearsal
+from botnode.forkserver import heap, rehearsal
 from botnode.threads import crew
 
 # How long the threads of the rehearsal may take to end.
@@ -59,6 +59,7 @@ def freeze() -> None:
         if thread is not threading.main_thread():
             thread.join(THREADS_LIMIT_S)
     gc.collect()
+    heap.fill_holes()
     gc.freeze()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         names = ", ".join(thread.name for thread in threading.enumerate())
