@@ -15,6 +15,7 @@ from botnode.clock import from_ms
 from botnode.identity import Identity
 from botnode.lease import LeaseMark
 from botnode.ports import Account
+from botnode.statement import Statement
 from botnode.states import SessionState
 from botnode.store import make_engine
 from botnode.tables import SCHEMA_VERSION, meta
@@ -42,6 +43,8 @@ class Owned:
     pairing_since: datetime | None
 
 
+_META = Statement(select(meta))
+_RAISE_EPOCH = Statement(update(meta).values(epoch=meta.c.epoch + 1).returning(meta))
 _NO_MARK = LeaseMark("", "")
 
 
@@ -75,25 +78,20 @@ def _take(
 ) -> Owned:
     with engine.begin() as connection:
         schema.upgrade(connection)
-        row: Any = connection.execute(select(meta)).one_or_none()
+        row = _META.first(connection, {})
         fresh = row is None
         if fresh:
             _create(connection, identity, sandbox=sandbox)
         else:
             _check(row, path, identity, sandbox=sandbox)
         schema.note_version(connection)
-        raised = (
-            update(meta)
-            .values(
-                epoch=meta.c.epoch + 1,
-                instance=identity.instance,
-                lock_inode=lease.lock_inode,
-                boot_id=lease.boot_id,
-                pairing_since_ms=None,
-            )
-            .returning(meta)
-        )
-        now: Any = connection.execute(raised).one()
+        mine = {
+            "instance": identity.instance,
+            "lock_inode": lease.lock_inode,
+            "boot_id": lease.boot_id,
+            "pairing_since_ms": None,
+        }
+        now = _RAISE_EPOCH.first(connection, mine)
     return Owned(
         epoch=now.epoch,
         log_id=now.log_id,

@@ -1,18 +1,38 @@
 """Brings node.db to the schema of `tables`: later versions only add tables, columns and indexes."""
 
-from sqlalchemy import Connection, Table, func, inspect, literal, select, text, union, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    func,
+    inspect,
+    literal,
+    select,
+    text,
+    union,
+    update,
+)
 from sqlalchemy.schema import CreateColumn
 
+from botnode.statement import Statement
 from botnode.states import MessageState
 from botnode.tables import SCHEMA_VERSION, chats, inbound, messages, meta, metadata
+
+# Each start runs these; the rest is for the rare start after an update.
+_tables = Table("sqlite_master", MetaData(), Column("name", String))
+_TABLE = Statement(select(_tables.c.name).where(_tables.c.name == bindparam("table")))
+_VERSION = Statement(select(meta.c.schema_version))
+_NOTE_VERSION = Statement(update(meta))
 
 
 def upgrade(connection: Connection) -> None:
     """Make what is missing; what there is stays as it is."""
-    found = inspect(connection)
-    if found.has_table(meta.name) and _is_current(connection):
+    if _is_current(connection):
         return
-    existing = set(found.get_table_names())
+    existing = set(inspect(connection).get_table_names())
     metadata.create_all(connection)
     for table in metadata.sorted_tables:
         if table.name in existing:
@@ -24,8 +44,10 @@ def upgrade(connection: Connection) -> None:
 
 def _is_current(connection: Connection) -> bool:
     """Whether all this was done by a botmesh with this schema: looking at each table takes time."""
-    version = select(meta.c.schema_version)
-    return connection.execute(version).scalar_one_or_none() == SCHEMA_VERSION
+    if _TABLE.first(connection, {"table": meta.name}) is None:
+        return False
+    row = _VERSION.first(connection, {})
+    return row is not None and row.schema_version == SCHEMA_VERSION
 
 
 # That one of unknown outcome began a chat is assumed of new ones, too.
@@ -52,7 +74,7 @@ def _note_chats(connection: Connection) -> None:
 
 def note_version(connection: Connection) -> None:
     """Write down that the store has this botmesh's schema."""
-    connection.execute(update(meta).values(schema_version=SCHEMA_VERSION))
+    _NOTE_VERSION.run(connection, {"schema_version": SCHEMA_VERSION})
 
 
 def _add_columns(connection: Connection, table: Table) -> None:

@@ -7,6 +7,8 @@ folder still belongs to this process's epoch.
 
 import asyncio
 import contextlib
+import functools
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -17,9 +19,11 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine, create_engine, event, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, select, update
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.util import LRUCache
 
 from botmesh.errors import MeshError, Reason
 from botnode import disk_errors
@@ -45,6 +49,9 @@ _RAISE_HEAD = Statement(
 )
 _INSERT_EVENT = Statement(events.insert())
 _TOUCH = update(meta).values(event_head=meta.c.event_head)
+# What was compiled for one engine serves all: they have one dialect.
+_COMPILED: LRUCache[Any, Any] = LRUCache(500)
+_URL = URL.create("sqlite")
 # Whoever was refused asks again: by then another process answers, or there is room.
 _AGAIN = timedelta(seconds=1)
 
@@ -357,25 +364,57 @@ def _fail(group: list[_Job[Any]], error: Exception) -> None:
     _settle(group, [error] * len(group))
 
 
+class _Database(sqlite3.Connection):
+    """A connection to an SQLite file, and how its transactions begin."""
+
+    begin: str
+
+
+class _Dialect(SQLiteDialect_pysqlite):
+    """SQLAlchemy says BEGIN, not sqlite3."""
+
+    supports_statement_cache = True
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        dbapi_connection.execute(dbapi_connection.begin)
+
+
+@functools.cache
+def _dialect() -> _Dialect:
+    """One for all engines: it is made, and asks SQLite what it can, once."""
+    with create_engine("sqlite://").connect() as connection:
+        dialect = _Dialect(dbapi=sqlite3)
+        dialect.initialize(connection)
+    return dialect
+
+
 def make_engine(path: Path, begin: str = "BEGIN IMMEDIATE") -> Engine:
     """An engine with one connection to an SQLite file; a writer's transactions lock at once."""
-    engine = create_engine(
-        f"sqlite:///{path}",
-        poolclass=StaticPool,
-        connect_args={"check_same_thread": False, "timeout": 20},
+    dialect = _dialect()
+    pool = StaticPool(lambda: _connect(path, begin), dialect=dialect)
+    return Engine(
+        pool,
+        dialect,
+        _URL,
         hide_parameters=True,  # an error's text is logged, and they hold people's numbers
+        execution_options={"compiled_cache": _COMPILED},
     )
-    event.listen(engine, "connect", _prepare_connection)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-    return engine
 
 
-def _prepare_connection(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # SQLAlchemy says BEGIN, not sqlite3
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        f"cache_size=-{CACHE_KIB}",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+def _connect(path: Path, begin: str) -> Any:
+    connection = sqlite3.connect(
+        path, check_same_thread=False, timeout=20, isolation_level=None, factory=_Database
+    )
+    connection.begin = begin
+    try:
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"cache_size=-{CACHE_KIB}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
