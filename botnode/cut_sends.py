@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 from botnode.message import OutboundMessage
 from botnode.messages import MessageRows
 from botnode.receipts import apply_early
+from botnode.statement import Statement
 from botnode.states import MessageState
 from botnode.store import Transaction
 from botnode.tables import messages
@@ -28,6 +29,18 @@ NEVER_LEFT = "the process ended before the message left"
 _HEADER = struct.Struct(">6I")
 _MAGICS = frozenset({0x377F0682, 0x377F0683})
 _C = messages.c
+_OPEN_SECRETS = Statement(
+    select(_C.message_secret).where(
+        or_(
+            _C.state == MessageState.SENDING.value,
+            and_(_C.state == MessageState.UNKNOWN.value, _C.whatsapp_id == ""),
+        ),
+        _C.message_secret.is_not(None),
+    )
+)
+_IN_HAND = Statement(
+    select(messages).where(_C.state == MessageState.SENDING.value).order_by(_C.position)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +101,13 @@ def follows(now: str, then: str) -> bool:
 
 def open_secrets(connection: Connection) -> list[bytes]:
     """The secrets of messages in hand, and of those with an unknown outcome and no id."""
-    query = select(_C.message_secret).where(
-        or_(
-            _C.state == MessageState.SENDING.value,
-            and_(_C.state == MessageState.UNKNOWN.value, _C.whatsapp_id == ""),
-        ),
-        _C.message_secret.is_not(None),
-    )
-    return list(connection.execute(query).scalars())
+    return [row.message_secret for row in _OPEN_SECRETS.run(connection, {})]
 
 
 def settle(tx: Transaction, rows: MessageRows, evidence: Evidence) -> Settled:
     """Decide on every message that was in hand, and name those whose ids are known now."""
-    query = select(messages).where(_C.state == MessageState.SENDING.value).order_by(_C.position)
     settled = Settled([], [])
-    for row in tx.connection.execute(query).all():
+    for row in _IN_HAND.run(tx.connection, {}):
         if _never_left(row, evidence):
             message = rows.put_back(tx, row.message_id, NEVER_LEFT)
             settled.waiting.extend([message] if message else [])

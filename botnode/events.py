@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from botmesh.errors import MeshError, Reason
 from botnode.clock import from_ms
 from botnode.event_tail import EventTail
+from botnode.statement import Statement
 from botnode.store import Store
 from botnode.tables import events, meta
 
@@ -222,15 +223,17 @@ _EVENTS = (
     .order_by(events.c.sequence)
     .limit(bindparam("most"))
 )
+_HEAD = Statement(select(meta.c.event_head))
+_OLDEST = Statement(select(func.min(events.c.sequence).label("oldest")))
 
 
 def _head(connection: Connection) -> int:
-    return int(connection.execute(select(meta.c.event_head)).scalar_one())
+    return int(_HEAD.first(connection, {}).event_head)
 
 
 def _oldest(connection: Connection) -> int:
     """The oldest event's sequence; one past the head when none is kept."""
-    oldest = connection.execute(select(func.min(events.c.sequence))).scalar_one()
+    oldest = _OLDEST.first(connection, {}).oldest
     return int(oldest) if oldest is not None else _head(connection) + 1
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from botnode import message_secrets, receipts
 from botnode.media_ports import ReceivedMedia
@@ -20,10 +20,21 @@ from botnode.message_row import find_whatsapp_id
 from botnode.messages import MessageRows
 from botnode.pacer import Pacer
 from botnode.ports import MessageKey, Original, Receipt, ReceivedMessage
+from botnode.statement import Statement
 from botnode.store import Store, StoreClosedError, Transaction
 from botnode.tables import inbound
 
 log = structlog.get_logger(__name__)
+
+_KNOWN = Statement(
+    select(inbound.c.sequence).where(
+        *(
+            inbound.c[name] == bindparam(f"its_{name}")
+            for name in ("account", "chat_jid", "sender_jid", "whatsapp_id", "kind")
+        )
+    )
+)
+_INSERT = Statement(inbound.insert())
 
 EVENT_KIND = "message_received"
 
@@ -95,8 +106,7 @@ class StoredInbox:
             "whatsapp_id": message.whatsapp_id,
             "kind": message.kind,
         }
-        known = select(inbound.c.sequence).filter_by(**key)
-        if tx.connection.execute(known).first() is not None:
+        if _KNOWN.first(tx.connection, {f"its_{name}": value for name, value in key.items()}):
             return False
 
         def own_id(whatsapp_id: str) -> str:
@@ -104,7 +114,7 @@ class StoredInbox:
             return sent.message_id if sent is not None and sent.account == account else ""
 
         sequence = tx.append_event(EVENT_KIND, account, self._encode(message, own_id))
-        tx.connection.execute(inbound.insert().values(sequence=sequence, **key))
+        _INSERT.run(tx.connection, {"sequence": sequence, **key})
         self._pacer.received(tx, account, message)
         message_secrets.put_received(tx, account, message)
         if message.media is not None:

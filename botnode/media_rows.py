@@ -6,21 +6,36 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
 
 from botmesh.errors import Reason
 from botnode.clock import from_ms, now_ms
 from botnode.media import Media, MediaState, media_error
+from botnode.statement import Statement
 from botnode.states import MessageState
 from botnode.store import Transaction
 from botnode.tables import media, media_looks, messages
 
 _C = media.c
 # Messages that go out with the media, or may.
+_ALL_FILES = Statement(
+    select(media).where(
+        or_(
+            _C.state == MediaState.UPLOADING.value,
+            _C.state == MediaState.AVAILABLE.value,
+        )
+    )
+)
+_FETCHING = Statement(
+    select(_C.media_id).where(_C.state == MediaState.FETCHING.value).order_by(_C.create_ms)
+)
 _WAITING = exists().where(
     messages.c.media_id == _C.media_id,
     (messages.c.state < MessageState.UNKNOWN.value)
     | ((messages.c.state == MessageState.UNKNOWN.value) & messages.c.allow_duplicate),
+)
+_EXPIRED = Statement(
+    select(_C.media_id).where((_C.expire_ms < bindparam("now")) | _C.deleted, ~_WAITING).limit(1)
 )
 MOST_AT_ONCE = 500
 
@@ -43,9 +58,7 @@ def find(connection: Connection, media_id: str) -> Media | None:
 
 def all_files(connection: Connection) -> list[Media]:
     """Everything that has, or may have, a file."""
-    with_file = (MediaState.UPLOADING.value, MediaState.AVAILABLE.value)
-    rows = connection.execute(select(media).where(_C.state.in_(with_file)))
-    return [to_media(row) for row in rows]
+    return [to_media(row) for row in _ALL_FILES.run(connection, {})]
 
 
 def received_bytes(connection: Connection) -> int:
@@ -58,8 +71,7 @@ def received_bytes(connection: Connection) -> int:
 
 def fetching(connection: Connection) -> list[str]:
     """The ids of what was received and is to be fetched, the oldest first."""
-    query = select(_C.media_id).where(_C.state == MediaState.FETCHING.value).order_by(_C.create_ms)
-    return list(connection.execute(query).scalars())
+    return [row.media_id for row in _FETCHING.run(connection, {})]
 
 
 def claim(tx: Transaction, announced: Announced, unfinished: timedelta, kept: timedelta) -> Media:
@@ -223,6 +235,8 @@ def remove_expired(tx: Transaction, under_way: Collection[str]) -> list[str]:
         tx: the transaction.
         under_way: uploads that are not at rest.
     """
+    if _EXPIRED.first(tx.connection, {"now": now_ms()}) is None:
+        return []
     doomed = (
         select(_C.media_id)
         .where(

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from botnode.clock import from_ms, now_ms, to_ms
 from botnode.media_ports import Uploaded
+from botnode.statement import Statement
 from botnode.states import MessageState
 from botnode.store import Transaction
 from botnode.tables import media_uploads, messages
@@ -17,6 +18,12 @@ MOST_AT_ONCE = 50
 
 _C = media_uploads.c
 _WAITS = (messages.c.state == MessageState.QUEUED.value) & messages.c.media_pending
+_WANTED = Statement(
+    select(messages.c.media_id, messages.c.media_kind)
+    .where(_WAITS)
+    .order_by(messages.c.position)
+    .limit(1000)
+)
 
 
 def find(connection: Connection, account: str, media_id: str, kind: str) -> Uploaded | None:
@@ -83,13 +90,7 @@ def add(tx: Transaction, media_id: str, kind: str, uploaded: Uploaded) -> None:
 
 def wanted(connection: Connection) -> list[tuple[str, str]]:
     """Which media WhatsApp has to get, and as what: that of the oldest message first."""
-    query = (
-        select(messages.c.media_id, messages.c.media_kind)
-        .where(_WAITS)
-        .order_by(messages.c.position)
-        .limit(1000)
-    )
-    found = dict.fromkeys((row.media_id, row.media_kind) for row in connection.execute(query))
+    found = dict.fromkeys((row.media_id, row.media_kind) for row in _WANTED.run(connection, {}))
     return list(found)[:MOST_AT_ONCE]
 
 

@@ -49,6 +49,12 @@ _FIND_EARLIER = Statement(
         messages.c.earlier_secret.is_not(None),
     )
 )
+_TRIM = Statement(
+    delete(message_secrets).where(
+        ((_C.create_ms < bindparam("before")) & (_C.content == b""))
+        | (_C.create_ms < bindparam("polls_before"))
+    )
+)
 
 
 def put_received(tx: Transaction, account: str, message: ReceivedMessage) -> None:
@@ -93,8 +99,7 @@ def find(connection: Connection, account: str, whatsapp_id: str) -> list[Origina
 def trim(tx: Transaction) -> None:
     """Remove those that nothing will need any more."""
     now = now_ms()
-    old = (_C.create_ms < now - KEEP_MS) & (_C.content == b"")
-    tx.connection.execute(delete(message_secrets).where(old | (_C.create_ms < now - KEEP_POLLS_MS)))
+    _TRIM.run(tx.connection, {"before": now - KEEP_MS, "polls_before": now - KEEP_POLLS_MS})
 
 
 def _put(tx: Transaction, account: str, whatsapp_id: str, original: Original) -> None:

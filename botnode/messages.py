@@ -1,6 +1,6 @@
 """The life of a message in the outbox, step by step, inside one transaction each."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,12 +84,21 @@ _COUNT_NOW = Statement(
         _C.state == _S.QUEUED.value, _C.delivery == Delivery.NOW.value
     )
 )
-_TIMES = select(
-    func.count(),
-    func.min(_C.expire_ms),
-    func.min(_C.not_before_ms).filter(_waits(_C.not_before_ms)),
-).where(_C.state == _S.QUEUED.value)
+_TIMES = Statement(
+    select(
+        func.count().label("queued"),
+        func.min(_C.expire_ms).label("expire_ms"),
+        func.min(_C.not_before_ms).filter(_waits(_C.not_before_ms)).label("not_before_ms"),
+    ).where(_C.state == _S.QUEUED.value)
+)
 _COUNT_QUEUED = Statement(select(func.count().label("queued")).where(_C.state == _S.QUEUED.value))
+_SOME = select(_C.message_id).order_by(_C.position).limit(MOST_AT_ONCE)
+_WAIT = _SOME.where(_C.state == _S.QUEUED.value)
+_IMPATIENT = Statement(_WAIT.where(_C.delivery == Delivery.NOW.value))
+_IMPATIENT_STRANGERS = _IMPATIENT.where(~_IN_CHAT)
+_OF_OTHERS = Statement(_WAIT.where(_C.account != bindparam("account")))
+_TOO_OLD = Statement(_WAIT.where(_C.expire_ms < bindparam("now")))
+_IN_HAND = Statement(_SOME.where(_C.state == _S.SENDING.value))
 _LAST = select(func.coalesce(func.max(_C.position), 0) + 1).correlate(None).scalar_subquery()
 _INSERT = Statement(messages.insert().values(position=_LAST))
 _BEGIN = CHANGE.values(attempt=_C.attempt + 1)
@@ -188,8 +197,8 @@ class MessageRows:
     def waiting(self, connection: Connection, since_ms: int | None = None) -> Waiting:
         """What waits, and until when; as it stood at that time, for what waited then."""
         around = _around_now() if since_ms is None else _around(since_ms)
-        count, expire_ms, not_before_ms = connection.execute(_TIMES, around).one()
-        return Waiting(count, from_ms(expire_ms), from_ms(not_before_ms))
+        row = _TIMES.first(connection, around)
+        return Waiting(row.queued, from_ms(row.expire_ms), from_ms(row.not_before_ms))
 
     def count_queued(self, connection: Connection) -> int:
         """How many messages wait."""
@@ -411,31 +420,28 @@ class MessageRows:
 
     def fail_impatient(self, tx: Transaction, reason: Reason, detail: str) -> list[OutboundMessage]:
         """Fail those that wait and should go out now or not at all."""
-        impatient = (_C.state == _S.QUEUED.value) & (_C.delivery == Delivery.NOW.value)
-        return self._each(tx, impatient, self.failed, reason, detail)
+        return self._each(_IMPATIENT.run(tx.connection, {}), tx, self.failed, reason, detail)
 
     def fail_new_chats(self, tx: Transaction, reason: Reason) -> list[OutboundMessage]:
         """As `fail_impatient`, of those that would begin a chat."""
-        impatient = (_C.state == _S.QUEUED.value) & (_C.delivery == Delivery.NOW.value)
-        return self._each(tx, impatient & ~_IN_CHAT, self.failed, reason, "")
+        return self._each(_IMPATIENT_STRANGERS.run(tx.connection, {}), tx, self.failed, reason, "")
 
     def fail_strangers(self, tx: Transaction, account: str) -> list[OutboundMessage]:
         """Fail those that wait and were accepted for another account."""
-        other = (_C.state == _S.QUEUED.value) & (_C.account != account)
-        return self._each(tx, other, self.failed, Reason.ACCOUNT_CHANGED, CHANGED_ACCOUNT)
+        found = _OF_OTHERS.run(tx.connection, {"account": account})
+        return self._each(found, tx, self.failed, Reason.ACCOUNT_CHANGED, CHANGED_ACCOUNT)
 
     def expire_queued(self, tx: Transaction) -> list[OutboundMessage]:
         """Fail those that waited too long."""
-        due = (_C.state == _S.QUEUED.value) & (_C.expire_ms < now_ms())
-        return self._each(tx, due, self.failed, Reason.MESSAGE_EXPIRED, TOO_LATE)
+        found = _TOO_OLD.run(tx.connection, {"now": now_ms()})
+        return self._each(found, tx, self.failed, Reason.MESSAGE_EXPIRED, TOO_LATE)
 
     def cut_sending(self, tx: Transaction, detail: str) -> list[OutboundMessage]:
         """Everything that the library had becomes UNKNOWN."""
-        return self._each(tx, _C.state == _S.SENDING.value, self.unknown, detail)
+        return self._each(_IN_HAND.run(tx.connection, {}), tx, self.unknown, detail)
 
     def _each(
-        self, tx: Transaction, condition: Any, change: Callable[..., Any], *arguments: Any
+        self, found: Sequence[Any], tx: Transaction, change: Callable[..., Any], *arguments: Any
     ) -> list[OutboundMessage]:
-        query = select(_C.message_id).where(condition).order_by(_C.position).limit(MOST_AT_ONCE)
-        ids: Iterable[str] = tx.connection.execute(query).scalars().all()
-        return [m for i in ids if (m := change(tx, i, *arguments)) is not None]
+        changed = (change(tx, row.message_id, *arguments) for row in found)
+        return [message for message in changed if message is not None]

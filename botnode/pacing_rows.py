@@ -34,6 +34,16 @@ _CHAT_AT = Statement(
     .limit(1)
     .offset(bindparam("places"))
 )
+_NEW_CHATS = Statement(
+    select(func.count().label("begun")).where(
+        _C.account == _ACCOUNT, _C.begin_ms > _SINCE, _C.begin_ms <= _NOW
+    )
+)
+_NOTE_ANSWER = Statement(
+    update(chats)
+    .where(_C.account == bindparam("mine"), _C.jid == bindparam("who"))
+    .values(answered=True)
+)
 _NOTE_SEND = Statement(recent_sends.insert())
 _DROP_SENDS = Statement(delete(recent_sends).where(or_(_S.begin_ms < _SINCE, _S.begin_ms > _NOW)))
 _CHAT = Statement(select(chats).where(_C.account == _ACCOUNT, _C.jid == bindparam("jid")))
@@ -140,9 +150,8 @@ def note_send(tx: Transaction, message: OutboundMessage, now_ms: int) -> None:
 
 def new_chats(connection: Connection, account: str, now_ms: int) -> int:
     """How many chats the account has begun in the last 24 hours."""
-    since = now_ms - DAY_MS
-    begun = (_C.account == account) & (_C.begin_ms > since) & (_C.begin_ms <= now_ms)
-    return int(connection.execute(select(func.count()).where(begun)).scalar_one())
+    day = {"account": account, "since": now_ms - DAY_MS, "now": now_ms}
+    return int(_NEW_CHATS.first(connection, day).begun)
 
 
 # -- chats
@@ -169,8 +178,7 @@ def note_chat(tx: Transaction, account: str, jids: list[str], *, answered: bool)
             _insert_chat(tx, account, jid, Chat(answered))
             is_new = True
         elif answered and not known.answered:
-            mine = (_C.account == account) & (_C.jid == jid)
-            tx.connection.execute(update(chats).where(mine).values(answered=True))
+            _NOTE_ANSWER.run(tx.connection, {"mine": account, "who": jid})
     return is_new
 
 

@@ -3,10 +3,11 @@
 import asyncio
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 
 from botnode import message_secrets
 from botnode.clock import now_ms
+from botnode.statement import Statement
 from botnode.states import MessageState
 from botnode.store import Store, Transaction
 from botnode.tables import events, group_readers, inbound, messages, meta
@@ -19,6 +20,32 @@ BATCH = 5_000
 EVERY_S = 3600.0
 PAUSE_S = 0.5
 
+_HEAD = Statement(select(meta.c.event_head))
+_OLDEST_TO_KEEP = Statement(
+    select(func.min(events.c.sequence).label("sequence")).where(
+        events.c.create_ms >= bindparam("since"), events.c.sequence > bindparam("after")
+    )
+)
+_DOOMED = (
+    select(events.c.sequence)
+    .where(events.c.sequence < bindparam("keep_from"))
+    .order_by(events.c.sequence)
+    .limit(bindparam("most"))
+)
+_DROP_INBOUND = Statement(delete(inbound).where(inbound.c.sequence.in_(_DOOMED)))
+_DROP_EVENTS = Statement(
+    delete(events).where(events.c.sequence.in_(_DOOMED)).returning(events.c.sequence)
+)
+_OLD_MESSAGES = Statement(
+    select(messages.c.message_id)
+    .where(
+        messages.c.state >= MessageState.UNKNOWN.value,
+        messages.c.update_ms < bindparam("update_before"),
+        messages.c.expire_ms < bindparam("now"),
+    )
+    .limit(bindparam("most"))
+)
+
 
 def trim(tx: Transaction) -> int:
     """Remove some of what is too old or too much; return how many went.
@@ -26,37 +53,21 @@ def trim(tx: Transaction) -> int:
     The log stays without gaps: what goes is all that comes before the oldest event to keep. With
     an event goes the memory that its message was received.
     """
-    head = tx.connection.execute(select(meta.c.event_head)).scalar_one()
-    young = select(func.min(events.c.sequence)).where(
-        events.c.create_ms >= now_ms() - KEEP_MS, events.c.sequence > head - KEEP_EVENTS
-    )
-    keep_from = tx.connection.execute(young).scalar_one()
+    head = int(_HEAD.first(tx.connection, {}).event_head)
+    young = {"since": now_ms() - KEEP_MS, "after": head - KEEP_EVENTS}
+    keep_from = _OLDEST_TO_KEEP.first(tx.connection, young).sequence
     if keep_from is None:
         keep_from = head + 1
-    doomed = (
-        select(events.c.sequence)
-        .where(events.c.sequence < keep_from)
-        .order_by(events.c.sequence)
-        .limit(BATCH)
-    )
-    tx.connection.execute(delete(inbound).where(inbound.c.sequence.in_(doomed)))
-    gone = tx.connection.execute(delete(events).where(events.c.sequence.in_(doomed)))
-    return int(gone.rowcount)
+    doomed = {"keep_from": keep_from, "most": BATCH}
+    _DROP_INBOUND.run(tx.connection, doomed)
+    return len(_DROP_EVENTS.run(tx.connection, doomed))
 
 
 def trim_messages(tx: Transaction) -> int:
     """Remove some of the messages that were settled long ago; return how many went."""
     now = now_ms()
-    doomed = (
-        select(messages.c.message_id)
-        .where(
-            messages.c.state >= MessageState.UNKNOWN.value,
-            messages.c.update_ms < now - KEEP_MESSAGES_MS,
-            messages.c.expire_ms < now,
-        )
-        .limit(BATCH)
-    )
-    ids = tx.connection.execute(doomed).scalars().all()
+    doomed = {"update_before": now - KEEP_MESSAGES_MS, "now": now, "most": BATCH}
+    ids = [row.message_id for row in _OLD_MESSAGES.run(tx.connection, doomed)]
     message_secrets.trim(tx)
     if ids:
         message_secrets.keep_polls(tx, ids)

@@ -9,11 +9,14 @@ from sqlalchemy import update
 
 from botnode.clock import to_ms
 from botnode.session import Session
+from botnode.statement import Statement
 from botnode.states import SessionState
 from botnode.store import EpochLostError, Store, StoreClosedError, Transaction
 from botnode.tables import meta
 
 log = structlog.get_logger(__name__)
+
+_UPDATE = Statement(update(meta))
 
 EVENT_KIND = "session_state_changed"
 
@@ -33,19 +36,19 @@ class SessionRecord:
     def _write(self, tx: Transaction, session: Session) -> None:
         account = session.account
         if session.state is not SessionState.STOPPED:  # the next start asks what was before it
-            place = update(meta).values(
-                account_jid=account.jid if account else "",
-                account_lid=account.lid if account else "",
-                ban_expire_ms=to_ms(session.ban_expire_time),
-                session_state=session.state.value,
-            )
-            tx.connection.execute(place)
+            place = {
+                "account_jid": account.jid if account else "",
+                "account_lid": account.lid if account else "",
+                "ban_expire_ms": to_ms(session.ban_expire_time),
+                "session_state": session.state.value,
+            }
+            _UPDATE.run(tx.connection, place)
         tx.append_event(EVENT_KIND, account.phone_number if account else "", self._encode(session))
 
     def keep_pairing(self, since: datetime | None) -> None:
         """Let the next process go on with a pairing that began then."""
         self._store.submit(
-            lambda tx: tx.connection.execute(update(meta).values(pairing_since_ms=to_ms(since))),
+            lambda tx: _UPDATE.run(tx.connection, {"pairing_since_ms": to_ms(since)}),
             durable=True,
         )
 
