@@ -111,7 +111,9 @@ async def main(stop: lifecycle.StopSignal) -> None:
     await health.set(serving=True)
     epoch_file = folder / "epoch"
     epoch = int(epoch_file.read_text()) + 1 if epoch_file.exists() else 1
-    epoch_file.write_text(str(epoch))
+    raised = folder / "epoch.part"
+    raised.write_text(str(epoch))
+    raised.replace(epoch_file)  # whenever it is killed, the file has a number
     instance = secrets.token_hex(4)
     say(event="ready", address=f"127.0.0.1:{port}", instance=instance, epoch=epoch, pid=os.getpid())
     for state, number in how.get("session", [["CONNECTED", "+5215512345678"]]):
