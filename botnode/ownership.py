@@ -12,12 +12,12 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from botmesh.rpc.lifecycle import ConfigError, StartError
 from botnode import disk_errors, schema
 from botnode.clock import from_ms
+from botnode.engine import make_engine
 from botnode.identity import Identity
 from botnode.lease import LeaseMark
 from botnode.ports import Account
 from botnode.statement import Statement
 from botnode.states import SessionState
-from botnode.store import make_engine
 from botnode.tables import SCHEMA_VERSION, meta
 
 

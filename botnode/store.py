@@ -7,8 +7,6 @@ folder still belongs to this process's epoch.
 
 import asyncio
 import contextlib
-import functools
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,15 +17,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import structlog
-from sqlalchemy import URL, Connection, Engine, create_engine, select, update
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import StaticPool
-from sqlalchemy.util import LRUCache
 
 from botmesh.errors import MeshError, Reason
 from botnode import disk_errors
 from botnode.clock import now_ms
+from botnode.engine import make_engine
 from botnode.statement import Statement
 from botnode.tables import events, meta
 
@@ -35,9 +31,6 @@ log = structlog.get_logger(__name__)
 
 MAX_WAITING = 10_000
 MAX_GROUP = 256
-# Of each connection, where SQLite's own choice is 2000: a tenant's busy pages are few, and what
-# falls out of here is read from the system's cache.
-CACHE_KIB = 512
 DISK_RETRY_S = 0.5
 
 T = TypeVar("T")
@@ -49,9 +42,6 @@ _RAISE_HEAD = Statement(
 )
 _INSERT_EVENT = Statement(events.insert())
 _TOUCH = update(meta).values(event_head=meta.c.event_head)
-# What was compiled for one engine serves all: they have one dialect.
-_COMPILED: LRUCache[Any, Any] = LRUCache(500)
-_URL = URL.create("sqlite")
 # Whoever was refused asks again: by then another process answers, or there is room.
 _AGAIN = timedelta(seconds=1)
 
@@ -362,70 +352,3 @@ def _settle(group: list[_Job[Any]], outcomes: list[Any]) -> None:
 
 def _fail(group: list[_Job[Any]], error: Exception) -> None:
     _settle(group, [error] * len(group))
-
-
-class _Database(sqlite3.Connection):
-    """A connection to an SQLite file, and how its transactions begin."""
-
-    begin: str
-
-
-class _Dialect(SQLiteDialect_pysqlite):
-    """SQLAlchemy says BEGIN, not sqlite3."""
-
-    supports_statement_cache = True
-
-    def do_begin(self, dbapi_connection: Any) -> None:
-        dbapi_connection.execute(dbapi_connection.begin)
-
-    # Without a compiler, which SQLAlchemy would ask each time.
-
-    def do_savepoint(self, connection: Connection, name: str) -> None:
-        connection.exec_driver_sql(f"SAVEPOINT {name}")
-
-    def do_rollback_to_savepoint(self, connection: Connection, name: str) -> None:
-        connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
-
-    def do_release_savepoint(self, connection: Connection, name: str) -> None:
-        connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
-
-
-@functools.cache
-def _dialect() -> _Dialect:
-    """One for all engines: it is made, and asks SQLite what it can, once."""
-    with create_engine("sqlite://").connect() as connection:
-        dialect = _Dialect(dbapi=sqlite3)
-        dialect.initialize(connection)
-    return dialect
-
-
-def make_engine(path: Path, begin: str = "BEGIN IMMEDIATE") -> Engine:
-    """An engine with one connection to an SQLite file; a writer's transactions lock at once."""
-    dialect = _dialect()
-    pool = StaticPool(lambda: _connect(path, begin), dialect=dialect)
-    return Engine(
-        pool,
-        dialect,
-        _URL,
-        hide_parameters=True,  # an error's text is logged, and they hold people's numbers
-        execution_options={"compiled_cache": _COMPILED},
-    )
-
-
-def _connect(path: Path, begin: str) -> Any:
-    connection = sqlite3.connect(
-        path, check_same_thread=False, timeout=20, isolation_level=None, factory=_Database
-    )
-    connection.begin = begin
-    try:
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"cache_size=-{CACHE_KIB}",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from botmesh.errors import MeshError, Reason
+from botnode import engine
 from botnode import store as store_module
 from botnode.identity import Identity
 from botnode.ownership import Owned, take
@@ -350,5 +351,5 @@ async def test_a_busy_database_does_not_fill_memory_with_its_pages(store: Store)
     def cache(connection: Connection) -> int:
         return int(connection.exec_driver_sql("PRAGMA cache_size").scalar_one())
 
-    assert await store.read(cache) == -store_module.CACHE_KIB
-    assert await store.write(lambda tx: cache(tx.connection)) == -store_module.CACHE_KIB
+    assert await store.read(cache) == -engine.CACHE_KIB
+    assert await store.write(lambda tx: cache(tx.connection)) == -engine.CACHE_KIB
