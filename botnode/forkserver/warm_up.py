@@ -11,6 +11,7 @@ import contextlib
 import gc
 import os
 import threading
+import time
 from pathlib import Path
 
 import structlog
@@ -61,9 +62,13 @@ def freeze() -> None:
     gc.collect()
     heap.fill_holes()
     gc.freeze()
-    if len(list(Path("/proc/self/task").iterdir())) > 1:
-        names = ", ".join(thread.name for thread in threading.enumerate())
-        raise StartError(f"the forkserver has threads: {names}")
+    # A thread that was joined is on its way out: the kernel may have it a moment longer.
+    until = time.monotonic() + THREADS_LIMIT_S
+    while len(list(Path("/proc/self/task").iterdir())) > 1:
+        if time.monotonic() > until:
+            names = ", ".join(thread.name for thread in threading.enumerate())
+            raise StartError(f"the forkserver has threads: {names}")
+        time.sleep(0.001)
 
 
 def _rehearse() -> None:

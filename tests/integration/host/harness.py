@@ -123,7 +123,11 @@ class Mesh:
             tenant = await self.get(tenant_id)
             return tenant if check(tenant) else None
 
-        return await eventually(found, limit_s)
+        try:
+            return await eventually(found, limit_s)
+        except AssertionError as error:
+            told = (self.data_dir.path / "host.log").read_text()
+            raise AssertionError(f"{await self.get(tenant_id)}\n{told}") from error
 
     async def until_running(self, *tenant_ids: str, limit_s: float = 15.0) -> list[Tenant]:
         return [await self.until(t, is_connected, limit_s) for t in tenant_ids]

@@ -17,13 +17,15 @@ def _run(program: str) -> None:
 
 def test_the_import_starts_no_go_and_no_thread() -> None:
     _run("""
-        import ctypes, logging, os
+        import ctypes, logging, os, time
         from pathlib import Path
         from botnode import neonize_loader
         real, handlers = ctypes.CDLL, list(logging.getLogger().handlers)
         library = neonize_loader.import_lean()
         assert library.library_file.name not in Path("/proc/self/maps").read_text()
-        assert len(os.listdir("/proc/self/task")) == 1
+        until = time.monotonic() + 10
+        while len(os.listdir("/proc/self/task")) > 1:  # one that was joined may be on its way out
+            assert time.monotonic() < until
         assert ctypes.CDLL is real
         assert logging.getLogger().handlers == handlers
         try:
