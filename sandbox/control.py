@@ -14,10 +14,10 @@ from botmesh.sandbox.v1 import sandbox_pb2 as pb
 from botmesh.sandbox.v1 import sandbox_pb2_grpc
 from sandbox import conversion, fault_conversion, faults, group_control, votes
 from sandbox.addresses import Addresses
-from sandbox.arrivals import Arrivals
 from sandbox.lines import end, replaced
 from sandbox.naming import Naming
 from sandbox.network import Network
+from sandbox.news import News
 from sandbox.pairing import ScanError, ScanProblem
 from sandbox.refusals import RefusedError, answering, invalid, streaming
 from sandbox.state.devices import Device
@@ -50,7 +50,7 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
         self._version = version
         self._started_at = time.time()
         self._naming = Naming(network.store)
-        self._arrivals = Arrivals(network.store.messages)
+        self._arrivals = News()
         network.handset.arrived = self._arrivals.announce
 
     @answering
@@ -130,11 +130,10 @@ class SandboxServicer(sandbox_pb2_grpc.SandboxServiceServicer):
         if request.wait_count > limit:
             raise invalid("wait_count", "it is more than the page holds")
         seconds = request.wait.ToNanoseconds() / 1e9 if request.HasField("wait") else _WAIT_SECONDS
+        number = self._phone("phone", request.phone).number
         found = await self._arrivals.wait(
-            self._phone("phone", request.phone).number,
-            request.after_sequence,
+            lambda: self._store.messages.after(number, request.after_sequence, limit),
             count=request.wait_count,
-            limit=limit,
             seconds=seconds,
         )
         return pb.ListMessagesResponse(messages=[conversion.message(item) for item in found])

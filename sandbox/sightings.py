@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import itertools
 import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
+
+from sandbox.news import News
 
 _KEPT: Final = 1000
 
@@ -59,14 +60,13 @@ class Sightings:
     def __init__(self) -> None:
         self._kept: deque[Sighting] = deque(maxlen=_KEPT)
         self._sequence = itertools.count(1)
-        self._next = asyncio.Event()
+        self._news = News()
 
     def add(self, number: str, kind: SightingKind, who: str, device: int, **what: Any) -> None:
         """A phone sees something."""
         seen = Sighting(next(self._sequence), number, kind, who, device, time.time(), **what)
         self._kept.append(seen)
-        self._next.set()
-        self._next = asyncio.Event()
+        self._news.announce()
 
     def of(self, number: str, kind: SightingKind | None = None, after: int = 0) -> list[Sighting]:
         """What a phone has seen, oldest first."""
@@ -80,15 +80,6 @@ class Sightings:
         self, number: str, kind: SightingKind | None, after: int, *, count: int, seconds: float
     ) -> list[Sighting]:
         """The same, once there are as many as asked for or the time is over."""
-        deadline = time.monotonic() + seconds
-        while True:
-            coming = self._next
-            found = self.of(number, kind, after)
-            left = deadline - time.monotonic()
-            if len(found) >= count or left <= 0:
-                return found
-            try:
-                async with asyncio.timeout(left):
-                    await coming.wait()
-            except TimeoutError:
-                continue
+        return await self._news.wait(
+            lambda: self.of(number, kind, after), count=count, seconds=seconds
+        )

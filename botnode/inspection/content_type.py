@@ -196,6 +196,7 @@ def _inside_zip(path: Path, head: bytes) -> str:
             return ZIP
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+    # The last but one for what `zipfile` does not know.
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
         return ZIP
     if "[Content_Types].xml" in names:
