@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from google.protobuf.empty_pb2 import Empty
 
 from benchmarks.calls import quantile
 from benchmarks.figure import Figure, Sense, Target
-from benchmarks.mesh import CALL_S, Mesh
+from benchmarks.mesh import CALL_S, BenchError, Mesh
 from benchmarks.meter import Span, span
 from benchmarks.processes import pss_mb
 from benchmarks.protocol_mesh import ProtocolMesh, protocol_mesh
@@ -20,9 +22,11 @@ from botmesh.sandbox import v1 as phones
 from botmesh.v1 import (
     CreateTenantRequest,
     DeleteTenantRequest,
+    RequestPairingCodeRequest,
     StreamEventsRequest,
     StreamEventsResponse,
     StreamQRRequest,
+    StreamQRResponse,
 )
 
 NAME = "streams"
@@ -30,10 +34,14 @@ TENANTS = 100
 EACH = 10
 CONSUMERS = TENANTS * EACH
 PAIRING, WATCHERS = 4, 200
+NUMBERS = 2
 CONNECTIONS = 20
 ROUNDS = 4
 ITEMS = 60
 RATE = 20.0
+# The library works for some tens of milliseconds on each phone code, before there is an item.
+PHONE_CODES = 20
+PHONE_CODE_RATE = 5.0
 SETTLE_S = 3.0
 # An event's time has whole milliseconds: it is half of one early, in the mean.
 ROUNDED_S = 0.0005
@@ -43,7 +51,19 @@ EVENTS, CODES = (f"/botmesh.v1.BotService/{name}" for name in ("StreamEvents", "
 async def measure(world: World) -> AsyncGenerator[Figure, None]:
     """Memory first, while the gateway is fresh; then items, straight and through it in turns."""
     mesh, _ = await world.mesh(TENANTS, fresh=True)
-    yield await _memory(mesh)
+    async with _unpaired(mesh) as pairing:
+        yield await _memory(mesh, pairing)
+        late = Late(f"{WATCHERS} StreamQR")
+        with span(mesh.parts) as taken:
+            for turn in range(ROUNDS):
+                late.straight += await _codes(mesh, pairing, 2 * turn, direct=True)
+                late.through += await _codes(mesh, pairing, 2 * turn + 1, direct=False)
+    said = (
+        "from the botnode's first copy (its expire_time less its expires_in) to each watcher, "
+        f"{WATCHERS // PAIRING} watchers of each tenant; phone codes, and the codes that rotate"
+    )
+    yield late.figure("real botnodes", 50, taken, Target(1.6, of_ratio=True), said)
+    yield late.figure("real botnodes", 99, taken)
     late = Late()
     with span(mesh.parts) as taken:
         for turn in range(ROUNDS):
@@ -68,6 +88,7 @@ async def measure(world: World) -> AsyncGenerator[Figure, None]:
 class Late:
     """How late items were, in seconds, straight and through the gateway."""
 
+    streams: str = f"{CONSUMERS:,} StreamEvents"
     straight: list[float] = field(default_factory=list)
     through: list[float] = field(default_factory=list)
 
@@ -77,8 +98,7 @@ class Late:
         """A percentile as a figure."""
         return Figure(
             NAME,
-            f"an item's latency p{per_cent}, {CONSUMERS:,} StreamEvents through one gateway "
-            f"({callee})",
+            f"an item's latency p{per_cent}, {self.streams} through one gateway ({callee})",
             quantile(self.through, per_cent) * 1000,
             "ms",
             target,
@@ -90,25 +110,34 @@ class Late:
         )
 
 
-async def _memory(mesh: Mesh) -> Figure:
-    pairing = [f"pair-{number}" for number in range(PAIRING)]
-    for tenant in pairing:
+@asynccontextmanager
+async def _unpaired(mesh: Mesh) -> AsyncIterator[list[str]]:
+    """Tenants that nobody has paired."""
+    tenants = [f"pair-{number}" for number in range(PAIRING)]
+    for tenant in tenants:
         await mesh.tenants.CreateTenant(CreateTenantRequest(tenant_id=tenant), timeout=CALL_S)
+    yield tenants
+    for tenant in tenants:
+        delete = DeleteTenantRequest(tenant_id=tenant, delete_data=True)
+        await mesh.tenants.DeleteTenant(delete, timeout=CALL_S)
+
+
+def _watching(pairing: Sequence[str]) -> list[StreamQRRequest]:
+    return [StreamQRRequest(tenant_id=pairing[n % PAIRING]) for n in range(WATCHERS)]
+
+
+async def _memory(mesh: Mesh, pairing: Sequence[str]) -> Figure:
     gateway = mesh.part("gateway")
     await asyncio.sleep(SETTLE_S)
     before = pss_mb(gateway)
-    asked = [StreamQRRequest(tenant_id=pairing[n % PAIRING]) for n in range(WATCHERS)]
     async with Watchers(CODES) as codes, Watchers(EVENTS) as events:
         with span(mesh.parts) as taken:
             began = time.monotonic()
-            await codes.open([mesh.address] * CONNECTIONS, asked)
+            await codes.open([mesh.address] * CONNECTIONS, _watching(pairing))
             await events.open([mesh.address] * CONNECTIONS, _requests(mesh))
             opened = time.monotonic() - began
         await asyncio.sleep(SETTLE_S)
         after = pss_mb(gateway)
-    for tenant in pairing:
-        delete = DeleteTenantRequest(tenant_id=tenant, delete_data=True)
-        await mesh.tenants.DeleteTenant(delete, timeout=CALL_S)
     return Figure(
         NAME,
         f"the gateway's memory for a stream ({CONSUMERS:,} StreamEvents, {WATCHERS} StreamQR)",
@@ -120,6 +149,46 @@ async def _memory(mesh: Mesh) -> Figure:
         note=f"PSS {before:.0f} to {after:.0f} MB; all had their first item after {opened:.1f} s; "
         f"{2 * CONNECTIONS} connections",
     )
+
+
+async def _codes(mesh: Mesh, pairing: Sequence[str], turn: int, *, direct: bool) -> list[float]:
+    """How late each code was at each watcher, in seconds."""
+    secret = mesh.secret() if direct else ()
+    addresses = [mesh.address] * CONNECTIONS
+    if direct:
+        where = {tenant.tenant_id: tenant.address for tenant in await mesh.listed()}
+        addresses = [where[tenant] for tenant in pairing] * (CONNECTIONS // PAIRING)
+    async with Watchers(CODES, secret) as watchers:
+        await watchers.open(addresses, _watching(pairing))
+        await asyncio.sleep(1)  # what was on show while others were opened
+        opened = len(watchers.items)
+        for number in range(PHONE_CODES):
+            due = time.monotonic() + 1 / PHONE_CODE_RATE
+            asked = RequestPairingCodeRequest(
+                tenant_id=pairing[number % PAIRING],
+                # One code lives at a time: another number's takes its place.
+                phone_number=phone((turn * PHONE_CODES + number) // PAIRING % NUMBERS),
+            )
+            await mesh.bots.RequestPairingCode(asked, timeout=CALL_S)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        await asyncio.sleep(1)
+        return _lateness(watchers.items[opened:])
+
+
+def _lateness(items: Sequence[tuple[float, bytes]]) -> list[float]:
+    """How late the codes among these were that every watcher has."""
+    copies: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    for at, raw in items:
+        step = StreamQRResponse.FromString(raw)
+        kind = step.WhichOneof("step")
+        if kind in ("code", "phone_code"):
+            code = getattr(step, kind)
+            sent = code.expire_time.ToNanoseconds() - code.expires_in.ToNanoseconds()
+            copies[code.code].append((at, sent / 1e9))
+    whole = [same for same in copies.values() if len(same) == WATCHERS // PAIRING]
+    if len(whole) < PHONE_CODES:
+        raise BenchError(f"only {len(whole)} of {PHONE_CODES} codes came to all watchers")
+    return [at - min(sent for _, sent in same) for same in whole for at, _ in same]
 
 
 async def _items(mesh: Mesh, turn: int, *, direct: bool) -> list[float]:

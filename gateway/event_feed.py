@@ -1,17 +1,13 @@
 """One botnode's new events for all consumers of its tenant: read once, handed to each."""
 
-import asyncio
-from collections import deque
-
 from botmesh.v1 import bot_pb2, event_pb2
+from gateway.waiting import Waiting
 
 # What is kept for readers that have not taken it yet. Who falls further behind reads for himself.
 MOST_EVENTS = 256
 MOST_BYTES = 256 * 1024
 # How far a reader may be before the feed, which is about to catch up with him.
 AHEAD = 16
-# How many readers are woken in one turn of the loop; the calls of other tenants wait no longer.
-AT_ONCE = 16
 
 
 class EventPlace:
@@ -94,8 +90,7 @@ class EventFeed:
         self.error: Exception | None = None
         self._events: dict[int, _Kept] = {}
         self._bytes = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._due = 0
+        self._waiting = Waiting()
 
     def covers(self, place: EventPlace) -> bool:
         """Whether a consumer can go on here without a gap."""
@@ -126,13 +121,13 @@ class EventFeed:
             # The readers have been told where the feed begins.
             self.beats += bool(self.head[0])
             self.head = (response, item.head.sequence)
-        self._tell()
+        self._waiting.tell()
 
     def end(self, error: Exception | None) -> None:
         """Nothing more will come."""
         self.has_ended = True
         self.error = error
-        self._tell()
+        self._waiting.tell()
 
     def join(self, sequence: int) -> int:
         """A reader comes who has the events up to one; from where he takes all that come."""
@@ -162,26 +157,8 @@ class EventFeed:
         self._bytes -= len(self._events.pop(sequence).response)
 
     async def wait(self) -> None:
-        """Return when there is something new; who came first goes first."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
-        await waiter
-
-    def _tell(self) -> None:
-        """Wake all who wait now."""
-        under_way = self._due
-        self._due = len(self._waiting)
-        if not under_way:
-            self._wake()
-
-    def _wake(self) -> None:
-        for _ in range(min(self._due, AT_ONCE)):
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-            self._due -= 1
-        if self._due:
-            asyncio.get_running_loop().call_soon(self._wake)
+        """Return when there is something new."""
+        await self._waiting.wait()
 
 
 class _Kept:

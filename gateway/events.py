@@ -93,7 +93,7 @@ class EventForwarder:
         except Exception:
             log.exception("event_feed_failed", tenant_id=call.tenant_id)
         finally:
-            del self._tasks[feed]
+            self._tasks.pop(feed, None)
             self._forget(feed)
             feed.end(error)
 
@@ -116,9 +116,9 @@ class EventForwarder:
                 await write(response)
         finally:
             reader.leave()
-            if not feed.readers and feed in self._tasks:
+            if not feed.readers and (task := self._tasks.pop(feed, None)) is not None:
                 self._forget(feed)
-                self._tasks[feed].cancel()
+                task.cancel()
         if isinstance(feed.error, MeshError):
             raise feed.error.with_traceback(None)
         if feed.has_ended:

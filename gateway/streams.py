@@ -6,25 +6,22 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 import grpc.aio
 
 from botmesh.errors import MeshError, Reason
-from botmesh.v1 import bot_pb2, media_pb2
+from botmesh.v1 import media_pb2
 from gateway.call import Call
 from gateway.channels import Channels
 from gateway.course import Course
 from gateway.credentials import Credentials
 from gateway.events import EventForwarder, Write
 from gateway.forwarder import Luck, Sleep
+from gateway.pairings import PairingForwarder
 from gateway.resolver import Resolver
 from registry.discovery.port import Route
-
-# As long as a botnode shows codes; each restart of one begins its own count anew.
-PAIRING_LIMIT_S = 30 * 60.0
 
 Responses: TypeAlias = "grpc.aio.UnaryStreamCall[bytes, bytes]"
 
@@ -53,41 +50,6 @@ class Again:
 
     def is_news(self, response: bytes) -> bool:  # noqa: ARG002 - the port's
         """Everything is."""
-        return True
-
-
-class Pairing:
-    """StreamQR: watches again; codes that the caller has already are not repeated.
-
-    A botnode ends its process after some rounds of codes, so its own limit would never come.
-    """
-
-    def __init__(self, request: bytes, clock: Callable[[], float] = time.monotonic) -> None:
-        self._request = request
-        self._clock = clock
-        self._until = clock() + PAIRING_LIMIT_S
-        self._codes: dict[str, str] = {}
-
-    def request(self) -> bytes:
-        """The caller's request."""
-        if self._clock() >= self._until:
-            raise MeshError(
-                Reason.PAIRING_TIMED_OUT,
-                "nobody scanned a code in 30 minutes",
-                retry_after=timedelta(seconds=1),
-            )
-        return self._request
-
-    def is_news(self, response: bytes) -> bool:
-        """Everything but the code of each kind that was passed on last."""
-        step = bot_pb2.StreamQRResponse.FromString(response)
-        kind = step.WhichOneof("step")
-        if kind not in ("code", "phone_code"):
-            return True
-        code = step.code.code if kind == "code" else step.phone_code.code
-        if code == self._codes.get(kind):
-            return False
-        self._codes[kind] = code
         return True
 
 
@@ -120,9 +82,8 @@ class Download:
         return False
 
 
-EVENTS = "StreamEvents"
 RESUMPTIONS: Mapping[str, Callable[[bytes], Resumption]] = MappingProxyType(
-    {"StreamQR": Pairing, "DownloadMedia": Download}
+    {"DownloadMedia": Download}
 )
 
 
@@ -144,6 +105,12 @@ class StreamForwarder:
         self._luck = luck
         self._sleep = sleep
         self._events = EventForwarder(self.follow, luck=luck, sleep=sleep)
+        self._pairings = PairingForwarder(self.follow)
+        # Their callers share streams.
+        self._shared = {
+            "StreamEvents": self._events.forward,
+            "StreamQR": self._pairings.forward,
+        }
 
     async def forward(self, call: Call, write: Write) -> None:
         """Hand on the botnode's responses, and its successors' after it, as they come.
@@ -156,8 +123,9 @@ class StreamForwarder:
             ForwardedError: the botnode's own error.
             MeshError: what the gateway has to say itself.
         """
-        if call.method.name == EVENTS:
-            await self._events.forward(call, write)
+        shared = self._shared.get(call.method.name)
+        if shared is not None:
+            await shared(call, write)
         else:
             await self.follow(call, RESUMPTIONS.get(call.method.name, Again)(call.request), write)
 
@@ -167,10 +135,11 @@ class StreamForwarder:
         resumption: Resumption,
         write: Write,
         is_enough: Callable[[], bool] = lambda: False,
+        lose: Callable[[], None] = lambda: None,
     ) -> bool:
         """The same from where a stream stands. True if it was enough, False if the stream ended.
 
-        `is_enough` is asked after each response.
+        `is_enough` is asked after each response, `lose` is called when a botnode is lost.
         """
         course = Course(call, self._luck)
         patience = _Patience(call)
@@ -187,6 +156,7 @@ class StreamForwarder:
                         if is_enough():
                             return True
             except grpc.aio.AioRpcError as error:
+                lose()
                 failure = course.note(error, route.address)
                 decision = course.decide(patience.until() - time.monotonic())
                 if decision is None:

@@ -21,12 +21,18 @@ StartFar = Callable[..., Awaitable[FarSide]]
 WATCHING = bot_pb2.StreamQRRequest(tenant_id="a")
 
 
-def _qr(*steps: bot_pb2.StreamQRResponse, then: BaseException | None = None) -> Any:
+def _qr(
+    *steps: bot_pb2.StreamQRResponse,
+    then: BaseException | None = None,
+    when: asyncio.Event | None = None,
+) -> Any:
     """A StreamQR that shows these steps, then fails or hangs."""
 
     async def serve(request: bytes, context: Any) -> AsyncIterator[bytes]:
         for step in steps:
             yield step.SerializeToString()
+        if when is not None:
+            await when.wait()
         if then is not None:
             raise then
         await asyncio.Event().wait()
@@ -105,13 +111,75 @@ async def test_pairing_goes_on_at_a_renewed_botnode_without_repeating_the_code(
 @pytest.mark.parametrize(
     "reason", [Reason.PAIRING_TIMED_OUT, Reason.CLIENT_OUTDATED, Reason.SESSION_DISCONNECTED]
 )
-async def test_a_streams_own_end_is_passed_on(
+async def test_a_streams_own_end_is_passed_on_to_all(
     mesh: GatewayUnderTest, far: FarSide, reason: Reason
 ) -> None:
-    far.script["StreamQR"] = _qr(_code("1"), then=MeshError(reason, "so it is"))
-    stream = mesh.bot.StreamQR(WATCHING, timeout=20)
-    assert (await _ended(stream)).reason is reason
+    end = asyncio.Event()
+    far.script["StreamQR"] = _qr(_code("1"), then=MeshError(reason, "so it is"), when=end)
+    streams = [mesh.bot.StreamQR(WATCHING, timeout=20) for _ in range(3)]
+    for stream in streams:
+        await _next(stream)
+    end.set()
+    assert [(await _ended(stream)).reason for stream in streams] == [reason] * 3
     assert len(far.seen) == 1
+
+
+async def test_who_comes_while_the_botnode_is_away_gets_no_code_of_its(
+    mesh: GatewayUnderTest, far: FarSide, start_far: StartFar
+) -> None:
+    far.script["StreamQR"] = _qr(_code("1"))
+    early = mesh.bot.StreamQR(WATCHING, timeout=30)
+    assert (await _next(early)).code.code == "1"
+    late = mesh.bot.StreamQR(WATCHING, timeout=30)
+    assert (await _next(late)).code.code == "1"
+    await far.stop()
+    await mesh.route("a", None)
+    later = mesh.bot.StreamQR(WATCHING, timeout=30)
+    await eventually(lambda: len(mesh.gateway._drain._streams) == 3)
+    again = await start_far("a")
+    again.script["StreamQR"] = _qr(_code("2"), PAIRED)
+    await mesh.route("a", again.address)
+    for stream in (early, late, later):
+        assert (await _next(stream)).code.code == "2"
+        assert await _next(stream) == PAIRED
+    assert (len(far.seen), len(again.seen)) == (1, 1)
+
+
+async def test_watchers_end_each_by_himself(mesh: GatewayUnderTest, far: FarSide) -> None:
+    far.script["StreamQR"] = _qr(_code("1"))
+    streams = [mesh.bot.StreamQR(WATCHING) for _ in range(3)]
+    hurried = mesh.bot.StreamQR(WATCHING, timeout=0.2)
+    for stream in (*streams, hurried):
+        await _next(stream)
+    assert len(far.seen) == 1
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await _next(hurried)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    gone, *staying = streams
+    gone.cancel()
+    await eventually(lambda: len(mesh.gateway._drain._streams) == 2)
+    assert not far.cancelled
+    for stream in staying:
+        stream.cancel()
+    await eventually(lambda: far.cancelled == ["StreamQR"], within_s=2)
+    assert mesh.gateway.channels.take(far.address).calls == 1
+
+
+@pytest.mark.parametrize("reason", [Reason.TENANT_STOPPED, Reason.SHUTTING_DOWN])
+async def test_what_ends_a_pairing_ends_it_for_all(
+    mesh: GatewayUnderTest, far: FarSide, reason: Reason
+) -> None:
+    far.script["StreamQR"] = _qr(_code("1"))
+    streams = [mesh.bot.StreamQR(WATCHING, timeout=20) for _ in range(5)]
+    for stream in streams:
+        await _next(stream)
+    if reason is Reason.TENANT_STOPPED:
+        await mesh.tenants.stop("a")
+        await far.stop()
+        await mesh.route("a", None)
+    else:
+        mesh.gateway._drain.end_streams()
+    assert [(await _ended(stream)).reason for stream in streams] == [reason] * 5
 
 
 async def test_events_go_on_without_a_gap_or_a_repeat(
@@ -235,5 +303,5 @@ async def test_two_hundred_watchers_over_a_restart(
     assert {step.code.code for step in second} == {"2"}
     last = await asyncio.gather(*(_next(stream) for stream in streams))
     assert all(step == PAIRED for step in last)
-    assert len(again.seen) == 200
+    assert len(again.seen) == 1
     assert {seen.metadata[metadata.TENANT_ID] for seen in again.seen} == {"a"}

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from botmesh.v1 import bot_pb2, event_pb2
-from gateway import event_feed
+from gateway import event_feed, waiting
 from gateway.event_feed import EventFeed, EventPlace, FeedReader
 
 LOG = "log"
@@ -81,7 +81,7 @@ async def test_a_reader_waits_for_what_comes(feed: EventFeed) -> None:
 async def test_readers_are_woken_in_portions_and_in_turn(
     feed: EventFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_feed, "AT_ONCE", 2)
+    monkeypatch.setattr(waiting, "AT_ONCE", 2)
     readers = [FeedReader(feed, place(5)) for _ in range(7)]
     got: list[tuple[int, bytes | None]] = []
 

@@ -4,14 +4,10 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 
 from botmesh.errors import MeshError, Reason
-from botmesh.v1 import bot_pb2, event_pb2, media_pb2, session_pb2
+from botmesh.v1 import bot_pb2, event_pb2, media_pb2
 from gateway.event_feed import EventPlace
 from gateway.policy import POLICIES
-from gateway.streams import PAIRING_LIMIT_S, RESUMPTIONS, Download, Pairing
-
-
-def _code(text: str) -> bytes:
-    return bot_pb2.StreamQRResponse(code=session_pb2.QRCode(code=text)).SerializeToString()
+from gateway.streams import RESUMPTIONS, Download
 
 
 def _event(sequence: int) -> bytes:
@@ -30,44 +26,6 @@ def _asked(events: EventPlace) -> bot_pb2.StreamEventsRequest:
 
 def test_resumptions_are_for_methods_of_the_contract() -> None:
     assert set(RESUMPTIONS) <= set(POLICIES)
-
-
-def test_the_code_that_is_on_show_is_not_repeated() -> None:
-    pairing = Pairing(b"request")
-    assert pairing.is_news(_code("1"))
-    assert not pairing.is_news(_code("1"))
-    assert pairing.is_news(_code("2"))
-    assert pairing.is_news(_code("1"))
-    failed = bot_pb2.StreamQRResponse(failed=session_pb2.PairingFailed(reason="X"))
-    assert pairing.is_news(failed.SerializeToString())
-    assert pairing.is_news(failed.SerializeToString())
-    assert pairing.request() == b"request"
-
-
-def test_a_phone_code_and_the_code_on_show_are_each_told_once() -> None:
-    def phone(text: str) -> bytes:
-        code = session_pb2.PhoneCode(code=text)
-        return bot_pb2.StreamQRResponse(phone_code=code).SerializeToString()
-
-    pairing = Pairing(b"request")
-    assert pairing.is_news(_code("1"))
-    assert pairing.is_news(phone("ABCD-EFGH"))
-    assert not pairing.is_news(_code("1"))
-    assert not pairing.is_news(phone("ABCD-EFGH"))
-    assert pairing.is_news(phone("JKLM-NPQR"))
-    passkey = bot_pb2.StreamQRResponse(passkey_required=session_pb2.PasskeyRequired())
-    assert pairing.is_news(passkey.SerializeToString())
-
-
-def test_pairing_is_not_resumed_for_ever() -> None:
-    now = 0.0
-    pairing = Pairing(b"request", clock=lambda: now)
-    now = PAIRING_LIMIT_S - 1
-    assert pairing.request() == b"request"
-    now = PAIRING_LIMIT_S
-    with pytest.raises(MeshError) as caught:
-        pairing.request()
-    assert caught.value.reason is Reason.PAIRING_TIMED_OUT
 
 
 def test_events_go_on_after_the_last_one_passed_on() -> None:
