@@ -1,6 +1,8 @@
 """Bad input and bad circumstances: a typed error or a clear end, and everything else goes on."""
 
+import os
 import secrets
+import signal
 import socket
 import sqlite3
 from pathlib import Path
@@ -10,6 +12,7 @@ import grpc
 import pytest
 
 from botmesh.errors import MeshError, Reason, from_rpc_error
+from botmesh.sandbox import v1 as sandbox
 from botmesh.v1 import (
     BotServiceStub,
     CreateTenantRequest,
@@ -19,8 +22,9 @@ from botmesh.v1 import (
     ObservedState,
     SessionState,
     StopTenantRequest,
+    StreamQRRequest,
 )
-from tests.e2e.mesh.harness import EXAMPLES, Mesh, eventually
+from tests.e2e.mesh.harness import EXAMPLES, LIMIT_S, Mesh, eventually
 
 pytestmark = [
     pytest.mark.e2e,
@@ -129,6 +133,22 @@ def test_a_message_never_leaves_from_another_tenants_number(mesh: Mesh) -> None:
     assert message.state >= MessageState.MESSAGE_STATE_SENT
     found = mesh.inbox(phone, 1)
     assert [(m.text, m.sender) for m in found] == [("de mundo", mesh.tenant(MUNDO).phone_number)]
+
+
+def test_all_who_watch_a_pairing_go_on_when_its_botnode_is_killed(
+    mesh: Mesh, unpaired: str
+) -> None:
+    watch = StreamQRRequest(tenant_id=unpaired)
+    streams = [mesh.bots.StreamQR(watch, timeout=LIMIT_S) for _ in range(5)]
+    (first,) = {next(stream).code.code for stream in streams}
+    os.kill(mesh.tenant(unpaired).pid, signal.SIGKILL)
+    (second,) = {next(stream).code.code for stream in streams}
+    streams.append(mesh.bots.StreamQR(watch, timeout=LIMIT_S))
+    assert first != second == next(streams[-1]).code.code
+    mesh.phones.Scan(sandbox.ScanRequest(phone="+5215587660006", code=second))
+    assert [step.paired.phone_number for steps in streams for step in steps] == [
+        "+5215587660006"
+    ] * 6
 
 
 def test_a_damaged_store_stops_that_tenant_alone(mesh: Mesh, unpaired: str) -> None:
