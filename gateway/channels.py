@@ -26,6 +26,8 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.min_reconnect_backoff_ms", 2_000),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Core's own records of each channel, which nobody asks for: 4 KB for each botnode.
+    ("grpc.enable_channelz", 0),
     *FLOW,
 )
 
