@@ -1,7 +1,7 @@
 """What native code must find in the environment that the process was started with.
 
-Go never sees a later change, so a botnode that was started without these starts again in place;
-whoever starts botnodes saves that by setting them.
+Go and C never see a later change, so a botnode that was started without these starts again in
+place; whoever starts botnodes saves that by setting them.
 """
 
 GO_ENVIRONMENT = {
@@ -10,6 +10,8 @@ GO_ENVIRONMENT = {
     # A tenant's process is small and mostly idle.
     "GOGC": "25",
     "GOMAXPROCS": "1",
+    # glibc's: else each of some ten threads that allocate gets a heap of its own.
+    "MALLOC_ARENA_MAX": "1",
     # gRPC's: what it does to live through a fork doubles what an idle botnode costs. A botnode
     # forks nothing that goes on with gRPC: its helpers are programs of their own.
     "GRPC_ENABLE_FORK_SUPPORT": "0",

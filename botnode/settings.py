@@ -16,6 +16,7 @@ from botnode.pacing import Pace
 from botnode.storage import StorageLimits
 
 ROOT_KEY_BYTES = 32
+_ROOT_KEY = re.compile(rf"[0-9a-fA-F]{{{2 * ROOT_KEY_BYTES}}}")
 DEFAULT_MESH = "default"
 _MB = 1024 * 1024
 
@@ -44,7 +45,7 @@ def _proxy_url(text: str) -> str:
 
 
 def _root_key(text: str) -> str | None:
-    if text and not re.fullmatch(rf"[0-9a-fA-F]{{{2 * ROOT_KEY_BYTES}}}", text):
+    if text and not _ROOT_KEY.fullmatch(text):
         raise ValueError(f"must be {ROOT_KEY_BYTES} bytes in hex")
     return text or None
 

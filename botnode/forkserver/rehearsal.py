@@ -4,9 +4,10 @@ It is the real botnode but for the library, in a folder that is thrown away.
 """
 
 import asyncio
+import contextlib
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -47,14 +48,15 @@ TENANT = "rehearsal"
 _UNPACED = Pace(messages_per_minute=0, new_chats_per_day=0, least_pause_ms=0, most_pause_ms=0)
 
 
-async def rehearse() -> None:
-    """Live a short life twice: once in a new folder, once in the one that was left."""
-    with tempfile.TemporaryDirectory(prefix="botmesh-") as folder:
-        for _ in range(2):
-            await _live(TenantFolder(Path(folder) / TENANT))
+@contextlib.contextmanager
+def folder() -> Iterator[TenantFolder]:
+    """A tenant's folder that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="botmesh-") as place:
+        yield TenantFolder(Path(place) / TENANT)
 
 
-async def _live(folder: TenantFolder) -> None:
+async def rehearse(folder: TenantFolder) -> None:
+    """Live a short life in a folder, a new one or one that was lived in before."""
     folder.create()
     identity = Identity(TENANT, TENANT, "rehearsal", new_instance(), "0", now())
     machine = SessionMachine()

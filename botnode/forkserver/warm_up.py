@@ -2,14 +2,15 @@
 
 What a forked process writes to becomes its own, a page at a time; reading a Python object counts a
 reference to it, and that is a write. So all that is written once, in any botnode, is done here
-before: modules are imported, code has run often enough for its bytecode to be specialised, and what
-is left is taken out of the garbage collector's sight.
+before: modules are imported, what is called is brought together, code has run often enough for its
+bytecode to be specialised, and what is left is taken out of the garbage collector's sight.
 """
 
 import asyncio
 import contextlib
 import gc
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -20,9 +21,19 @@ from botmesh.rpc import logging
 from botmesh.rpc.lifecycle import StartError
 from botmesh.rpc.variables import MeshVariables
 from botnode import neonize_loader
+from botnode.folder import TenantFolder
 from botnode.forkserver import heap, rehearsal
+from botnode.forkserver.neighbours import Calls
 from botnode.threads import crew
 
+# What runs at a start, and the rehearsal goes without: a server, the library, the environment.
+_AT_START = (
+    *("botmesh.rpc.datadir", "botmesh.rpc.lifecycle", "botmesh.rpc.server"),
+    *("botmesh.rpc.variables", "botnode.waiting", "botnode.whatsapp", "botnode.whatsapp_client"),
+    *("botnode.app", "botnode.folder", "botnode.lease", "botnode.neonize_loader", "botnode.output"),
+    *("botnode.program", "botnode.services", "botnode.settings", "botnode.status", "botnode.trust"),
+    *("grpc.aio._server", "grpc_health.v1._async", "neonize.events"),
+)
 # How long the threads of the rehearsal may take to end.
 THREADS_LIMIT_S = 5.0
 
@@ -74,7 +85,28 @@ def freeze() -> None:
 def _rehearse() -> None:
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
         _configure_log("info", "json", tenant_id=rehearsal.TENANT)
-        asyncio.run(rehearsal.rehearse())
+        with rehearsal.folder() as folder:
+            asyncio.run(rehearsal.rehearse(folder))
+            _bring_together(folder)
+            asyncio.run(rehearsal.rehearse(folder))
+
+
+def _bring_together(folder: TenantFolder) -> None:
+    """Let what a start calls, and then a life, lie side by side."""
+    calls = Calls()
+    _begin_threads_anew()  # what those call that run already is not noted
+    with calls.noted():
+        asyncio.run(rehearsal.rehearse(folder))
+    _begin_threads_anew()
+    calls.add({str(sys.modules[name].__file__) for name in _AT_START if name in sys.modules})
+    gc.collect()
+    heap.fill_holes()
+    calls.bring_together()
+
+
+def _begin_threads_anew() -> None:
+    crew.dismiss()
+    crew.forget()
 
 
 def _configure_log(level: str, fmt: logging.LogFormat, **bound: str) -> None:
