@@ -35,7 +35,7 @@ class Calls:
             yield
         finally:
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]  # typeshed wants a function
+            threading.setprofile(None)
 
     def _note(self, frame: FrameType, event: str, _: Any) -> None:
         if event == "call":
