@@ -55,6 +55,12 @@ class Calls:
 
     def bring_together(self) -> None:
         """Make anew what was called, in that order: what is made together lies together."""
+        fresh = self._renew_codes()
+        # The old ones stay until all are made: else the next would lie where one was.
+        old = [_renew_function(places) for places in _places(fresh.values())]
+        old.clear()
+
+    def _renew_codes(self) -> dict[int, CodeType]:
         functions: dict[int, list[FunctionType]] = {}
         for thing in gc.get_objects():
             if type(thing) is FunctionType and id(thing.__code__) in self._codes:
@@ -63,12 +69,7 @@ class Calls:
         for code in self._codes.values():
             for function in functions.get(id(code), ()):
                 function.__code__ = self._renew(code, fresh)
-        del thing, function
-        functions.clear()
-        places = _places(fresh.values())
-        # The old ones stay until all are made: else the next would lie where one was.
-        old = [_renew_function(each) for each in places]
-        old.clear()
+        return fresh
 
     def _renew(self, code: CodeType, fresh: dict[int, CodeType]) -> CodeType:
         known = fresh.get(id(code))

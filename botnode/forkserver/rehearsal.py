@@ -55,8 +55,13 @@ def folder() -> Iterator[TenantFolder]:
         yield TenantFolder(Path(place) / TENANT)
 
 
-async def rehearse(folder: TenantFolder) -> None:
-    """Live a short life in a folder, a new one or one that was lived in before."""
+async def rehearse(folder: TenantFolder, *, rounds: int) -> None:
+    """Live a short life in a folder, a new one or one that was lived in before.
+
+    Args:
+        folder: the tenant's.
+        rounds: how often all is asked that is asked again and again.
+    """
     folder.create()
     identity = Identity(TENANT, TENANT, "rehearsal", new_instance(), "0", now())
     machine = SessionMachine()
@@ -78,16 +83,16 @@ async def rehearse(folder: TenantFolder) -> None:
     tenant.start(unlinked=False)
     try:
         async with asyncio.timeout(30):
-            await _talk(services, tenant)
+            await _talk(services, tenant, rounds)
     finally:
         services.stop()
         await tenant.stop(0.0)
 
 
-async def _talk(services: Services, tenant: Tenant) -> None:
+async def _talk(services: Services, tenant: Tenant, rounds: int) -> None:
     bot, nobody, context = services.bot, tenant.whatsapp, cast("Context", _Context())
     assert isinstance(nobody, _Nobody)  # noqa: S101 - made above
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         content = message_pb2.MessageContent(text=message_pb2.TextContent(body="hello"))
         send = bot_pb2.SendMessageRequest(tenant_id=TENANT, to=_OTHER, content=content)
         sent = await bot.SendMessage(send, context)

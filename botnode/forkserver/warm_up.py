@@ -86,9 +86,9 @@ def _rehearse() -> None:
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
         _configure_log("info", "json", tenant_id=rehearsal.TENANT)
         with rehearsal.folder() as folder:
-            asyncio.run(rehearsal.rehearse(folder))
+            asyncio.run(rehearsal.rehearse(folder, rounds=1))
             _bring_together(folder)
-            asyncio.run(rehearsal.rehearse(folder))
+            asyncio.run(rehearsal.rehearse(folder, rounds=rehearsal.ROUNDS))
 
 
 def _bring_together(folder: TenantFolder) -> None:
@@ -96,7 +96,7 @@ def _bring_together(folder: TenantFolder) -> None:
     calls = Calls()
     _begin_threads_anew()  # what those call that run already is not noted
     with calls.noted():
-        asyncio.run(rehearsal.rehearse(folder))
+        asyncio.run(rehearsal.rehearse(folder, rounds=1))
     _begin_threads_anew()
     calls.add({str(sys.modules[name].__file__) for name in _AT_START if name in sys.modules})
     gc.collect()
