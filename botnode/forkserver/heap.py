@@ -16,8 +16,9 @@ _SIZES = (*(1 << power for power in range(16, 10, -1)), *range(1032, 23, -16))
 # Of Python's heap (Objects/obmalloc.c): small objects, by their size in steps, lie in pools.
 _SMALL, _STEP, _POOL = 512, 16, 16 * 1024
 _LONGEST = _POOL // _STEP
-# Holes of one size are never more than this; it ends the search where pools look otherwise.
-_MOST_SMALL = 1024 * 1024
+# Holes of one size are seldom more than this. It ends the search where it does not see the end
+# itself: where pools look otherwise, and at times for 32 bytes, which its own numbers have.
+_MOST_SMALL = 256 * 1024
 
 
 def fill_holes() -> int:
@@ -71,7 +72,7 @@ def _fill_pools_of(
         if length and not run[length - 1] < place <= run[length - 1] + 4 * size:
             filled += length * size
             run, length = [0] * _LONGEST, 0  # as long as it gets: one that grows takes places, too
-            if filled > _MOST_SMALL:
+            if filled >= _MOST_SMALL:
                 break
         run[length] = place
         length += 1
