@@ -5,6 +5,7 @@ goes out (SendMessage in its send.go). So a secret without a row proves that its
 left, if the store is the one that whatsmeow wrote to then, in the state that it left it in.
 """
 
+import functools
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def generation_of(database: Path) -> str:
     """
     try:
         state = database.stat()
-        with database.with_name(f"{database.name}-wal").open("rb") as log:
+        with _log_of(database).open("rb") as log:
             header = log.read(_HEADER.size)
     except OSError:
         return ""
@@ -92,6 +93,17 @@ def generation_of(database: Path) -> str:
     if magic not in _MAGICS:
         return ""
     return f"{state.st_ino:x}:{state.st_ctime_ns:x}:{salt:x}:{sequence:x}"
+
+
+@functools.lru_cache(4)
+def _log_of(database: Path) -> Path:
+    """The file's write-ahead log.
+
+    Kept: the parts of a new path become shared strings of Python's, and each new one takes a place
+    in their table that comes free only when the table is made anew. With a path for every send that
+    came after some thousand sends, at twice the size, in memory that is no longer the parent's.
+    """
+    return database.with_name(f"{database.name}-wal")
 
 
 def follows(now: str, then: str) -> bool:

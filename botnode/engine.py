@@ -12,7 +12,7 @@ from sqlalchemy.util import LRUCache
 
 # Of each connection, where SQLite's own choice is 2000: a tenant's busy pages are few, and what
 # falls out of here is read from the system's cache.
-CACHE_KIB = 512
+CACHE_KIB = 256
 # What was compiled for one engine serves all: they have one dialect.
 _COMPILED: LRUCache[Any, Any] = LRUCache(500)
 _URL = URL.create("sqlite")

@@ -17,8 +17,11 @@ log = structlog.get_logger(__name__)
 # Above this size the check of every page would delay the start.
 FULL_CHECK_BYTES = 32 * 1024 * 1024
 # neonize appends "?_foreign_keys=on" to the name it is given; "_x=" swallows it. WAL keeps a
-# reader from stalling sends; FULL keeps a message secret that was promised to be on disk.
-SESSION_OPTIONS = "?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=20000&_foreign_keys=on&_x="
+# reader from stalling sends; FULL keeps a message secret that was promised to be on disk. The file
+# grows with each message sent, and each of the library's connections would keep 2000 KiB of it.
+SESSION_OPTIONS = (
+    "?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=20000&_foreign_keys=on&_cache_size=-256&_x="
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def test_go_finds_its_environment_whoever_started_the_process(node: Node) -> Non
     found = Path(f"/proc/{node.process.pid}/environ").read_bytes().split(b"\0")
     assert b"NEONIZE_BOT_TAG=off" in found  # else messages carry a business bot's mark
     assert b"GOMAXPROCS=1" in found
+    assert b"MALLOC_ARENA_MAX=1" in found
 
 
 def test_stops_when_its_host_is_gone(paired: Node) -> None:

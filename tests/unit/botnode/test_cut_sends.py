@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,24 @@ def test_a_store_that_is_written_to_follows_itself(tmp_path: Path) -> None:
     assert follows(generation_of(path), before)
     connection.execute("PRAGMA wal_checkpoint(RESTART)")
     assert not follows(generation_of(path), before)  # from here on a copy would look the same
+
+
+def test_a_generation_is_asked_for_without_new_shared_strings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would take a place in their table, and a generation is asked for with every send."""
+    path = tmp_path / "session.db"
+    _connection = writer(path)
+    before = generation_of(path)
+    shared: list[str] = []
+
+    def note(text: str) -> str:
+        shared.append(text)
+        return text
+
+    monkeypatch.setattr(sys, "intern", note)
+    assert generation_of(path) == before
+    assert not shared
 
 
 def test_a_process_that_died_leaves_the_generation(tmp_path: Path) -> None:
