@@ -8,6 +8,7 @@ import grpc
 import grpc.aio
 
 from botmesh.rpc.server import FLOW, MAX_MESSAGE_BYTES
+from gateway.unary import UnaryMethods
 
 # A botnode that hangs, or a line that was cut, is noticed while calls wait: core asks the other end
 # for a sign of life this often, and gives it that long. Servers of the mesh allow one in 10 s.
@@ -43,7 +44,7 @@ def _options(keepalive_s: float, timeout_s: float) -> tuple[tuple[str, int], ...
     )
 
 
-Unary = Callable[..., Any]
+Stream = Callable[..., Any]
 
 _UNDECIDED = frozenset({grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.CONNECTING})
 
@@ -51,15 +52,16 @@ _UNDECIDED = frozenset({grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.
 class Link:
     """The channel to one address, and how many calls are on it."""
 
-    __slots__ = ("_callables", "address", "calls", "channel", "retired", "used")
+    __slots__ = ("_callables", "address", "calls", "channel", "retired", "unary", "used")
 
     def __init__(self, address: str, options: Sequence[tuple[str, int]]) -> None:
         self.address = address
         self.channel = grpc.aio.insecure_channel(address, options=options)
+        self.unary = UnaryMethods(self.channel)
         self.calls = 0
         self.used = True
         self.retired = False
-        self._callables: dict[str, Unary] = {}
+        self._callables: dict[str, Stream] = {}
 
     @property
     def is_connected(self) -> bool:
@@ -84,21 +86,14 @@ class Link:
             return False
         return True
 
-    def unary(self, path: str) -> Unary:
-        """The callable of a unary method: bytes in, bytes out."""
-        found = self._callables.get(path)
-        if found is None:
-            found = self._callables[path] = self.channel.unary_unary(path)
-        return found
-
-    def stream(self, path: str) -> Unary:
+    def stream(self, path: str) -> Stream:
         """The callable of a server-streaming method: bytes in, bytes out."""
         found = self._callables.get(path)
         if found is None:
             found = self._callables[path] = self.channel.unary_stream(path)
         return found
 
-    def client_stream(self, path: str) -> Unary:
+    def client_stream(self, path: str) -> Stream:
         """The callable of a client-streaming method: bytes in, bytes out."""
         found = self._callables.get(path)
         if found is None:
@@ -165,6 +160,7 @@ class Channels:
         await asyncio.gather(*self._closing)
 
     def _close(self, link: Link) -> None:
+        link.unary.cancel()
         task = asyncio.get_running_loop().create_task(link.channel.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

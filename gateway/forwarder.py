@@ -61,12 +61,12 @@ class Forwarder:
         try:
             if call.remaining_s() <= 0 or not await link.connect(call.remaining_s()):
                 raise _never_left(call)
-            answer: bytes = await link.unary(call.method.path)(
+            return await link.unary.call(
+                call.method.path,
                 call.request,
-                timeout=on_the_wire(max(call.remaining_s(), 0.001)),
+                timeout_s=on_the_wire(max(call.remaining_s(), 0.001)),
                 metadata=self._credentials.metadata(call, number),
             )
-            return answer
         finally:
             self._channels.give_back(link)
 

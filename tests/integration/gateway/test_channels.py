@@ -83,9 +83,10 @@ async def test_calls_leave_nothing_on_their_channel(mesh: GatewayUnderTest, far:
 async def test_a_botnode_that_hangs_is_noticed_while_a_call_waits() -> None:
     channels = Channels(keepalive_s=0.5, keepalive_timeout_s=0.5)
     with botnode_process("a", 0, "hang") as (process, port):
-        call = channels.take(f"127.0.0.1:{port}").unary("/botmesh.v1.BotService/SendMessage")(
+        call = channels.take(f"127.0.0.1:{port}").unary.call(
+            "/botmesh.v1.BotService/SendMessage",
             b"",
-            timeout=60,
+            timeout_s=60,
             metadata=(
                 (metadata.SECRET, SECRET),
                 (metadata.MESH, MESH),
