@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 from collections.abc import AsyncIterator
 
@@ -145,6 +146,7 @@ async def run(settings: GatewaySettings, stop: StopSignal) -> None:
             )
             async with gateway.serving(server):
                 _tell_where(settings.gateway_host, port)
+                _spare_collections()
                 await stop.wait()
                 log.info("gateway_stopping")
     log.info("gateway_stopped")
@@ -165,6 +167,16 @@ async def _routes(settings: GatewaySettings, database: Database) -> AsyncIterato
         yield consul.routes()
     finally:
         await consul.close()
+
+
+def _spare_collections() -> None:
+    """Keep the garbage collector from what is loaded by now, which stays.
+
+    A full collection looks at all of it, a hundred thousand objects, while nobody is answered: it
+    took 60 to 170 ms, every 3,000 calls.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _tell_where(host: str, port: int) -> None:
