@@ -1,6 +1,7 @@
 """The gateway as a server and as a process: health, reflection, garbage, start and stop."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from botmesh.errors import Reason, from_rpc_error
 from botmesh.rpc.interceptors import ErrorInterceptor
+from botmesh.rpc.lifecycle import StopSignal
 from botmesh.rpc.server import bind, create_server
 from botmesh.v1 import (
     BotServiceStub,
@@ -31,7 +33,7 @@ from botmesh.v1 import (
     tenant_pb2_grpc,
 )
 from gateway import bot_servicer
-from gateway.app import SERVICES, Gateway
+from gateway.app import SERVICES, Gateway, run
 from gateway.bot_servicer import BotServicer
 from gateway.channels import Channels
 from gateway.credentials import Credentials
@@ -39,6 +41,7 @@ from gateway.drain import Drain
 from gateway.forwarder import Forwarder
 from gateway.policy import POLICIES
 from gateway.resolver import Resolver
+from gateway.settings import GatewaySettings
 from gateway.streams import StreamForwarder
 from gateway.uploads import UploadForwarder
 from registry.discovery.port import Snapshot
@@ -324,6 +327,19 @@ async def test_the_process_starts_serves_and_stops_clean(tmp_path: Path, number:
             assert (await watch.read()).status == NOT_SERVING
             assert await process.exit() == 0
     assert not [line for line in process.lines if line["level"] in ("error", "warning")]
+
+
+async def test_the_collector_is_kept_from_what_was_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, stop = asyncio.Event(), StopSignal()
+    monkeypatch.setattr(gc, "freeze", kept.set)
+    settings = GatewaySettings(data_dir=tmp_path, gateway_port=0)
+    running = asyncio.create_task(run(settings, stop))
+    async with asyncio.timeout(10):
+        await kept.wait()
+        stop.set()
+        await running
 
 
 async def test_a_taken_port_is_named(tmp_path: Path) -> None:
