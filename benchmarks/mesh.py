@@ -141,7 +141,7 @@ class Mesh:
             latencies = await self._all_connected(began)
             connected = time.monotonic() - began
         started = Started(answered, connected, latencies, taken)
-        control = addresses.read(self.folder / "sandbox").control_address
+        control = (await eventually(self._sandbox, "the sandbox", CALL_S)).control_address
         self.phones = sandbox.SandboxServiceStub(await self._channel(control, _OPTIONS))
         return started
 
@@ -279,6 +279,13 @@ class Mesh:
                 return latencies
             self._check(began, f"only {len(wanted & found)} of {len(wanted)} connected")
             await asyncio.sleep(POLL_S)
+
+    async def _sandbox(self) -> addresses.Addresses | None:
+        """Where this start's sandbox is: with no tenants nothing else has waited for it."""
+        with contextlib.suppress(OSError, ValueError):
+            found = addresses.read(self.folder / "sandbox")
+            return found if [found.pid] == self.parts().get("sandbox") else None
+        return None
 
     def _check(self, began: float, why: str) -> None:
         if not self.is_running:
