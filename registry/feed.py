@@ -84,9 +84,8 @@ class TenantFeed:
             tenants = TenantRepository(session)
             now = tenants.seq()
             if seq is None or now < seq:
-                return FeedChange(True, [row.to_tenant() for row in tenants.all()], [], now)
-            changed = [row.to_tenant() for row in tenants.changed_since(seq)]
-            return FeedChange(False, changed, tenants.deleted_since(seq), now)
+                return FeedChange(True, tenants.all(), [], now)
+            return FeedChange(False, tenants.changed_since(seq), tenants.deleted_since(seq), now)
 
 
 def _close_gate(opening: "asyncio.Future[ChangeGate]") -> None:

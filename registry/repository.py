@@ -1,15 +1,16 @@
 """Reading and writing tenants within one transaction. Writes are flushed; the caller commits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from botmesh.errors import MeshError, Reason
-from registry.models import RegistryRow, TenantRow, TombstoneRow
+from registry.models import TENANT_COLUMNS, RegistryRow, TenantRow, TombstoneRow, tenant_of
 from registry.pacing import Pacing
-from registry.tenant import DesiredState, ObservedState
+from registry.tenant import DesiredState, ObservedState, Tenant
 
 
 class TenantRepository:
@@ -54,19 +55,27 @@ class TenantRepository:
             raise tenant_not_found(tenant_id)
         return row
 
-    def page(self, after: str, limit: int) -> Sequence[TenantRow]:
+    def named(self, tenant_ids: Iterable[str]) -> Mapping[str, TenantRow]:
+        """The rows of those of these tenants that there are, by id."""
+        query = select(TenantRow).where(TenantRow.tenant_id.in_(sorted(tenant_ids)))
+        return {row.tenant_id: row for row in self._session.scalars(query)}
+
+    def page(self, after: str, limit: int) -> Sequence[Tenant]:
         """At most `limit` tenants with ids after `after`, in the order of their ids."""
-        query = select(TenantRow).where(TenantRow.tenant_id > after)
-        return self._session.scalars(query.order_by(TenantRow.tenant_id).limit(limit)).all()
+        query = select(*TENANT_COLUMNS).where(TenantRow.tenant_id > after)
+        return self._read(query.order_by(TenantRow.tenant_id).limit(limit))
 
-    def all(self) -> Sequence[TenantRow]:
+    def all(self) -> Sequence[Tenant]:
         """Every tenant, in the order of the last changes."""
-        return self._session.scalars(select(TenantRow).order_by(TenantRow.updated_seq)).all()
+        return self._read(select(*TENANT_COLUMNS).order_by(TenantRow.updated_seq))
 
-    def changed_since(self, seq: int) -> Sequence[TenantRow]:
+    def changed_since(self, seq: int) -> Sequence[Tenant]:
         """Tenants changed after that number, in the order of their changes."""
-        query = select(TenantRow).where(TenantRow.updated_seq > seq)
-        return self._session.scalars(query.order_by(TenantRow.updated_seq)).all()
+        query = select(*TENANT_COLUMNS).where(TenantRow.updated_seq > seq)
+        return self._read(query.order_by(TenantRow.updated_seq))
+
+    def _read(self, query: Select[Any]) -> Sequence[Tenant]:
+        return [tenant_of(row) for row in self._session.execute(query)]
 
     def deleted_since(self, seq: int) -> Sequence[str]:
         """Ids of tenants that went after that number, in the order they went."""
@@ -123,8 +132,13 @@ class TenantRepository:
 
     def touch(self, row: TenantRow, now: datetime) -> None:
         """Mark a row that was changed and write it."""
-        row.updated_seq = self._next_seq()
-        row.update_time = now
+        self.touch_all([row], now)
+
+    def touch_all(self, rows: Iterable[TenantRow], now: datetime) -> None:
+        """Mark rows that were changed and write them together."""
+        for row in rows:
+            row.updated_seq = self._next_seq()
+            row.update_time = now
         self._session.flush()
 
     def remove(self, row: TenantRow, now: datetime) -> None:

@@ -130,9 +130,9 @@ class Tenants:
         after = _decode_token(page_token)
 
         def work(tenants: TenantRepository) -> TenantPage:
-            rows = tenants.page(after, limit + 1)
-            page = [row.to_tenant() for row in rows[:limit]]
-            token = _encode_token(page[-1].tenant_id) if len(rows) > limit else ""
+            found = tenants.page(after, limit + 1)
+            page = list(found[:limit])
+            token = _encode_token(page[-1].tenant_id) if len(found) > limit else ""
             return TenantPage(page, token)
 
         return await self._read(work)
@@ -257,12 +257,14 @@ class Tenants:
         """
 
         def work(tenants: TenantRepository) -> None:
+            rows = tenants.named({observation.tenant_id for observation in observations})
+            changed: dict[str, TenantRow] = {}
             for observation in observations:
-                row = tenants.find(observation.tenant_id)
-                if row is None or row.home not in (None, host_id):
-                    continue
-                if apply(observation, row):
-                    tenants.touch(row, self._clock())
+                row = rows.get(observation.tenant_id)
+                if row is not None and row.home in (None, host_id) and apply(observation, row):
+                    changed[row.tenant_id] = row
+            if changed:
+                tenants.touch_all(changed.values(), self._clock())
 
         await self._transaction(work)
 

@@ -9,12 +9,17 @@ from registry.service import RegistryUnavailableError, Tenants
 
 log = structlog.get_logger(__name__)
 
+# After a write nothing is written for so many times as long as it took, and this at most.
+REST_FACTOR = 4
+LONGEST_REST_S = 0.1
+
 
 class Reports:
     """Collects observations and writes all that wait in one transaction, in their order.
 
-    A hundred botnodes that start together cost a few transactions, not hundreds; and a registry
-    that is away for a while stops no supervisor.
+    A hundred botnodes that start together cost a few transactions, not hundreds: what is written
+    first is written at once, and then there is a rest, the longer the longer writing took. A
+    registry that is away for a while stops no supervisor.
     """
 
     def __init__(self, tenants: Tenants, host_id: str, *, retry_s: float) -> None:
@@ -42,13 +47,17 @@ class Reports:
 
     async def run(self) -> None:
         """Write what comes in. Never returns."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while batch := self._waiting:
+            began = loop.time()
+            if batch := self._waiting:
                 self._waiting = []
                 await self._write(batch)
-            self._written.set()
+            if not self._waiting:
+                self._written.set()
+            await asyncio.sleep(min((loop.time() - began) * REST_FACTOR, LONGEST_REST_S))
 
     async def _write(self, batch: list[Observation]) -> None:
         while True:
