@@ -141,7 +141,7 @@ class Mesh:
             latencies = await self._all_connected(began)
             connected = time.monotonic() - began
         started = Started(answered, connected, latencies, taken)
-        control = (await eventually(self._sandbox, "the sandbox", CALL_S)).control_address
+        control = await eventually(self._control_address, "the sandbox", CALL_S)
         self.phones = sandbox.SandboxServiceStub(await self._channel(control, _OPTIONS))
         return started
 
@@ -280,12 +280,12 @@ class Mesh:
             self._check(began, f"only {len(wanted & found)} of {len(wanted)} connected")
             await asyncio.sleep(POLL_S)
 
-    async def _sandbox(self) -> addresses.Addresses | None:
-        """Where this start's sandbox is: with no tenants nothing else has waited for it."""
+    async def _control_address(self) -> str:
+        """Where this start's sandbox is told what to do; empty as long as it is not there."""
         with contextlib.suppress(OSError, ValueError):
             found = addresses.read(self.folder / "sandbox")
-            return found if [found.pid] == self.parts().get("sandbox") else None
-        return None
+            return found.control_address if [found.pid] == self.parts().get("sandbox") else ""
+        return ""
 
     def _check(self, began: float, why: str) -> None:
         if not self.is_running:

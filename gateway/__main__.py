@@ -11,6 +11,9 @@ def main() -> int:
     for name, value in CORE_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
+    # structlog would load it for tracebacks in colour.
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None: as if it were not there
+
     import uvloop  # noqa: PLC0415 - after core's environment was set, like the rest
 
     from botmesh.rpc import lifecycle, logging  # noqa: PLC0415 - as above

@@ -1,28 +1,29 @@
 """What the gateway's environment tells it."""
 
-from pydantic import Field
+from dataclasses import dataclass
 
-from botmesh.rpc.settings import MeshSettings
+from botmesh.rpc.variables import MeshVariables, number, variable, whole
 
 
-class GatewaySettings(MeshSettings):
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings(MeshVariables):
     """The gateway's settings."""
 
-    gateway_host: str = Field("127.0.0.1", description="The address that the gateway listens on.")
-    gateway_port: int = Field(
-        50051, ge=0, le=65535, description="The port that the gateway listens on; 0 picks one."
+    gateway_host: str = variable("The address that the gateway listens on.", "127.0.0.1")
+    gateway_port: int = variable(
+        "The port that the gateway listens on; 0 picks one.", 50051, read=whole(0, 65535)
     )
-    gateway_grace_s: float = Field(
-        5.0, ge=0, le=10, description="How long calls may go on when the gateway stops, in seconds."
+    gateway_grace_s: float = variable(
+        "How long calls may go on when the gateway stops, in seconds.", 5.0, read=number(0, 10)
     )
-    database_url: str = Field(
-        "",
-        description="The registry's SQLAlchemy URL, `sqlite:///FILE` or `postgresql://...`; "
+    database_url: str = variable(
+        "The registry's SQLAlchemy URL, `sqlite:///FILE` or `postgresql://...`; "
         "a SQLite file in the data directory if empty.",
+        "",
+        secret=True,
     )
-    liveness_fd: int | None = Field(
+    liveness_fd: int | None = variable(
+        "A pipe that the parent holds open; the process stops when it ends. Set by the parent.",
         None,
-        ge=0,
-        description="A pipe that the parent holds open; the process stops when it ends. "
-        "Set by the parent.",
+        read=whole(0),
     )

@@ -2,8 +2,9 @@
 
 import os
 
+from botmesh.rpc.variables import variables_of
 from botnode.host.settings import HostSettings
 
-SPAWN = os.environ.get("BOTMESH_SPAWN") or HostSettings.model_fields["spawn"].default
+SPAWN = os.environ.get("BOTMESH_SPAWN") or variables_of(HostSettings)["spawn"].default
 # For the environment of whatever starts a host.
 SPAWNING = {"BOTMESH_SPAWN": SPAWN}

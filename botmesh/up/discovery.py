@@ -7,7 +7,6 @@ import socket
 from dataclasses import dataclass, field
 from typing import Literal
 
-from registry.discovery.consul import ConsulDiscovery
 from registry.discovery.consul_settings import ConsulSettings
 
 Choice = Literal["auto", "consul", "embedded"]
@@ -76,6 +75,8 @@ async def answering(settings: ConsulSettings, mesh: str) -> None:
 
 
 async def _answers(settings: ConsulSettings, mesh: str) -> bool:
+    from registry.discovery.consul import ConsulDiscovery  # noqa: PLC0415 - slow, and often unused
+
     discovery = ConsulDiscovery(settings, mesh)
     try:
         return await discovery.answers()

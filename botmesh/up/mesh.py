@@ -46,20 +46,20 @@ class Mesh:
         Raises:
             StartError: a part ended or did not answer in time.
         """
-        # Launched in this order, and stopped in reverse; but they get ready side by side.
+        # Launched in this order, and stopped in reverse; but they get ready side by side. Callers
+        # come at once, so the gateway is before those that take longer anyway.
         agent = await self._launch_agent() if self._discovery.agent else None
-        sandbox = await self._launch_sandbox() if self._settings.sandbox else None
         gateway = await self._start("gateway", env=passed_on(("BOTMESH_GATEWAY_GRACE_S",)))
+        sandbox = await self._launch_sandbox() if self._settings.sandbox else None
         if agent is not None:
             await self._agent_answers(agent)
         network = passed_on(environment.NETWORK)
         if sandbox is not None:
             network = (await self._sandbox_answers(sandbox)).environment()
-        # The registry's tables are there from now on.
-        await gateway.until_ready(START_LIMIT_S)
-        gateway.keep_running()
         own = passed_on((*environment.HOST, *environment.BOTNODE, *environment.GO))
         host = await self._start("botnode.host", env=own | network, stop_limit_s=HOST_STOP_LIMIT_S)
+        await gateway.until_ready(START_LIMIT_S)
+        gateway.keep_running()
         host.keep_running()
 
     @property

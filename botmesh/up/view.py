@@ -1,15 +1,16 @@
 """What ``botmesh up`` shows: a live table on a terminal, plain lines elsewhere."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from botmesh.cli import tenant as rows
 from botmesh.cli.output import table_of
-from botmesh.v1 import Tenant
+
+if TYPE_CHECKING:
+    from botmesh.v1 import Tenant
 
 
 class View(Protocol):
@@ -19,7 +20,7 @@ class View(Protocol):
         """Show a line."""
         ...
 
-    def show(self, tenants: Sequence[Tenant]) -> None:
+    def show(self, tenants: "Sequence[Tenant]") -> None:
         """Show the tenants as they are now."""
         ...
 
@@ -40,7 +41,7 @@ class LiveView:
         """Print a line above the table."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, tenants: Sequence[Tenant]) -> None:
+    def show(self, tenants: "Sequence[Tenant]") -> None:
         """Draw the table anew."""
         self._live.update(_picture(tenants), refresh=True)
 
@@ -60,7 +61,7 @@ class LineView:
         """Print a line."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, tenants: Sequence[Tenant]) -> None:
+    def show(self, tenants: "Sequence[Tenant]") -> None:
         """Print the tenants that look different from the last time."""
         lines = {tenant.tenant_id: _line(tenant) for tenant in tenants}
         for tenant_id, line in lines.items():
@@ -79,13 +80,17 @@ def view_on(console: Console) -> View:
     return LiveView(console) if console.is_terminal else LineView(console)
 
 
-def _picture(tenants: Sequence[Tenant]) -> RenderableType:
+def _picture(tenants: "Sequence[Tenant]") -> RenderableType:
+    from botmesh.cli import tenant as rows  # noqa: PLC0415 - loads gRPC, which no line needs
+
     if not tenants:
         return Text("No tenants yet. Add one: botmesh tenant add --name 'Mundo Apple'")
     return Group(Text(""), table_of(rows.HEADERS, [rows.row(tenant) for tenant in tenants]))
 
 
-def _line(tenant: Tenant) -> str:
+def _line(tenant: "Tenant") -> str:
+    from botmesh.cli import tenant as rows  # noqa: PLC0415 - the same
+
     named = zip(rows.HEADERS[1:], rows.row(tenant)[1:], strict=True)
     facts = ", ".join(f"{name} {value}" for name, value in named if value not in ("", None))
     return f"tenant {tenant.tenant_id}: {facts}"

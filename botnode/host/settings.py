@@ -1,34 +1,33 @@
 """What the host is told by its environment."""
 
-from typing import Literal
+from dataclasses import dataclass
 
-from pydantic import Field
-
-from botmesh.rpc.settings import MeshSettings
+from botmesh.rpc.variables import MeshVariables, one_of, variable, whole
 
 
-class HostSettings(MeshSettings):
+@dataclass(frozen=True, kw_only=True)
+class HostSettings(MeshVariables):
     """The host's settings."""
 
-    database_url: str = Field(
-        "",
-        description="The registry's SQLAlchemy URL, `sqlite:///FILE` or `postgresql://...`; "
+    database_url: str = variable(
+        "The registry's SQLAlchemy URL, `sqlite:///FILE` or `postgresql://...`; "
         "a SQLite file in the data directory if empty.",
+        "",
+        secret=True,
     )
-    parallel_starts: int = Field(
+    parallel_starts: int = variable(
+        "How many botnodes a host starts at the same time; 0: as many as there are processors.",
         0,
-        ge=0,
-        description="How many botnodes a host starts at the same time; 0: as many as there are "
-        "processors.",
+        read=whole(0),
     )
-    spawn: Literal["fork", "exec"] = Field(
-        "fork",
-        description="How a host starts botnodes: `fork`, from a process that has loaded what all "
+    spawn: str = variable(
+        "How a host starts botnodes: `fork`, from a process that has loaded what all "
         "of them need, so that they share its memory; or `exec`, each as a program of its own.",
+        "fork",
+        read=one_of("fork", "exec"),
     )
-    liveness_fd: int | None = Field(
+    liveness_fd: int | None = variable(
+        "A pipe that the parent holds open; the process stops when it ends. Set by the parent.",
         None,
-        ge=0,
-        description="A pipe that the parent holds open; the process stops when it ends. "
-        "Set by the parent.",
+        read=whole(0),
     )

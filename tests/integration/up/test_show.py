@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from botmesh.up import run
+from botmesh.up import show
 from botmesh.up.settings import UpSettings
 from botmesh.v1 import ListTenantsRequest, ListTenantsResponse, Tenant, tenant_pb2_grpc
 
@@ -59,7 +59,7 @@ async def _showing(tenants: Tenants, view: Shown, tmp_path: Path) -> AsyncIterat
     await server.start()
     settings = UpSettings(gateway_port=port, data_dir=tmp_path)
     told = asyncio.get_running_loop().create_future()
-    showing = asyncio.create_task(run.show_until(told, settings, [], view))
+    showing = asyncio.create_task(show.show_until(told, settings, [], view))
     try:
         yield
     finally:
@@ -71,11 +71,11 @@ async def _showing(tenants: Tenants, view: Shown, tmp_path: Path) -> AsyncIterat
 async def test_only_what_changed_is_drawn_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "ASK_S", 0.001)
-    monkeypatch.setattr(run, "CALM_ASK_S", 0.001)
+    monkeypatch.setattr(show, "ASK_S", 0.001)
+    monkeypatch.setattr(show, "CALM_ASK_S", 0.001)
     tenants, view = Tenants(), Shown()
     async with _showing(tenants, view, tmp_path):
-        await _until(lambda: tenants.asked > run.CALM_AFTER + 5)
+        await _until(lambda: tenants.asked > show.CALM_AFTER + 5)
         assert view.pictures == [["a"]]
         tenants.names.append("b")
         await _until(lambda: view.pictures == [["a"], ["a", "b"]])
@@ -84,10 +84,10 @@ async def test_only_what_changed_is_drawn_anew(
 async def test_tenants_that_stand_still_are_asked_for_less_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "ASK_S", 0.001)
-    monkeypatch.setattr(run, "CALM_ASK_S", LIMIT_S)
+    monkeypatch.setattr(show, "ASK_S", 0.001)
+    monkeypatch.setattr(show, "CALM_ASK_S", LIMIT_S)
     tenants, view = Tenants(), Shown()
     async with _showing(tenants, view, tmp_path):
-        await _until(lambda: tenants.asked == run.CALM_AFTER + 1)
+        await _until(lambda: tenants.asked == show.CALM_AFTER + 1)
         await asyncio.sleep(0.05)  # long for one that does not rest
-        assert tenants.asked == run.CALM_AFTER + 1
+        assert tenants.asked == show.CALM_AFTER + 1
