@@ -92,8 +92,12 @@ def _writable_mappings(library: Path) -> Iterator[_Mapping]:
 
 
 def _occurrences(mapping: _Mapping, wanted: bytes) -> Iterator[int]:
-    memory = ctypes.string_at(mapping.start, mapping.size)
-    at = memory.find(wanted)
-    while at >= 0:
-        yield mapping.start + at
-        at = memory.find(wanted, at + 1)
+    """Where the bytes are in a mapping; it is read in its place, for it has megabytes."""
+    find = ctypes.CFUNCTYPE(
+        *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
+    )(("memmem", ctypes.CDLL(None)))
+    end = mapping.start + mapping.size
+    at = find(mapping.start, mapping.size, wanted, len(wanted))
+    while at is not None:
+        yield at
+        at = find(at + 1, end - at - 1, wanted, len(wanted))

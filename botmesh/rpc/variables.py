@@ -6,6 +6,7 @@ gateway, much to a botnode, of which each tenant has one.
 """
 
 import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -119,7 +120,8 @@ def one_of(*choices: str) -> Read:
     return read
 
 
-def variables_of(settings: type[Any]) -> dict[str, Variable]:
+@functools.cache
+def variables_of(settings: type[Any]) -> Mapping[str, Variable]:
     """The variables that a settings class is read from, by field."""
     return {
         field.name: Variable(
@@ -212,7 +214,7 @@ def _read_all(
     settings: type[Any], environment: Mapping[str, str], values: dict[str, Any]
 ) -> Iterator[str]:
     """Fill in the values that are set; yield what is wrong."""
-    for field, variable in variables_of(settings).items():
+    for field, variable in variables_of(settings).items():  # type: ignore[arg-type]  # mypy: a class can be hashed
         text = environment.get(variable.name)
         if text is None:
             if variable.is_required:

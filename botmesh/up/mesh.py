@@ -17,7 +17,7 @@ from sandbox import addresses
 from sandbox.addresses import Addresses
 
 START_LIMIT_S = 30.0
-POLL_S = 0.05
+POLL_S = 0.02
 STOP_LIMIT_S = 8.0
 LIVENESS_VARIABLE = "BOTMESH_LIVENESS_FD"
 # Botnodes get 8 s to stop before the host kills them; the host itself needs a little more.

@@ -35,6 +35,7 @@ from botnode.ports import (
 )
 from botnode.services import Services
 from botnode.session import SessionMachine
+from botnode.settings import BotnodeSettings
 from botnode.tenant import MediaWays, Tenant
 
 T = TypeVar("T")
@@ -62,6 +63,8 @@ async def rehearse(folder: TenantFolder, *, rounds: int) -> None:
         folder: the tenant's.
         rounds: how often all is asked that is asked again and again.
     """
+    for _ in range(rounds):
+        BotnodeSettings.read({"TENANT_ID": TENANT})
     folder.create()
     identity = Identity(TENANT, TENANT, "rehearsal", new_instance(), "0", now())
     machine = SessionMachine()

@@ -62,6 +62,6 @@ def test_the_command_can_be_typed(method: str) -> None:
     program, group, name, *arguments = shlex.split(SECTIONS[method]["command"])
     assert program == "botmesh"
     commands: Any = get_command(app)
-    command = commands.commands[group].commands[name]
+    command = commands.get_command(None, group).commands[name]
     with command.make_context(name, arguments) as context:
         assert context.params["tenant_id"] == "mundo-apple"

@@ -21,9 +21,11 @@ class _Tenants:
         self.written: list[list[int | None]] = []
         self.at: list[float] = []
         self.failures = 0
+        self.begun = asyncio.Event()
 
     async def observe(self, _: str, observations: Sequence[Observation]) -> None:
         self.at.append(asyncio.get_running_loop().time())
+        self.begun.set()
         await asyncio.sleep(TOOK_S)
         if self.failures:
             self.failures -= 1
@@ -53,8 +55,7 @@ async def test_what_comes_while_one_is_written_is_written_together(
     reports: Reports, tenants: _Tenants
 ) -> None:
     reports.add(_seen(1))
-    while not tenants.at:  # the first waits for nothing
-        await asyncio.sleep(0)
+    await tenants.begun.wait()  # the first waits for nothing
     for pid in (2, 3, 4):
         reports.add(_seen(pid))
     await reports.flush()
@@ -78,8 +79,7 @@ async def test_what_could_not_be_written_comes_before_what_came_later(
 ) -> None:
     tenants.failures = 1
     reports.add(_seen(1))
-    while not tenants.at:
-        await asyncio.sleep(0)
+    await tenants.begun.wait()
     reports.add(_seen(2))
     await reports.flush()
     assert tenants.written == [[1, 2]]
