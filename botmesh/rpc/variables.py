@@ -214,7 +214,7 @@ def _read_all(
     settings: type[Any], environment: Mapping[str, str], values: dict[str, Any]
 ) -> Iterator[str]:
     """Fill in the values that are set; yield what is wrong."""
-    for field, variable in variables_of(settings).items():  # type: ignore[arg-type]  # mypy: a class can be hashed
+    for field, variable in variables_of(settings).items():  # type: ignore[arg-type]  # a class can be hashed
         text = environment.get(variable.name)
         if text is None:
             if variable.is_required:
