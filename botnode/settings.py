@@ -19,7 +19,6 @@ ROOT_KEY_BYTES = 32
 _ROOT_KEY = re.compile(rf"[0-9a-fA-F]{{{2 * ROOT_KEY_BYTES}}}")
 DEFAULT_MESH = "default"
 _MB = 1024 * 1024
-_ROOT_KEY = re.compile(rf"[0-9a-fA-F]{{{2 * ROOT_KEY_BYTES}}}")
 
 
 def _tenant_id(text: str) -> str:
