@@ -8,13 +8,14 @@ from typing import Any
 
 import structlog
 
+from botnode import rhythm
 from botnode.identity import Identity
 from botnode.session import Session
 
 log = structlog.get_logger(__name__)
 
 # How often it is shown that the event loop turns. A host that saw nothing for a little longer asks.
-BEAT_S = 3.0
+BEAT_S = 4.0
 _ALIVE = b'{"event":"alive"}\n'
 
 
@@ -61,7 +62,8 @@ class StatusPipe:
             return
         with contextlib.suppress(OSError):  # nobody reads: a line that matters will tell
             os.write(self._fd, _ALIVE)
-        self._beating = asyncio.get_running_loop().call_later(BEAT_S, self._beat)
+        loop = asyncio.get_running_loop()
+        self._beating = loop.call_at(rhythm.next_beat(loop.time(), BEAT_S), self._beat)
 
     def _tell(self, **line: Any) -> None:
         if self._fd is None:

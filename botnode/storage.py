@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from botnode import disk_errors
+from botnode import disk_errors, rhythm
 from botnode.threads import in_daemon_thread
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class StorageLimits:
     reserve_part: float = 0.05
     media_reserve_bytes: int = 256 * 1024 * 1024
     media_reserve_part: float = 0.1
-    check_s: float = 5.0
+    check_s: float = 4.0
     probe_s: float = 1.0
     probe_bytes: int = 256 * 1024
 
@@ -73,6 +73,7 @@ class Storage:
         self._limits = limits or StorageLimits()
         self._observers: list[Callable[[str], None]] = []
         self._trouble = asyncio.Event()
+        self._looking: asyncio.TimerHandle | None = None
         self.error = ""
         self.failing = False
 
@@ -92,15 +93,21 @@ class Storage:
 
     async def run(self) -> None:
         """Watch the disk; never returns."""
-        while True:
-            self.check()
-            if self.error:
+        self._look_again()
+        try:
+            while True:
+                await self._trouble.wait()
                 await self._heal()
-            try:
-                async with asyncio.timeout(self._limits.check_s):
-                    await self._trouble.wait()
-            except TimeoutError:
-                pass
+        finally:
+            if self._looking is not None:
+                self._looking.cancel()
+
+    def _look_again(self) -> None:
+        # A timer, not a task: each botnode does this as long as it lives, at the beat of its pipe.
+        loop = asyncio.get_running_loop()
+        due = rhythm.next_beat(loop.time(), self._limits.check_s)
+        self._looking = loop.call_at(due, self._look_again)
+        self.check()
 
     async def _heal(self) -> None:
         while self.error:

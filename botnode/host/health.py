@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,8 @@ _OPTIONS = (
 )
 # One lost answer may be a busy machine; the next one is asked for at once.
 MISSES_ALLOWED = 1
+# Looks at several processes fall together: a part of the silence that is allowed.
+_TOGETHER = 8
 
 
 class Probe(Protocol):
@@ -97,8 +100,9 @@ async def wait_until_hung(
             if not misses:
                 sign_at = max(heard_at(), asked_at)
                 due = min(sign_at + doubts.silence_s, asked_at + doubts.thorough_s)
-                if (wait_s := due - loop.time()) > 0:
-                    await asyncio.sleep(wait_s)
+                if due > loop.time():
+                    grid_s = doubts.silence_s / _TOGETHER
+                    await asyncio.sleep(math.ceil(due / grid_s) * grid_s - loop.time())
                     continue
             probe = probe or connect()
             asked_at = loop.time()

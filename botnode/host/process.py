@@ -8,7 +8,7 @@ import structlog
 
 from botnode.host.health import Doubts, Probe, wait_until_hung
 from botnode.host.spawner import Child
-from botnode.host.status import Ready, SessionChanged, Status, StatusError, parse
+from botnode.host.status import ALIVE, Ready, SessionChanged, Status, StatusError, parse
 from botnode.host.timing import Timing
 from registry.discovery.port import Registration
 
@@ -41,6 +41,8 @@ class Process:
 
     def said(self, line: bytes) -> None:
         self._heard_at = asyncio.get_running_loop().time()
+        if line == ALIVE:
+            return
         try:
             status = parse(line)
         except StatusError as error:

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+# The line of a botnode that has nothing to tell.
+ALIVE = b'{"event":"alive"}'
 # A line that is longer is none of ours.
 MAX_LINE_BYTES = 64 * 1024
 MAX_TEXT = 32

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Timing:
     """Durations in seconds.
 
-    A hung botnode is found within `ping_interval_s` plus two pings of `ping_timeout_s`: 8 seconds.
+    A hung botnode is found within `ping_interval_s`, an eighth of it, and two pings of
+    `ping_timeout_s`: 9 seconds.
     While it shows signs of life (`botnode.status.BEAT_S`) it is not asked, for asking costs it far
     more; only every `thorough_ping_s`, for it may be that its server alone is stuck.
     """
@@ -29,7 +30,7 @@ class Timing:
     # library has in hand is given 3 seconds.
     leftover_limit_s: float = 4.0
     log_out_limit_s: float = 5.0
-    ping_interval_s: float = 4.0
+    ping_interval_s: float = 4.5
     ping_timeout_s: float = 2.0
     thorough_ping_s: float = 60.0
     # A botnode that was ready for so long has put its failures behind it.
