@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Between two looks at the tenants: while they change, and once they have stood still for a while.
 ASK_S = 0.5
-CALM_ASK_S = 2.0
+CALM_ASK_S = 5.0
 CALM_AFTER = 20
 MOST_SHOWN = 1000
 

@@ -21,7 +21,7 @@ _OPTIONS = (
 # One lost answer may be a busy machine; the next one is asked for at once.
 MISSES_ALLOWED = 1
 # Looks at several processes fall together: a part of the silence that is allowed.
-_TOGETHER = 8
+TOGETHER = 8
 
 
 class Probe(Protocol):
@@ -101,7 +101,7 @@ async def wait_until_hung(
                 sign_at = max(heard_at(), asked_at)
                 due = min(sign_at + doubts.silence_s, asked_at + doubts.thorough_s)
                 if due > loop.time():
-                    grid_s = doubts.silence_s / _TOGETHER
+                    grid_s = doubts.silence_s / TOGETHER
                     await asyncio.sleep(math.ceil(due / grid_s) * grid_s - loop.time())
                     continue
             probe = probe or connect()

@@ -356,7 +356,9 @@ class ConsulEntry:
         backoff = Backoff(rand=self._rand)
         while True:
             try:
-                number, _ = await self._client.key(self.names.lease_key, index)
+                number, _ = await self._client.key(
+                    self.names.lease_key, index, wait_s=self._client.patience_s
+                )
             except ConsulError as error:
                 self._away(error)
                 index = None

@@ -4,6 +4,8 @@ They are those of Consul's command line, so what works there works here:
 https://developer.hashicorp.com/consul/commands#environment-variables
 """
 
+import contextlib
+import ipaddress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -133,6 +135,15 @@ class ConsulSettings(BaseSettings):
     def host(self) -> str:
         """The agent's host; an IPv6 address without its brackets."""
         return self._parts()[0]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the agent is one of this machine, as it is meant to be."""
+        if self.socket is not None or self.host == "localhost":
+            return True
+        with contextlib.suppress(ValueError):
+            return ipaddress.ip_address(self.host).is_loopback
+        return False
 
     @property
     def port(self) -> int:

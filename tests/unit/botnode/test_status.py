@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 import pytest
 
 from botnode import status
+from botnode.host.health import TOGETHER
+from botnode.host.status import ALIVE, LineBuffer
+from botnode.host.timing import Timing
 from botnode.identity import Identity
 from botnode.status import StatusPipe
 
@@ -56,10 +59,23 @@ async def test_it_shows_that_it_lives_again_and_again(
             seen += _events(reading)
 
 
+async def test_a_host_knows_its_sign_of_life(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    StatusPipe(writing, IDENTITY).ready("127.0.0.1:1", 1)
+    assert LineBuffer().feed(os.read(reading, 1024))[1:] == [ALIVE]
+
+
+def test_who_beats_is_not_asked_and_who_hangs_is_found_within_ten_seconds() -> None:
+    timing = Timing()
+    assert timing.ping_interval_s > status.BEAT_S
+    silence_s = timing.ping_interval_s * (1 + 1 / TOGETHER)
+    assert silence_s + 2 * timing.ping_timeout_s < 10
+
+
 async def test_a_host_that_does_not_read_holds_nothing_up(
     pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(status, "BEAT_S", 0.0)
+    monkeypatch.setattr(status, "BEAT_S", 0.001)
     reading, writing = pipe
     told = StatusPipe(writing, IDENTITY)
     size = fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ)

@@ -38,6 +38,22 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch, address: str, ssl: str, ur
 
 
 @pytest.mark.parametrize(
+    ("address", "is_local"),
+    [
+        ("127.0.0.1:8500", True),
+        ("http://[::1]", True),
+        ("https://localhost", True),
+        ("unix:///run/consul.sock", True),
+        ("10.0.0.1:8500", False),
+        ("https://consul", False),
+        ("[2001:db8::1]:8500", False),
+    ],
+)
+def test_whether_it_is_on_this_machine(address: str, is_local: bool) -> None:
+    assert ConsulSettings(address=address).is_local is is_local
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("CONSUL_HTTP_ADDR", "ftp://consul"),
