@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -25,7 +25,7 @@ class UnaryMethods:
     __slots__ = ("_calls", "_channel")
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._channel: Any = channel._channel  # type: ignore[attr-defined] # noqa: SLF001 - see above
+        self._channel = cast("Any", channel)._channel  # noqa: SLF001 - see above
         self._calls: set[Any] = set()
 
     async def call(

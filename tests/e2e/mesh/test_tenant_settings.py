@@ -33,15 +33,19 @@ def customers() -> list[str]:
 @pytest.fixture(autouse=True)
 def as_before(mesh: Mesh) -> Iterator[None]:
     yield
-    mesh.run("tenant", "update", TENANT, "--usual-pace", "--no-proxy")
+    update(mesh, "--usual-pace", "--no-proxy")
 
 
 def update(mesh: Mesh, *options: str, given: str = "") -> None:
     """Change it, and wait for the botnode that keeps to it."""
-    before = mesh.session(TENANT).instance
     mesh.run("tenant", "update", TENANT, *options, given=given)
-    eventually(lambda: mesh.session(TENANT).instance != before)
+    eventually(lambda: _is_as_wanted(mesh))
     eventually(lambda: mesh.is_connected(TENANT))
+
+
+def _is_as_wanted(mesh: Mesh) -> bool:
+    tenant = mesh.tenant(TENANT)
+    return tenant.observed_generation == tenant.desired_generation
 
 
 def write(mesh: Mesh, phone: str, to: str) -> None:
