@@ -3,7 +3,7 @@
 #   make demo   the whole job by script
 #   make test   the tests
 PYTHON ?= python3
-AGAINST ?= origin/main
+AGAINST ?= $(shell cat .ci/contract)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -76,7 +76,7 @@ buf: ## lint the contract (needs npm)
 	@.tools/buf/node_modules/.bin/buf lint
 	@.tools/buf/node_modules/.bin/buf format --diff --exit-code
 
-breaking: buf ## compare the contract with the one at AGAINST (a commit; origin/main)
+breaking: buf ## compare the contract with the one that callers have, or the one at AGAINST (a commit)
 	@.tools/buf/node_modules/.bin/buf breaking --against '.git#ref=$(AGAINST)'
 
 truth: setup ## try every cut of a send on the real library, and write the table of docs/CUT_SENDS.md
