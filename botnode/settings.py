@@ -8,7 +8,7 @@ from datetime import timedelta
 from botmesh.errors import MeshError
 from botmesh.rpc.names import is_tenant_id
 from botmesh.rpc.proxy_url import check_proxy_url
-from botmesh.rpc.variables import MeshVariables, VariableError, flag, number, variable, whole
+from botmesh.rpc.settings import MeshSettings, VariableError, flag, number, variable, whole
 from botnode.media import MOST_BYTES, Keeping
 from botnode.media_fetcher import FetchLimit
 from botnode.media_http import proxy_of_environment
@@ -51,7 +51,7 @@ def _root_key(text: str) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BotnodeSettings(MeshVariables):
+class BotnodeSettings(MeshSettings):
     """One tenant's process. `TENANT_ID` is all that is required."""
 
     tenant_id: str = variable("The tenant to serve.", name="TENANT_ID", read=_tenant_id)

@@ -8,14 +8,11 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings
 
 from botmesh.errors import REASONS
-from botmesh.rpc.settings import MeshSettings, variable_of
-from botmesh.rpc.variables import MeshVariables, variables_of
+from botmesh.rpc.settings import MeshSettings, variables_of
 from botmesh.up.settings import UpSettings
 from botnode.host.settings import HostSettings
 from botnode.settings import BotnodeSettings
@@ -25,7 +22,7 @@ from registry.discovery.consul_settings import ConsulSettings
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 # A process -> its settings. Those of MeshSettings are listed once, for all.
-PROCESSES: dict[str, type[BaseSettings | MeshVariables]] = {
+PROCESSES: dict[str, type[MeshSettings | ConsulSettings]] = {
     "all": MeshSettings,
     "gateway": GatewaySettings,
     "host": HostSettings,
@@ -54,9 +51,9 @@ def settings_table() -> Iterator[str]:
         yield f"| `{variable}` | `botmesh` | {default} | {text} |"
 
 
-def _rows(settings: type[Any]) -> Iterator[tuple[str, str, str]]:
+def _rows(settings: type[MeshSettings | ConsulSettings]) -> Iterator[tuple[str, str, str]]:
     """Variable, default and text of each field that a class adds; what it inherits has a row."""
-    if issubclass(settings, MeshVariables):
+    if issubclass(settings, MeshSettings):
         for name, found in variables_of(settings).items():
             if name in settings.__annotations__:
                 yield found.name, _shown(found.default), found.text
@@ -65,7 +62,7 @@ def _rows(settings: type[Any]) -> Iterator[tuple[str, str, str]]:
         if name in settings.__annotations__:
             default = "" if field.is_required() else _shown(field.default)
             text = inspect.cleandoc(field.description or "")
-            yield variable_of(settings, name), default, text
+            yield settings.variable_of(name), default, text
 
 
 def reasons_table() -> Iterator[str]:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from botmesh.rpc.variables import MeshVariables, number, variable, whole
+from botmesh.rpc.settings import MeshSettings, number, variable, whole
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySettings(MeshVariables):
+class GatewaySettings(MeshSettings):
     """The gateway's settings."""
 
     gateway_host: str = variable("The address that the gateway listens on.", "127.0.0.1")

@@ -2,7 +2,7 @@
 
 import os
 
-from botmesh.rpc.variables import variables_of
+from botmesh.rpc.settings import variables_of
 from botnode.host.settings import HostSettings
 
 SPAWN = os.environ.get("BOTMESH_SPAWN") or variables_of(HostSettings)["spawn"].default

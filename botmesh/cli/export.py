@@ -14,7 +14,7 @@ from botmesh.cli.tenant import all_tenants
 from botmesh.export import pm2 as pm2_files
 from botmesh.export import systemd as systemd_files
 from botmesh.export.program import PROXY, Plan, plan
-from botmesh.rpc.settings import MeshSettings, load
+from botmesh.rpc.settings import MeshSettings
 from botmesh.v1 import TenantServiceStub
 
 app = typer.Typer(help="Write files for PM2 or systemd.", no_args_is_help=True)
@@ -79,7 +79,7 @@ def _plan(context: typer.Context, mesh: str | None, data_dir: Path | None) -> Pl
     from botmesh.up.discovery import running as choose  # noqa: PLC0415 - Consul's client is slow
 
     given = {k: v for k, v in {"mesh": mesh, "data_dir": data_dir}.items() if v is not None}
-    settings = load(MeshSettings, **given)
+    settings = MeshSettings.load(**given)
     discovery = asyncio.run(choose(settings.mesh))
     output.say(f"Discovery: {discovery}")
     with channel(context.obj) as opened:

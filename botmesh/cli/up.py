@@ -21,7 +21,6 @@ def up(
     ] = None,
 ) -> None:
     """Start the gateway, the host and a botnode per tenant; Ctrl+C stops them."""
-    from botmesh.rpc.settings import load  # noqa: PLC0415 - slow, and seldom needed
     from botmesh.up.run import run  # noqa: PLC0415 - slow, and seldom needed
     from botmesh.up.settings import UpSettings  # noqa: PLC0415 - slow, and seldom needed
 
@@ -32,4 +31,4 @@ def up(
         "data_dir": data_dir,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    raise typer.Exit(run(load(UpSettings, **given)))
+    raise typer.Exit(run(UpSettings.load(**given)))

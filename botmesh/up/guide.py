@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from botmesh.rpc.settings import SANDBOX_MESH, default_data_dir
+from botmesh.rpc.settings import SANDBOX_MESH, default_data_dir, variables_of
 from botmesh.up.settings import UpSettings
 
 # Numbers that the sandbox's phones get in the examples.
@@ -46,7 +46,7 @@ def proposals(settings: UpSettings, tenant_id: str) -> list[str]:
 def _prefixed(settings: UpSettings) -> str:
     """The command, told where this mesh is if it is not at its usual place."""
     variables = []
-    if settings.gateway_port != UpSettings.model_fields["gateway_port"].default:
+    if settings.gateway_port != variables_of(UpSettings)["gateway_port"].default:
         variables.append(f"BOTMESH_GATEWAY={settings.gateway_address}")
     if settings.sandbox and settings.data_dir != default_data_dir(SANDBOX_MESH):
         variables.append(f"BOTMESH_DATA_DIR={shlex.quote(str(settings.data_dir))}")

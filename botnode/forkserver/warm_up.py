@@ -19,7 +19,7 @@ import structlog
 
 from botmesh.rpc import logging
 from botmesh.rpc.lifecycle import StartError
-from botmesh.rpc.variables import MeshVariables
+from botmesh.rpc.settings import MeshSettings
 from botnode import neonize_loader
 from botnode.folder import TenantFolder
 from botnode.forkserver import heap, rehearsal
@@ -29,7 +29,7 @@ from botnode.threads import crew
 # What runs at a start, and the rehearsal goes without: a server, the library, the environment.
 _AT_START = (
     *("botmesh.rpc.datadir", "botmesh.rpc.lifecycle", "botmesh.rpc.server"),
-    *("botmesh.rpc.variables", "botnode.waiting", "botnode.whatsapp", "botnode.whatsapp_client"),
+    *("botmesh.rpc.settings", "botnode.waiting", "botnode.whatsapp", "botnode.whatsapp_client"),
     *("botnode.app", "botnode.folder", "botnode.lease", "botnode.neonize_loader", "botnode.output"),
     *("botnode.program", "botnode.services", "botnode.settings", "botnode.status", "botnode.trust"),
     *("grpc.aio._server", "grpc_health.v1._async", "neonize.events"),
@@ -46,7 +46,7 @@ def run() -> None:
     Raises:
         StartError: a thread runs, with which this process cannot be forked.
     """
-    settings = MeshVariables.load()
+    settings = MeshSettings.load()
     neonize_loader.import_lean()
     if settings.discovery != "embedded":
         import registry.discovery.consul  # noqa: F401, PLC0415 - 10 MB

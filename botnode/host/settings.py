@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from botmesh.rpc.variables import MeshVariables, one_of, variable, whole
+from botmesh.rpc.settings import MeshSettings, one_of, variable, whole
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostSettings(MeshVariables):
+class HostSettings(MeshSettings):
     """The host's settings."""
 
     database_url: str = variable(

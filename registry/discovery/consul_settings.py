@@ -6,13 +6,16 @@ https://developer.hashicorp.com/consul/commands#environment-variables
 
 import contextlib
 import ipaddress
+import os
+import sys
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from botmesh.rpc.settings import load
+from botmesh.rpc.lifecycle import EX_CONFIG
 
 DEFAULT_ADDRESS = "127.0.0.1:8500"
 _SCHEMES = frozenset({"http", "https", "unix"})
@@ -68,7 +71,17 @@ class ConsulSettings(BaseSettings):
         Args:
             given: fields that win over the environment.
         """
-        return load(cls, **given)
+        try:
+            return cls(**given)  # type: ignore[arg-type]  # pydantic looks at it
+        except ValidationError as error:
+            _exit_naming_variables(error)
+
+    @classmethod
+    def variable_of(cls, field: str) -> str:
+        """The environment variable that a field is read from."""
+        info = cls.model_fields.get(field)
+        alias = info.validation_alias if info is not None else None
+        return alias if isinstance(alias, str) else field
 
     @field_validator("address")
     @classmethod
@@ -170,3 +183,12 @@ class ConsulSettings(BaseSettings):
         address = self.address if "://" in self.address else f"//{self.address}"
         parts = urlsplit(address)
         return parts.hostname or "127.0.0.1", parts.port or _PORTS[self.scheme]
+
+
+def _exit_naming_variables(error: ValidationError) -> NoReturn:
+    for problem in error.errors(include_url=False, include_input=False):
+        where = str(problem["loc"][0]) if problem["loc"] else ""
+        name = where if where in os.environ else ConsulSettings.variable_of(where)
+        text = problem["msg"].removeprefix("Value error, ")
+        sys.stderr.write(f"botmesh: {name}: {text}\n")
+    sys.exit(EX_CONFIG)

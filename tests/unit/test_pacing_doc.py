@@ -9,7 +9,7 @@ from unittest.mock import MagicMock
 
 from google.protobuf import json_format
 
-from botmesh.rpc.variables import variables_of
+from botmesh.rpc.settings import variables_of
 from botmesh.v1 import GetSessionRequest, UpdateTenantRequest
 from botnode.pacing import BURST, KEPT_PART, MOST_GROWTH, MOST_IN_A_ROW
 from botnode.settings import BotnodeSettings

@@ -3,7 +3,7 @@
 import pytest
 
 from botmesh.rpc import environment
-from botmesh.rpc.variables import variables_of
+from botmesh.rpc.settings import variables_of
 from botnode.media_fetcher import FetchLimit
 from botnode.settings import BotnodeSettings
 

@@ -1,13 +1,12 @@
-"""Settings from the environment without pydantic."""
+"""Settings from the environment."""
 
 import dataclasses
 from pathlib import Path
 
 import pytest
 
-from botmesh.rpc.settings import MeshSettings, variable_of
-from botmesh.rpc.variables import (
-    MeshVariables,
+from botmesh.rpc.settings import (
+    MeshSettings,
     Read,
     VariableError,
     flag,
@@ -20,7 +19,7 @@ from botmesh.rpc.variables import (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Bakery(MeshVariables):
+class Bakery(MeshSettings):
     """A process's settings."""
 
     oven: str = variable("Which oven.", name="OVEN")
@@ -30,24 +29,26 @@ class Bakery(MeshVariables):
     key: str = variable("The key.", "", secret=True)
 
 
-def test_what_all_processes_share_is_the_same_as_with_pydantic() -> None:
-    shared = {
-        name: (variable_of(MeshSettings, name), field.default, field.description)
-        for name, field in MeshSettings.model_fields.items()
-    }
-    ours = {
-        name: (found.name, found.default, found.text)
-        for name, found in variables_of(MeshVariables).items()
-    }
-    assert ours == shared
-
-
 def test_an_environment_is_read() -> None:
     bakery = Bakery.read(
         {"OVEN": "left", "BOTMESH_LOAVES": "4", "BOTMESH_HEAT": "1", "BOTMESH_OPEN_NOW": "Yes"}
     )
     assert (bakery.oven, bakery.loaves, bakery.heat, bakery.open_now) == ("left", 4, 1.0, True)
     assert bakery.given == {"oven", "loaves", "heat", "open_now"}
+
+
+def test_what_was_given_otherwise_wins_and_is_looked_at(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVEN", "left")
+    monkeypatch.setenv("BOTMESH_LOAVES", "4")
+    bakery = Bakery.load(loaves=5, open_now=True, data_dir=Path("here"))
+    assert (bakery.loaves, bakery.open_now, bakery.data_dir) == (5, True, Path("here"))
+    with pytest.raises(SystemExit):
+        Bakery.load(loaves=10)
+    assert (
+        capsys.readouterr().err == "botmesh: BOTMESH_LOAVES: must be a whole number from 1 to 9\n"
+    )
 
 
 def test_defaults_hold_where_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +87,7 @@ def test_every_mistake_is_named_and_no_value_shown(
         (flag, "perhaps", "must be true or false"),
         (flag, "", "must be true or false"),
         (one_of("a", "b"), "c", "must be 'a' or 'b'"),
-        (variables_of(MeshVariables)["mesh"].read, "My Mesh", "must be 1 to 63 of"),
+        (variables_of(MeshSettings)["mesh"].read, "My Mesh", "must be 1 to 63 of"),
     ],
 )
 def test_what_cannot_be_read(read: Read, text: str, problem: str) -> None:
