@@ -3,7 +3,8 @@
 What a forked process writes to becomes its own, a page at a time; reading a Python object counts a
 reference to it, and that is a write. So all that is written once, in any botnode, is done here
 before: modules are imported, what is called is brought together, code has run often enough for its
-bytecode to be specialised, and what is left is taken out of the garbage collector's sight.
+bytecode to be specialised, what is left is made immortal, where Python has that, and taken out of
+the garbage collector's sight.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from botmesh.rpc.lifecycle import StartError
 from botmesh.rpc.settings import MeshSettings
 from botnode import neonize_loader
 from botnode.folder import TenantFolder
-from botnode.forkserver import heap, rehearsal
+from botnode.forkserver import heap, immortal, rehearsal
 from botnode.forkserver.neighbours import Calls
 from botnode.threads import crew
 
@@ -71,6 +72,7 @@ def freeze() -> None:
         if thread is not threading.main_thread():
             thread.join(THREADS_LIMIT_S)
     gc.collect()
+    immortal.immortalize()
     heap.fill_holes()
     gc.freeze()
     # A thread that was joined is on its way out: the kernel may have it a moment longer.
