@@ -2,7 +2,8 @@
 #   make run    the mesh with the sandbox WhatsApp, no phone and no network needed
 #   make demo   the whole job by script
 #   make test   the tests
-PYTHON ?= python3
+# From Python 3.12 on a tenant takes a third less memory: the newest that is here.
+PYTHON ?= $(shell .ci/python)
 AGAINST ?= $(shell cat .ci/contract)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,10 +19,10 @@ setup: $(STAMP) ## make .venv with the locked dependencies
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "botmesh needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12"; exit 1; }
+		|| { echo "botmesh needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.13"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' \
 		|| { echo "$(PYTHON) has no venv module; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@echo "Setting up $(VENV) (once) ..."
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .

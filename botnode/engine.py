@@ -47,9 +47,13 @@ class _Dialect(SQLiteDialect_pysqlite):
 @functools.cache
 def _dialect() -> _Dialect:
     """One for all engines: it is made, and asks SQLite what it can, once."""
-    with create_engine("sqlite://").connect() as connection:
-        dialect = _Dialect(dbapi=sqlite3)
-        dialect.initialize(connection)
+    dialect = _Dialect(dbapi=sqlite3)
+    engine = create_engine("sqlite://")
+    try:
+        with engine.connect() as connection:
+            dialect.initialize(connection)
+    finally:
+        engine.dispose()
     return dialect
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +37,7 @@ def fields_of(error: MeshError) -> list[str]:
 
 def age(node: Node, message_id: str, by: timedelta) -> None:
     """Let a message have been sent earlier."""
-    with sqlite3.connect(node.folder.node_db) as database:
+    with closing(sqlite3.connect(node.folder.node_db)) as database, database:
         database.execute(
             "UPDATE messages SET sent_ms = sent_ms - ? WHERE message_id = ?",
             (int(by.total_seconds() * 1000), message_id),
@@ -144,7 +145,7 @@ async def test_a_message_that_the_outbox_cannot_refer_to(node: Node) -> None:
 
 async def test_a_message_of_another_account(node: Node) -> None:
     first = await node.send("uno")
-    with sqlite3.connect(node.folder.node_db) as database:
+    with closing(sqlite3.connect(node.folder.node_db)) as database, database:
         database.execute("UPDATE messages SET account = '+15550001111'")
     error = await error_of(node.send(content=edit(first.message_id)))
     assert fields_of(error) == ["content.edit.original.message_id"]
@@ -187,7 +188,7 @@ async def test_a_quotation_of_a_received_message(node: Node) -> None:
 @pytest.mark.parametrize("account", [ACCOUNT.phone_number, "+15550001111"])
 async def test_a_received_reference_to_a_message_of_the_outbox(node: Node, account: str) -> None:
     sent = await node.send("uno")
-    with sqlite3.connect(node.folder.node_db) as database:
+    with closing(sqlite3.connect(node.folder.node_db)) as database, database:
         database.execute("UPDATE messages SET account = ?", (account,))
     original = {"whatsapp_id": sent.whatsapp_id, "from_me": True}
     content = content_of(reaction={"original": original, "emoji": "👍"}).SerializeToString()

@@ -1,10 +1,11 @@
 """What a cut send's traces prove, and what they do not."""
 
+import contextlib
 import dataclasses
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +106,25 @@ async def test_a_second_attempt_proves_nothing_about_the_first(
 # -- generations, on SQLite itself
 
 
-def writer(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("CREATE TABLE IF NOT EXISTS t (x)")
-    return connection
+Writer = Callable[[Path], sqlite3.Connection]
 
 
-def test_a_store_that_is_written_to_follows_itself(tmp_path: Path) -> None:
+@pytest.fixture
+def writer() -> Iterator[Writer]:
+    """Opens a store for writing; it is closed with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def opened(path: Path) -> sqlite3.Connection:
+            connection = sqlite3.connect(path, isolation_level=None)
+            stack.enter_context(contextlib.closing(connection))
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE IF NOT EXISTS t (x)")
+            return connection
+
+        yield opened
+
+
+def test_a_store_that_is_written_to_follows_itself(tmp_path: Path, writer: Writer) -> None:
     path = tmp_path / "session.db"
     connection = writer(path)
     before = generation_of(path)
@@ -124,11 +136,11 @@ def test_a_store_that_is_written_to_follows_itself(tmp_path: Path) -> None:
 
 
 def test_a_generation_is_asked_for_without_new_shared_strings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each would take a place in their table, and a generation is asked for with every send."""
     path = tmp_path / "session.db"
-    _connection = writer(path)
+    writer(path)
     before = generation_of(path)
     shared: list[str] = []
 
@@ -141,7 +153,7 @@ def test_a_generation_is_asked_for_without_new_shared_strings(
     assert not shared
 
 
-def test_a_process_that_died_leaves_the_generation(tmp_path: Path) -> None:
+def test_a_process_that_died_leaves_the_generation(tmp_path: Path, writer: Writer) -> None:
     """The log of a dead process is read by its successor, which writes on in it."""
     path, copy = tmp_path / "session.db", tmp_path / "dead"
     connection = writer(path)
@@ -153,12 +165,11 @@ def test_a_process_that_died_leaves_the_generation(tmp_path: Path) -> None:
     assert follows(generation_of(copy / "session.db"), then)
 
 
-def test_a_restored_copy_follows_nothing(tmp_path: Path) -> None:
+def test_a_restored_copy_follows_nothing(tmp_path: Path, writer: Writer) -> None:
     path, backup = tmp_path / "session.db", tmp_path / "backup.db"
     connection = writer(path)
-    with sqlite3.connect(backup) as target:
+    with contextlib.closing(sqlite3.connect(backup)) as target:
         connection.backup(target)
-    target.close()
     then = generation_of(path)
     connection.close()
     for suffix in ("-wal", "-shm"):
@@ -172,7 +183,9 @@ def test_a_restored_copy_follows_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("in_place", [True, False])
-def test_a_copy_with_its_log_follows_nothing(tmp_path: Path, in_place: bool) -> None:
+def test_a_copy_with_its_log_follows_nothing(
+    tmp_path: Path, writer: Writer, in_place: bool
+) -> None:
     """The copy is of the very state in which the attempt began."""
     path, backup = tmp_path / "session.db", tmp_path / "backup"
     connection = writer(path)

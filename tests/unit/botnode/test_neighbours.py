@@ -1,9 +1,17 @@
-import types
+import subprocess
+import sys
 
 from botnode.forkserver.neighbours import Calls
 
-_PAGE = 4096
-_SOURCE = """
+# In a process of its own, where no others' holes are.
+_CROWD = """
+import types
+from botnode.forkserver import heap
+from botnode.forkserver.neighbours import Calls
+
+PAGE = 4096
+SIZE = 500
+SOURCE = '''
 def idle_{0}(one, two=2):
     "Not called."
     return [one, two, {0}]
@@ -12,36 +20,32 @@ def busy_{0}(one, *more, two={0}, **others):
     "Called."
     inner = lambda: (one, two, more, others)
     return inner()
+'''
+
+module = types.ModuleType("crowd")
+exec("".join(SOURCE.format(number) for number in range(SIZE)), vars(module))
+
+def call_all():
+    return [getattr(module, f"busy_{number}")(number, 7, other=8) for number in range(SIZE)]
+
+def pages():
+    return len({id(getattr(module, f"busy_{number}")) // PAGE for number in range(SIZE)})
+
+before, spread = call_all(), pages()
+calls = Calls()
+with calls.noted():
+    call_all()
+heap.fill_holes()
+calls.bring_together()
+print(spread, pages(), int(call_all() == before))
 """
 
 
-def _module(size: int) -> types.ModuleType:
-    module = types.ModuleType("crowd")
-    exec("".join(_SOURCE.format(number) for number in range(size)), vars(module))
-    return module
-
-
-def _call_all(module: types.ModuleType, size: int) -> list[object]:
-    return [getattr(module, f"busy_{number}")(number, 7, other=8) for number in range(size)]
-
-
-def _pages(things: list[object]) -> int:
-    return len({id(thing) // _PAGE for thing in things})
-
-
 def test_what_is_called_lies_together_and_does_the_same() -> None:
-    size = 500
-    module = _module(size)
-    before = _call_all(module, size)
-    calls = Calls()
-    with calls.noted():
-        _call_all(module, size)
-    names = [f"busy_{number}" for number in range(size)]
-    spread = _pages([getattr(module, name) for name in names])
-    calls.bring_together()
-    together = [getattr(module, name) for name in names]
-    assert _pages(together) < 0.7 * spread
-    assert _call_all(module, size) == before
+    said = subprocess.run([sys.executable, "-c", _CROWD], capture_output=True, check=True).stdout
+    spread, together, same = map(int, said.split())
+    assert together < 0.6 * spread
+    assert same
 
 
 class _Base:
