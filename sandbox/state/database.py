@@ -152,6 +152,13 @@ class Database:
         self._connection.row_factory = sqlite3.Row
         self._depth = 0
         self._deferred: list[Callable[[], None]] = []
+        try:
+            self._open(path)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _open(self, path: Path) -> None:
         self.execute("PRAGMA journal_mode=WAL")
         self.execute("PRAGMA synchronous=OFF")
         (version,) = self.execute("PRAGMA user_version").fetchone()
