@@ -50,6 +50,8 @@ def _whole(mesh: Mesh, started: Started) -> list[Figure]:
     taken = started.taken
     count = len(mesh.tenant_ids)
     slowest = max(started.latencies_s)
+    shares = sorted(taken.cpu_s.items(), key=lambda one: -one[1])
+    seconds = ", ".join(f"{part} {cpu_s:.1f}" for part, cpu_s in shares)
     return [
         Figure(
             NAME,
@@ -58,7 +60,7 @@ def _whole(mesh: Mesh, started: Started) -> list[Figure]:
             "s",
             Target(8, Sense.BELOW),
             load=taken.load,
-            note=f"{mesh.spawned_by()}; sandbox took {taken.cpu_s['sandbox']:.1f} s of a processor",
+            note=f"{mesh.spawned_by()}; seconds of a processor: {seconds}",
         ),
         Figure(
             NAME,
