@@ -25,6 +25,7 @@ from botmesh.rpc.proxy_url import hide_passwords
 from botnode import (
     neonize_loader,
     query_errors,
+    relocations,
     whatsapp_content,
     whatsapp_events,
     whatsapp_pairing,
@@ -88,7 +89,8 @@ class NeonizeWhatsApp:
 
     def load(self) -> neonize_loader.Library:
         """Load the library, which starts Go in this process."""
-        self._library = neonize_loader.load()
+        with relocations.shared(neonize_loader.import_lean().library_file):
+            self._library = neonize_loader.load()
         return self._library
 
     def open(self, sink: SignalSink) -> None:

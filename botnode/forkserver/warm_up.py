@@ -4,7 +4,7 @@ What a forked process writes to becomes its own, a page at a time; reading a Pyt
 reference to it, and that is a write. So all that is written once, in any botnode, is done here
 before: modules are imported, what is called is brought together, code has run often enough for its
 bytecode to be specialised, what is left is made immortal, where Python has that, and taken out of
-the garbage collector's sight.
+the garbage collector's sight. What the loader writes is copied for all (`botnode.relocations`).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ import structlog
 from botmesh.rpc import logging
 from botmesh.rpc.lifecycle import StartError
 from botmesh.rpc.settings import MeshSettings
-from botnode import neonize_loader
+from botnode import neonize_loader, relocations
 from botnode.folder import TenantFolder
 from botnode.forkserver import heap, immortal, rehearsal
 from botnode.forkserver.neighbours import Calls
@@ -48,15 +48,18 @@ def run() -> None:
         StartError: a thread runs, with which this process cannot be forked.
     """
     settings = MeshSettings.load()
-    neonize_loader.import_lean()
+    library = neonize_loader.import_lean()
     if settings.discovery != "embedded":
         import registry.discovery.consul  # noqa: F401, PLC0415 - 10 MB
     _configure_log(settings.log_level, settings.log_format)
+    _wait_for_threads()
+    relocations.begin_copy(library.library_file)
     try:
         _rehearse()
     except Exception:  # a full disk: it only costs memory
         log.warning("rehearsal_failed", exc_info=True)
     _configure_log(settings.log_level, settings.log_format)
+    relocations.end_copy()
     freeze()
 
 
@@ -75,7 +78,11 @@ def freeze() -> None:
     immortal.immortalize()
     heap.fill_holes()
     gc.freeze()
-    # A thread that was joined is on its way out: the kernel may have it a moment longer.
+    _wait_for_threads()
+
+
+def _wait_for_threads() -> None:
+    """Until this is the only one: the kernel may have one that was joined a moment longer."""
     until = time.monotonic() + THREADS_LIMIT_S
     while len(list(Path("/proc/self/task").iterdir())) > 1:
         if time.monotonic() > until:
