@@ -35,7 +35,6 @@ class _Copy:
 
     room: int
     file: int
-    writer: int
 
 
 class _Calls:
@@ -54,8 +53,8 @@ class _Calls:
 _copy: _Copy | None = None
 
 
-def begin_copy(library: Path) -> None:
-    """Begin to copy a library's relocations, in a process of its own; `end_copy` waits for it.
+def copy(library: Path) -> None:
+    """Copy a library's relocations, in a process of its own: no Go runs in this one.
 
     Processes that are forked from now on load the library in the same place.
     """
@@ -63,17 +62,11 @@ def begin_copy(library: Path) -> None:
     with contextlib.suppress(OSError):  # no memory, say: then there is nothing to share
         room = _keep_room()
         file = os.memfd_create("relocations", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        writer = os.fork()
-        if not writer:
+        if not (writer := os.fork()):
             _write_copy(library, room, file)
-        _copy = _Copy(room, file, writer)
-
-
-def end_copy() -> None:
-    """Wait until the copy is there; from now on nobody can change it."""
-    if _copy is not None:
-        os.waitpid(_copy.writer, 0)
-        fcntl.fcntl(_copy.file, fcntl.F_ADD_SEALS, _SEALS)
+        os.waitpid(writer, 0)
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
+        _copy = _Copy(room, file)
 
 
 @contextlib.contextmanager

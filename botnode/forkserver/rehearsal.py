@@ -1,185 +1,141 @@
 """A botnode's life in small, without WhatsApp and without a server: what it runs once has run.
 
-It is the real botnode but for the library, in a folder that is thrown away.
+It is the real botnode but for the two, in a data directory that is thrown away.
 """
 
 import asyncio
 import contextlib
-import secrets
+import os
+import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
+from google.protobuf.message import Message
+
+from botmesh import __version__
+from botmesh.rpc.datadir import DataDir
+from botmesh.rpc.lifecycle import StopSignal
 from botmesh.v1 import bot_pb2, message_pb2
-from botnode.calls import Context
-from botnode.clock import now
+from botnode import neonize_stand_in
+from botnode.app import Botnode
 from botnode.folder import TenantFolder
-from botnode.identity import Identity, new_instance
-from botnode.line import Process
-from botnode.media_transfer import MediaMover
-from botnode.ownership import take
-from botnode.pacing import Pace
-from botnode.ports import (
-    Account,
-    CaughtUp,
-    Connected,
-    Inbox,
-    QueryError,
-    Receipt,
-    ReceiptKind,
-    ReceivedMessage,
-    Sent,
-    SignalSink,
-)
-from botnode.services import Services
-from botnode.session import SessionMachine
+from botnode.forkserver import stand_in_server
+from botnode.forkserver.stand_in_server import Server
+from botnode.lease import FolderLease
+from botnode.neonize_stand_in import ACCOUNT, OTHER, Go
+from botnode.session import Session
 from botnode.settings import BotnodeSettings
-from botnode.tenant import MediaWays, Tenant
+from botnode.states import SessionState
+from botnode.tenant import Tenant
 
-T = TypeVar("T")
-
-# Bytecode is specialised after some runs, and what is found on the way is kept for good.
-ROUNDS = 10
-# Numbers that nobody has.
-_ACCOUNT = Account("15550000001:1@s.whatsapp.net", "100000000000001@lid")
-_OTHER = "15550000002@s.whatsapp.net"
 TENANT = "rehearsal"
-_UNPACED = Pace(messages_per_minute=0, new_chats_per_day=0, least_pause_ms=0, most_pause_ms=0)
+_SERVICE = f"/{bot_pb2.DESCRIPTOR.services_by_name['BotService'].full_name}"
+# Linux's: no disk is waited for.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it has a name that nobody knows, and is 0700
+# How long a life may take.
+LIMIT_S = 30.0
+_LOOK_S = 0.001
 
 
 @contextlib.contextmanager
-def folder() -> Iterator[TenantFolder]:
-    """A tenant's folder that is thrown away."""
-    with tempfile.TemporaryDirectory(prefix="botmesh-") as place:
-        yield TenantFolder(Path(place) / TENANT)
+def folder() -> Iterator[Path]:
+    """A data directory that is thrown away, with a tenant that is paired."""
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="botmesh-", dir=memory) as place:
+        path = Path(place) / "data"
+        tenant = TenantFolder(DataDir.open(path, TENANT, sandbox=False).tenant(TENANT))
+        tenant.create()
+        with contextlib.closing(sqlite3.connect(tenant.session_db)) as session:
+            session.execute("CREATE TABLE whatsmeow_device (jid TEXT, lid TEXT)")
+            session.execute(
+                "INSERT INTO whatsmeow_device VALUES (?, ?)", (ACCOUNT.jid, ACCOUNT.lid)
+            )
+            session.commit()
+        yield path
 
 
-async def rehearse(folder: TenantFolder, *, rounds: int) -> None:
-    """Live a short life in a folder, a new one or one that was lived in before.
+async def rehearse(data_dir: Path, *, rounds: int) -> None:
+    """Live a short life in a data directory.
 
     Args:
-        folder: the tenant's.
+        data_dir: where the tenant is.
         rounds: how often all is asked that is asked again and again.
     """
-    for _ in range(rounds):
-        BotnodeSettings.read({"TENANT_ID": TENANT})
-    folder.create()
-    identity = Identity(TENANT, TENANT, "rehearsal", new_instance(), "0", now())
-    machine = SessionMachine()
-    services = Services(identity, machine)
-    owned = take(folder.node_db, identity, sandbox=True)
-    machine.adopt(_ACCOUNT)
-    tenant = Tenant(
-        identity,
-        machine,
-        folder,
-        owned,
-        pace=_UNPACED,
-        make_whatsapp=lambda inbox, _: _Nobody(inbox),
-        process=Process(_yes, _nothing, _nothing, _nothing, _nothing),
-        media=MediaWays(make_transfer=lambda questions: MediaMover(questions, "")),
+    status = os.open(os.devnull, os.O_WRONLY)
+    settings = BotnodeSettings.read(
+        {
+            "TENANT_ID": TENANT,
+            "BOTMESH_MESH": TENANT,
+            "BOTMESH_DATA_DIR": str(data_dir),
+            "BOTMESH_DISCOVERY": "embedded",
+            "BOTMESH_STATUS_FD": str(status),
+            "BOTMESH_PACING_MESSAGES_PER_MINUTE": "0",
+            "BOTMESH_PACING_NEW_CHATS_PER_DAY": "0",
+            "BOTMESH_PACING_LEAST_PAUSE_S": "0",
+            "BOTMESH_PACING_MOST_PAUSE_S": "0",
+        }
     )
-    await tenant.open()
-    services.serve(tenant)
-    tenant.start(unlinked=False)
+    server, go = Server(), Go()
     try:
-        async with asyncio.timeout(30):
-            await _talk(services, tenant, rounds)
+        with stand_in_server.in_place(server), neonize_stand_in.in_place(go):
+            async with asyncio.timeout(LIMIT_S):
+                await _ShortLived(settings, server, go, rounds).run()
     finally:
-        services.stop()
-        await tenant.stop(0.0)
+        go.hang_up()
+        os.close(status)
 
 
-async def _talk(services: Services, tenant: Tenant, rounds: int) -> None:
-    bot, nobody, context = services.bot, tenant.whatsapp, cast("Context", _Context())
-    assert isinstance(nobody, _Nobody)  # noqa: S101 - made above
-    for _ in range(rounds):
+class _ShortLived(Botnode):
+    """A botnode that stops when it has talked a little with itself."""
+
+    def __init__(self, settings: BotnodeSettings, server: Server, go: Go, rounds: int) -> None:
+        super().__init__(settings, StopSignal(), __version__)
+        self._server = server
+        self._go = go
+        self._rounds = rounds
+        self._lease: FolderLease | None = None
+        self._connected = asyncio.Event()
+        self._machine.observe(self._see)
+
+    def _see(self, session: Session) -> None:
+        if session.state is SessionState.CONNECTED:
+            self._connected.set()
+
+    async def _acquire(self, lease: FolderLease, address: str) -> bool:
+        self._lease = lease
+        return await super()._acquire(lease, address)
+
+    async def _go_online(self, tenant: Tenant) -> None:
+        await super()._go_online(tenant)
+        await self._connected.wait()
+        for _ in range(self._rounds):
+            await self._talk()
+        while self._go.is_busy:  # noqa: ASYNC110 - a thread's end of work tells nobody
+            await asyncio.sleep(_LOOK_S)
+        self._stop.set()
+
+    async def _talk(self) -> None:
         content = message_pb2.MessageContent(text=message_pb2.TextContent(body="hello"))
-        send = bot_pb2.SendMessageRequest(tenant_id=TENANT, to=_OTHER, content=content)
-        sent = await bot.SendMessage(send, context)
-        await asyncio.to_thread(nobody.answer, sent.message.whatsapp_id)
-        await bot.GetSession(bot_pb2.GetSessionRequest(tenant_id=TENANT), context)
-        await bot.ListMessages(bot_pb2.ListMessagesRequest(tenant_id=TENANT), context)
+        send = bot_pb2.SendMessageRequest(tenant_id=TENANT, to=OTHER, content=content)
+        await self._call("SendMessage", send)
+        await self._call("GetSession", bot_pb2.GetSessionRequest(tenant_id=TENANT))
+        await self._call("ListMessages", bot_pb2.ListMessagesRequest(tenant_id=TENANT))
+
+    async def _call(self, method: str, request: Message) -> None:
+        secret = DataDir.open(self._settings.data_dir, TENANT).secret
+        await self._server.call(secret, f"{_SERVICE}/{method}", request)
+
+    async def _shut_down(self, server: Any, health: Any, tenant: Tenant | None) -> bool:
+        if tenant is not None:
+            # A real client is waited for, until it has brought all that it has.
+            setattr(tenant.whatsapp, "close", _at_once)  # noqa: B010 - mypy: a method
+        hung_up = await super()._shut_down(server, health, tenant)
+        if self._lease is not None:  # it would stay with the process
+            self._lease.release()
+        return hung_up
 
 
-def _new_id() -> str:
-    return secrets.token_hex(10).upper()
-
-
-def _nothing(*_: object) -> None:
+async def _at_once() -> None:
     pass
-
-
-async def _yes() -> bool:
-    return True
-
-
-class _Context:
-    """As much of a call as a servicer asks for."""
-
-    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
-        return ()
-
-    def time_remaining(self) -> float | None:
-        return None
-
-
-class _Nobody:
-    """The `WhatsApp` port with nobody at the other end: all that is sent arrives."""
-
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-
-    def open(self, sink: SignalSink) -> None:
-        sink(CaughtUp())
-        sink(Connected(_ACCOUNT))
-
-    def answer(self, whatsapp_id: str) -> None:
-        """Bring a receipt for a message, and a message."""
-        self._inbox.receipt(
-            Receipt(ReceiptKind.DELIVERED, (whatsapp_id,), _OTHER, _OTHER, datetime.now(UTC))
-        )
-        content = message_pb2.MessageContent(text=message_pb2.TextContent(body="hello"))
-        self._inbox.message(
-            ReceivedMessage(
-                whatsapp_id=_new_id(),
-                chat_jid=_OTHER,
-                sender_jid=_OTHER,
-                sender_number="+15550000002",
-                push_name="",
-                from_me=False,
-                group=False,
-                time=datetime.now(UTC),
-                kind="conversation",
-                content=content.SerializeToString(),
-            )
-        )
-
-    def send(self, *_: object) -> Sent:
-        return Sent(_new_id(), datetime.now(UTC))
-
-    async def account(self) -> Account | None:
-        return _ACCOUNT
-
-    async def answers(self, _: float) -> bool:
-        return True
-
-    async def ask(self, _: Callable[[Any], T], __: float) -> T:
-        raise QueryError("nobody is there")
-
-    async def pair_phone(self, _: str) -> str:
-        return ""
-
-    def heard_at(self) -> float:
-        return 0.0
-
-    async def hang_up(self, _: float) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass
-
-    async def log_out(self) -> None:
-        pass

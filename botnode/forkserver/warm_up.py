@@ -22,19 +22,18 @@ from botmesh.rpc import logging
 from botmesh.rpc.lifecycle import StartError
 from botmesh.rpc.settings import MeshSettings
 from botnode import neonize_loader, relocations
-from botnode.folder import TenantFolder
 from botnode.forkserver import heap, immortal, rehearsal
 from botnode.forkserver.neighbours import Calls
 from botnode.threads import crew
 
 # What runs at a start, and the rehearsal goes without: a server, the library, the environment.
 _AT_START = (
-    *("botmesh.rpc.datadir", "botmesh.rpc.lifecycle", "botmesh.rpc.server"),
-    *("botmesh.rpc.settings", "botnode.waiting", "botnode.whatsapp", "botnode.whatsapp_client"),
-    *("botnode.app", "botnode.folder", "botnode.lease", "botnode.neonize_loader", "botnode.output"),
-    *("botnode.program", "botnode.services", "botnode.settings", "botnode.status", "botnode.trust"),
-    *("grpc.aio._server", "grpc_health.v1._async", "neonize.events"),
+    *("botmesh.rpc.lifecycle", "botnode.forkserver.child", "botnode.forkserver.orders"),
+    *("botnode.forkserver.server", "botnode.output", "botnode.program", "botnode.relocations"),
+    *("botnode.trust", "grpc.aio._server"),
 )
+# Bytecode is specialised after some runs, and what is found on the way is kept for good.
+LIVES, ROUNDS = 3, 3
 # How long the threads of the rehearsal may take to end.
 THREADS_LIMIT_S = 5.0
 
@@ -52,15 +51,13 @@ def run() -> None:
     if settings.discovery != "embedded":
         import registry.discovery.consul  # noqa: F401, PLC0415 - 10 MB
     _configure_log(settings.log_level, settings.log_format)
-    _wait_for_threads()
-    relocations.begin_copy(library.library_file)
     try:
         _rehearse()
     except Exception:  # a full disk: it only costs memory
         log.warning("rehearsal_failed", exc_info=True)
     _configure_log(settings.log_level, settings.log_format)
-    relocations.end_copy()
     freeze()
+    relocations.copy(library.library_file)
 
 
 def freeze() -> None:
@@ -76,9 +73,20 @@ def freeze() -> None:
             thread.join(THREADS_LIMIT_S)
     gc.collect()
     immortal.immortalize()
+    _number_types()
     heap.fill_holes()
     gc.freeze()
     _wait_for_threads()
+
+
+def _number_types() -> None:
+    """Let each class have the version number that it gets when something is first looked up in it.
+
+    Bytecode that was specialised for a class, and the cache of methods, know it by that.
+    """
+    for thing in gc.get_objects():
+        if isinstance(thing, type):
+            hasattr(thing, "__no_such_name__")
 
 
 def _wait_for_threads() -> None:
@@ -94,18 +102,19 @@ def _wait_for_threads() -> None:
 def _rehearse() -> None:
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
         _configure_log("info", "json", tenant_id=rehearsal.TENANT)
-        with rehearsal.folder() as folder:
-            asyncio.run(rehearsal.rehearse(folder, rounds=1))
-            _bring_together(folder)
-            asyncio.run(rehearsal.rehearse(folder, rounds=rehearsal.ROUNDS))
+        with rehearsal.folder() as data_dir:
+            asyncio.run(rehearsal.rehearse(data_dir, rounds=1))
+            _bring_together(data_dir)
+            for _ in range(LIVES):
+                asyncio.run(rehearsal.rehearse(data_dir, rounds=ROUNDS))
 
 
-def _bring_together(folder: TenantFolder) -> None:
+def _bring_together(data_dir: Path) -> None:
     """Let what a start calls, and then a life, lie side by side."""
     calls = Calls()
     _begin_threads_anew()  # what those call that run already is not noted
     with calls.noted():
-        asyncio.run(rehearsal.rehearse(folder, rounds=1))
+        asyncio.run(rehearsal.rehearse(data_dir, rounds=1))
     _begin_threads_anew()
     calls.add({str(sys.modules[name].__file__) for name in _AT_START if name in sys.modules})
     gc.collect()

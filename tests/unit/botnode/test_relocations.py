@@ -49,8 +49,7 @@ def refused(call):
     return False
 
 told = {"alone": forked()}
-relocations.begin_copy(library)
-relocations.end_copy()
+relocations.copy(library)
 told["shared"] = [forked() for _ in range(2)]
 file = relocations._copy.file
 told["sealed"] = [refused(lambda: os.write(file, b"x")), refused(lambda: os.truncate(file, 0))]
@@ -60,7 +59,7 @@ _OTHER_BYTES = """
 other = os.memfd_create("relocations")
 os.sendfile(other, file, 0, os.fstat(file).st_size)
 os.pwrite(other, b"x", 4096)
-relocations._copy = relocations._Copy(relocations._copy.room, other, 0)
+relocations._copy = relocations._Copy(relocations._copy.room, other)
 told["other_bytes"] = forked()
 """
 _OTHER_PLACE = """
