@@ -14,10 +14,10 @@ def _enter_go_environment() -> None:
 
 def main() -> None:
     """Run the botnode and end the process with its status."""
-    # structlog would load it for tracebacks in colour.
-    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None: as if it were not there
+    from botnode import lean_imports  # noqa: PLC0415 - not before the process starts again
 
-    from botnode import program  # noqa: PLC0415 - after rich was hidden
+    lean_imports.run()
+    from botnode import program  # noqa: PLC0415 - after them
 
     program.run()
 

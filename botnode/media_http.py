@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -264,21 +264,6 @@ class _Pace:
         lasted = time.monotonic() - self._begun_at
         if lasted > _GRACE_S + self._moved / _SLOWEST_BYTES_PER_S:
             raise LineError("the transfer is too slow")
-
-
-def proxy_of_environment(environment: Mapping[str, str] = os.environ) -> str:
-    """The proxy that the library uses for media when none is set for the tenant; may be empty.
-
-    Go reads the upper-case names first, and leaves the proxy out for the hosts of NO_PROXY.
-    """
-    url = environment.get("HTTPS_PROXY") or environment.get("https_proxy") or ""
-    without = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
-    names = [name.strip().lower() for name in without.split(",")]
-    host = f".mmg.{_DOMAIN}"
-    direct = "*" in names or any(host.endswith("." + n.lstrip("*.")) for n in names if n)
-    if not url or direct:
-        return ""
-    return url if "://" in url else f"http://{url}"
 
 
 def _begin(

@@ -5,12 +5,16 @@ callers.
 """
 
 import os
-import ssl
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    import ssl  # which only a transfer has need of
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080}
 _LOGIN_REFUSED = 407
+_MEDIA_HOST = "mmg.whatsapp.net"
 
 
 class ProxyError(Exception):
@@ -41,7 +45,7 @@ class MediaProxy:
         self._port = port or _DEFAULT_PORTS[parts.scheme]
         self._login = unquote(parts.username or ""), unquote(parts.password or "")
 
-    def dial(self, host: str, port: int, context: ssl.SSLContext, timeout_s: float) -> Any:
+    def dial(self, host: str, port: int, context: "ssl.SSLContext", timeout_s: float) -> Any:
         """A socket with TLS to a host, whose name the proxy looks up; blocks.
 
         Raises:
@@ -68,6 +72,21 @@ class MediaProxy:
             raise ProxyError(f"the proxy cannot be reached{_why(error.errno)}") from None
         except Refusal as error:
             raise ProxyError(_refused(error.error_code)) from None
+
+
+def proxy_of_environment(environment: Mapping[str, str] = os.environ) -> str:
+    """The proxy that the library uses for media when none is set for the tenant; may be empty.
+
+    Go reads the upper-case names first, and leaves the proxy out for the hosts of NO_PROXY.
+    """
+    url = environment.get("HTTPS_PROXY") or environment.get("https_proxy") or ""
+    without = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
+    names = [name.strip().lower() for name in without.split(",")]
+    host = f".{_MEDIA_HOST}"
+    direct = "*" in names or any(host.endswith("." + n.lstrip("*.")) for n in names if n)
+    if not url or direct:
+        return ""
+    return url if "://" in url else f"http://{url}"
 
 
 def _why(number: int | None) -> str:

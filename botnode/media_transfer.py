@@ -4,16 +4,18 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 
 from botmesh.errors import MeshError
-from botnode.media_http import Cut, LineError, MediaClient
 from botnode.media_ports import MediaKind, MediaReference, Uploaded
 from botnode.media_trouble import failed, too_large
 from botnode.threads import in_daemon_thread
 from botnode.whatsapp_media import Ticket, TicketError, get_ticket
+
+if TYPE_CHECKING:
+    from botnode.media_http import Cut, MediaClient
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,7 @@ class MediaMover:
         if reference.file_length > limit_bytes:
             raise too_large(limit_bytes)
 
-        def fetch(client: MediaClient, cut: Cut) -> int:
+        def fetch(client: "MediaClient", cut: "Cut") -> int:
             from botnode.media_host_download import Download  # noqa: PLC0415 - 7 MB, on first use
 
             return Download(reference, path, limit_bytes).run(client, cut)
@@ -74,15 +76,17 @@ class MediaMover:
         return size
 
     async def _push(self, path: Path, kind: MediaKind, ticket: Ticket) -> Uploaded | None:
-        def push(client: MediaClient, cut: Cut) -> Uploaded | None:
+        def push(client: "MediaClient", cut: "Cut") -> Uploaded | None:
             from botnode import media_host_upload  # noqa: PLC0415 - 7 MB, on first use
 
             return media_host_upload.run(client, cut, path, kind, ticket)
 
         return await self._move(push)
 
-    async def _move(self, move: Callable[[MediaClient, Cut], T]) -> T:
+    async def _move(self, move: "Callable[[MediaClient, Cut], T]") -> T:
         """Run a transfer on a thread of its own; cancelling ends it soon."""
+        from botnode.media_http import Cut, LineError, MediaClient  # noqa: PLC0415 - TLS and HTTP: 3 MB, on first use
+
         cut, client = Cut(), MediaClient(self._proxy_url)
         try:
             return await in_daemon_thread(lambda: move(client, cut), "media")

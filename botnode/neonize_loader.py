@@ -17,13 +17,13 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import structlog
 
 from botmesh.rpc.logging import shorten_number
 from botmesh.rpc.proxy_url import hide_passwords
+from botnode import message_classes, stand_ins
 from botnode.whatsapp_media import hide_secrets
 
 log = structlog.get_logger(__name__)
@@ -33,13 +33,17 @@ _LEVELS = {"DEBUG": logging.DEBUG, "WARN": logging.WARNING, "ERROR": logging.ERR
 HEAVY = (
     "PIL",
     "bs4",
+    "concurrent.futures.process",
     "httpx",
     "linkpreview",
     "magic",
+    "neonize.ext.interactive_message.base",
+    "neonize.utils.ffmpeg",
     "phonenumbers",
     "requests",
     "segno",
     "tqdm",
+    "zipfile",
 )
 
 # Held while stand-ins are in place of modules: whoever imports one of HEAVY for itself takes it.
@@ -47,45 +51,6 @@ importing = threading.Lock()
 
 # Only dresses up a log format that is not used here; neonize does without it.
 UNWANTED = ("colorlog",)
-
-
-class _Later:
-    """A name of a module that is loaded on first use."""
-
-    def __init__(self, module: str, path: tuple[str, ...]) -> None:
-        self._module = module
-        self._path = path
-
-    def _load(self) -> Any:
-        found: Any = importlib.import_module(self._module)
-        for name in self._path:
-            if isinstance(found, ModuleType) and not hasattr(found, name):
-                found = importlib.import_module(f"{found.__name__}.{name}")
-            else:
-                found = getattr(found, name)
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _Later(self._module, (*self._path, name))
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._load()(*args, **kwargs)
-
-    def __or__(self, other: Any) -> Any:  # annotations such as Image.Image | None
-        return Any
-
-    __ror__ = __or__
-
-
-class _StandIn(ModuleType):
-    """A module whose every name is a `_Later`."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _Later(self.__name__, (name,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +180,12 @@ def _import_lean() -> Library:
 def _without_heavy() -> Library:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    absent = [name for name in (*HEAVY, *UNWANTED) if name not in sys.modules]
-    for name in absent:
-        # None makes the import fail as if the package were not there; typeshed knows modules alone.
-        stand_in: Any = None if name in UNWANTED else _StandIn(name)
-        sys.modules[name] = stand_in
+    absent = [name for name in UNWANTED if name not in sys.modules]
+    # None makes the import fail as if the package were not there; typeshed knows modules alone.
+    sys.modules |= dict.fromkeys(absent)  # type: ignore[arg-type]
     try:
-        return _import()
+        with stand_ins.of(*HEAVY), message_classes.made_later():
+            return _import()
     finally:
         for name in absent:
             del sys.modules[name]

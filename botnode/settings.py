@@ -11,7 +11,7 @@ from botmesh.rpc.proxy_url import check_proxy_url
 from botmesh.rpc.settings import MeshSettings, VariableError, flag, number, variable, whole
 from botnode.media import MOST_BYTES, Keeping
 from botnode.media_fetcher import FetchLimit
-from botnode.media_http import proxy_of_environment
+from botnode.media_proxy import proxy_of_environment
 from botnode.pacing import Pace
 from botnode.storage import StorageLimits
 

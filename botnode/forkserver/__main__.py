@@ -2,13 +2,13 @@
 
 import sys
 
+from botnode import lean_imports
+
 
 def main() -> int:
     """Fork botnodes until the host is gone; return the exit status."""
-    # structlog would load it for tracebacks in colour.
-    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None: as if it were not there
-
-    from botnode import program  # noqa: PLC0415 - after rich was hidden
+    lean_imports.run()
+    from botnode import program  # noqa: PLC0415 - after them
     from botnode.forkserver import warm_up  # noqa: PLC0415 - the same
     from botnode.forkserver.server import Forkserver  # noqa: PLC0415 - the same
 

@@ -6,7 +6,6 @@ take the container for the content, where it is the codec that decides what a ph
 
 import os
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -191,6 +190,8 @@ def _inside_zip(path: Path, head: bytes) -> str:
         said = head[38 : 38 + int.from_bytes(head[22:26], "little")].strip().lower()
         if _SAID_BY_ZIP.fullmatch(said):
             return said.decode()
+    import zipfile  # noqa: PLC0415 - brings the compressors along, for a zip file alone
+
     try:
         if not _has_small_directory(path):
             return ZIP

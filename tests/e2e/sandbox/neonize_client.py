@@ -36,8 +36,8 @@ from neonize.utils.jid import build_jid
 
 from botmesh.errors import MeshError
 from botnode import media_host_download, trust
-from botnode.media_http import proxy_of_environment
 from botnode.media_ports import MediaKind, MediaReference
+from botnode.media_proxy import proxy_of_environment
 from botnode.media_transfer import MediaMover
 
 sys.path.insert(0, str(Path(__file__).parent))

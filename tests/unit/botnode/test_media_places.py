@@ -4,8 +4,9 @@ import pytest
 
 from botmesh.errors import MeshError, Reason
 from botnode.media_host_download import places
-from botnode.media_http import PlaceError, place_at, place_of, proxy_of_environment
+from botnode.media_http import PlaceError, place_at, place_of
 from botnode.media_ports import MediaKind, MediaReference
+from botnode.media_proxy import proxy_of_environment
 from botnode.whatsapp_media import TicketError, hide_secrets, read_ticket
 
 URL = "https://mmg.whatsapp.net/v/t62.7118-24/1_2_n.enc?ccb=11-4&oh=x&mms3=true"
