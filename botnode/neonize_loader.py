@@ -181,8 +181,8 @@ def _without_heavy() -> Library:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     absent = [name for name in UNWANTED if name not in sys.modules]
-    # None makes the import fail as if the package were not there; typeshed knows modules alone.
-    sys.modules |= dict.fromkeys(absent)  # type: ignore[arg-type]
+    # None makes the import fail as if the package were not there.
+    sys.modules |= dict.fromkeys(absent)  # type: ignore[arg-type]  # typeshed knows modules alone
     try:
         with stand_ins.of(*HEAVY), message_classes.made_later():
             return _import()

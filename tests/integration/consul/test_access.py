@@ -1,8 +1,6 @@
 """ACL tokens, TLS and sockets, by Consul's own environment variables."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +8,6 @@ from typing import Any
 import pytest
 from consul_agent import ConsulAgent, free_ports
 from consul_world import World, eventually
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from structlog.testing import LogCapture
 
 from registry.discovery.consul_client import (
@@ -22,6 +16,7 @@ from registry.discovery.consul_client import (
     ConsulUnavailableError,
 )
 from registry.discovery.consul_settings import ConsulSettings
+from tests.certificates import make_certificates
 
 MASTER = "11111111-2222-3333-4444-555555555555"
 # What the documentation tells operators to give a mesh's machines.
@@ -198,52 +193,3 @@ async def test_something_else_than_consul_at_the_address() -> None:
     await client.close()
     server.close()
     await server.wait_closed()
-
-
-def make_certificates(folder: Path) -> dict[str, Path]:
-    """A CA, and certificates by it for an agent and for us."""
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test CA")])
-    files = {}
-
-    def write(name: str, data: bytes) -> None:
-        files[name] = folder / f"{name}.pem"
-        files[name].write_bytes(data)
-
-    def certificate(name: str, key: ec.EllipticCurvePrivateKey, *, is_ca: bool) -> bytes:
-        now = dt.datetime.now(dt.UTC)
-        subject = ca_name if is_ca else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = [
-            x509.DNSName("server.dc1.consul"),
-            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-        ]
-        usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(ca_name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(hours=1))
-            .not_valid_after(now + dt.timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-        )
-        if not is_ca:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-            builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
-        signed = builder.sign(ca_key, hashes.SHA256())
-        return signed.public_bytes(serialization.Encoding.PEM)
-
-    write("ca", certificate("test CA", ca_key, is_ca=True))
-    for name in ("server", "us"):
-        key = ec.generate_private_key(ec.SECP256R1())
-        write(name, certificate(name, key, is_ca=False))
-        write(
-            f"{name}_key",
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            ),
-        )
-    return files

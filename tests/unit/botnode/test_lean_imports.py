@@ -1,9 +1,14 @@
 """What a botnode does without is not loaded, and is there for who asks for it after all."""
 
+import asyncio
 import json
+import ssl
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
+
+from tests.certificates import make_certificates
 
 
 def _run(program: str) -> str:
@@ -58,3 +63,34 @@ def test_what_was_left_out_works_when_it_is_used() -> None:
         except sqlalchemy.exc.NoSuchModuleError:
             pass
     """)
+
+
+async def test_tls_works_on_a_loop_that_was_loaded_without_it(tmp_path: Path) -> None:
+    """As with an agent of Consul that asks for it."""
+    files = make_certificates(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files["server"], files["server_key"])
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.readline()).upper())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    program = f"""
+        from botnode import lean_imports
+        lean_imports.run()
+        import asyncio, ssl, sys
+
+        async def main():
+            context = ssl.create_default_context(cafile={str(files["ca"])!r})
+            reader, writer = await asyncio.open_connection("127.0.0.1", {port}, ssl=context)
+            writer.write(b"hello\\n")
+            print((await reader.readline()).decode().strip())
+            writer.close()
+
+        asyncio.run(main())
+    """
+    async with server:
+        assert await asyncio.to_thread(_run, program) == "HELLO\n"
