@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 import tempfile
@@ -62,6 +63,8 @@ def main() -> int:
     given = parse(sys.argv[1:])
     chosen: list[Subject] = [subject for subject in SUBJECTS if subject.name in given.only]
     signal.signal(signal.SIGTERM, _end)
+    # What users start is installed: it has its bytecode, and compiles nothing.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # The registry and the data directory are opened here as well, and would tell of it.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with contextlib.ExitStack() as stack:
