@@ -3,7 +3,10 @@
 To refer to an object is to count the reference, in the object: reading is a write, and makes the
 page a forked process's own. What is immortal is not counted (PEP 683, since CPython 3.12; sharing
 memory with forked processes is what it was made for). Python says so of its own constants alone;
-for all others, the mark that those have is put where the count is.
+for all others, the mark of what is immortal is put where the count is.
+
+Extensions that were built for older Pythons as well (abi3; protobuf's is one) count everything, as
+the PEP foresees. What they refer to has no mark from then on, but a count that is never used up.
 """
 
 import ctypes
@@ -13,8 +16,8 @@ from collections.abc import Sequence
 from types import CodeType
 
 _LEAST_VERSION = (3, 12)
-# What CPython 3.12 to 3.14 have for immortal objects is this or more (Include/refcount.h).
-_LEAST_MARK = 3 << 30
+# What immortal objects have in CPython 3.14, and in 3.12 and 3.13 (Include/refcount.h, object.h).
+_MARKS = (3 << 30, (1 << 32) - 1)
 
 # All memory of the process, by the address: an object's count is at its beginning.
 _BITS = 47
@@ -61,15 +64,17 @@ def _mark() -> int:
         return 0
     if sys.maxsize < 1 << _BITS or sys.byteorder != "little":
         return 0
-    mark = _memory[id(None) >> _WIDTH]
-    if mark < _LEAST_MARK:
-        return 0
+    return next((mark for mark in _MARKS if _is_kept(mark)), 0)
+
+
+def _is_kept(mark: int) -> bool:
+    """Whether it remains as it is while references come and go; a count must be where it should."""
     probe = object()
     place = id(probe) >> _WIDTH
     if _memory[place] != sys.getrefcount(probe) - 1:  # one is its argument's
-        return 0
+        return False
     _memory[place] = mark
     several = [probe] * 3
     kept = _memory[place] == mark
     several.clear()
-    return mark if kept and _memory[place] == mark else 0
+    return kept and _memory[place] == mark
