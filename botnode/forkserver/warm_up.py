@@ -36,6 +36,8 @@ _AT_START = (
 LIVES, ROUNDS = 3, 3
 # How long the threads of the rehearsal may take to end.
 THREADS_LIMIT_S = 5.0
+# And one of them, before it is looked for who has it.
+JOIN_S = 0.02
 
 log = structlog.get_logger(__name__)
 
@@ -66,17 +68,24 @@ def freeze() -> None:
     Raises:
         StartError: a thread runs, with which this process cannot be forked.
     """
-    gc.collect()
-    crew.dismiss()
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread():
-            thread.join(THREADS_LIMIT_S)
+    _end_threads()
     gc.collect()
     immortal.immortalize()
     _number_types()
     heap.fill_holes()
     gc.freeze()
     _wait_for_threads()
+
+
+def _end_threads() -> None:
+    """End those of the rehearsal: each ends once nobody has it, and the last call of one may."""
+    until = time.monotonic() + THREADS_LIMIT_S
+    crew.dismiss()
+    while threading.active_count() > 1 and time.monotonic() < until:
+        gc.collect()
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread():
+                thread.join(JOIN_S)
 
 
 def _number_types() -> None:
