@@ -63,7 +63,8 @@ class TenantFeed:
                 await asyncio.sleep(RETRY_INTERVAL_S)
 
     async def _open_gate(self) -> ChangeGate:
-        opening = asyncio.ensure_future(asyncio.to_thread(self._database.change_gate))
+        # No task: those are cancelled with the loop, and the thread is waited for.
+        opening = asyncio.get_running_loop().run_in_executor(None, self._database.change_gate)
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:

@@ -208,6 +208,7 @@ def test_a_stop_on_a_full_disk(
     disk.fill()
     eventually(lambda: _is_refused(shop, customer))
     shop.wait_state("RECONNECTING")
+    eventually(lambda: not any(device.connected for device in control.devices(phone)))
     control.write(customer, phone, "mientras tanto")
     assert shop.terminate() == 0
     disk.make_room()

@@ -1,5 +1,6 @@
 """Lines that break, devices that are sent away, and what a real neonize makes of it."""
 
+import asyncio
 import shutil
 from typing import Any
 
@@ -25,6 +26,9 @@ from botmesh.sandbox.v1 import (
 )
 
 pytestmark = pytest.mark.e2e
+
+# What is answered is answered sooner.
+UNANSWERED_S = 0.5
 
 
 async def set_fault(world: Any, **fields: Any) -> None:
@@ -166,7 +170,9 @@ async def test_a_silent_line_stays_open_and_answers_nothing(world: Any, eventual
     await client.send(customer, "before")
     await set_fault(world, silence=Silence(), phone=number)
     await world.api.WriteMessage(WriteMessageRequest(phone=customer, to=number, text="unheard"))
-    lost = await client.begin("send", to=customer, text="lost")
+    lost = asyncio.ensure_future(await client.begin("send", to=customer, text="lost"))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(lost), UNANSWERED_S)
     (device,) = (await world.api.ListDevices(ListDevicesRequest(phone=number))).devices
     assert device.connected
     assert device.waiting >= 1
