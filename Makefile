@@ -35,8 +35,8 @@ demo: setup ## pair, send, receive, kill and recover, by script
 	@exec $(BIN)/python -m botmesh.demo
 
 # A file's tests share their processes, so a file stays together; tests/conftest.py says which comes first.
-test: setup ## all tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+test: setup ## all tests (TESTS=tests/unit for some)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-exec: setup ## the tests that involve a host again, each botnode a program of its own
 	@BOTMESH_SPAWN=exec $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \

@@ -294,6 +294,8 @@ class Supervisor:
             self._situation.child = None
             return
         self._process, process.child = process, child
+        # Before anything that it says: a row begins anew with its process.
+        self._report(wanted, self._now())
         self._mark(child.pid, None)
         self._log.info("botnode_started", pid=child.pid, generation=wanted.generation)
 

@@ -112,6 +112,14 @@ async def test_a_stopped_tenant_is_deleted_without_starting(shared: Mesh) -> Non
     assert not folder.exists()
 
 
+async def test_a_botnode_that_is_faster_than_its_host(mesh: Mesh) -> None:
+    """What it says first is not lost with what was known of the process before."""
+    await mesh.tenants.create("fast")
+    mesh.start_host(slow_host=True)
+    [tenant] = await mesh.until_running("fast", limit_s=5)
+    assert tenant.address is not None
+
+
 async def test_an_unfinished_delete_goes_on(mesh: Mesh) -> None:
     mesh.behave("a", ignore_term=True)
     await mesh.tenants.create("a")
