@@ -19,6 +19,8 @@ MOST_PIECE = 1_048_576
 # How long a download without a deadline waits for media that is still fetched.
 NO_DEADLINE_S = 30.0
 SHA256_BYTES = 32
+# How long a piece that is being written may hold up the end of a download.
+LAST_PIECE_S = 1.0
 
 _Requests = AsyncIterator[media_pb2.UploadMediaRequest]
 
@@ -64,7 +66,7 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         with self._calls.open_until_stop():
             async with aclosing(self._download(self._calls.tenant(), request, context)) as items:
                 async for item in items:
-                    await context.write(item)
+                    await _write(context, item)
 
     async def _download(
         self, tenant: Tenant, request: media_pb2.DownloadMediaRequest, context: Context
@@ -129,6 +131,21 @@ def announced_by(start: media_pb2.UploadStart) -> tuple[Announced, bool]:
         )
     announced = Announced(media_id, start.size_bytes, start.sha256, start.content_type)
     return announced, bool(start.media_id)
+
+
+async def _write(context: Context, item: media_pb2.DownloadMediaResponse) -> None:
+    """Write a piece; once it is begun it is finished, if the caller takes it.
+
+    While gRPC's core has a message in hand it takes no status, and the caller would not be told
+    why the download ends.
+    """
+    writing = asyncio.ensure_future(context.write(item))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait({writing}, timeout=LAST_PIECE_S)
+        writing.cancel()
+        raise
 
 
 def checked_media_id(value: str, field: str = "media_id") -> str:
